@@ -1,0 +1,32 @@
+/** Who caused a failure on the request path. */
+export type ErrorSource = 'client' | 'upstream' | 'gateway' | 'plugin';
+
+/** May the exchange be tried again on another connection: never, always, or only when the connection was a reused one. */
+export type RetryRule = 'never' | 'always' | 'if-reused';
+
+export interface GatewayErrorInit {
+  readonly source: ErrorSource;
+  /** HTTP status that the client sees. */
+  readonly status: number;
+  readonly retry?: RetryRule;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error type of the request path. `code` is a stable lower-case word for logs (`upstream_read_timeout`);
+ * `message` is what the client may read. Inner detail goes into `cause` and never leaves the process.
+ */
+export class GatewayError extends Error {
+  readonly code: string;
+  readonly source: ErrorSource;
+  readonly status: number;
+  readonly retry: RetryRule;
+
+  constructor(code: string, message: string, init: GatewayErrorInit) {
+    super(message, init.cause === undefined ? undefined : { cause: init.cause });
+    this.code = code;
+    this.source = init.source;
+    this.status = init.status;
+    this.retry = init.retry ?? 'never';
+  }
+}

@@ -1,0 +1,84 @@
+/** One address of `proxy_listen`, `admin_listen` or `status_listen` (kong.conf's syntax: `host:port flag flag=value`). */
+export interface Listener {
+  readonly host: string;
+  readonly port: number;
+  /** Kernel's accept queue (`backlog=N`); 511 unless said. */
+  readonly backlog: number;
+  readonly reuseport: boolean;
+  readonly ipv6only: boolean;
+}
+
+export type LogLevel = 'debug' | 'info' | 'notice' | 'warn' | 'error' | 'crit' | 'alert' | 'emerg';
+
+/** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */
+export interface Settings {
+  readonly prefix: string;
+  readonly log_level: LogLevel;
+  /** Path (absolute, or below prefix), `/dev/stdout`, `/dev/stderr`, or `off`. */
+  readonly proxy_access_log: string;
+  readonly proxy_error_log: string;
+  readonly admin_access_log: string;
+  readonly admin_error_log: string;
+  readonly status_access_log: string;
+  readonly status_error_log: string;
+  readonly proxy_listen: readonly Listener[];
+  readonly admin_listen: readonly Listener[];
+  readonly status_listen: readonly Listener[];
+  /** Container port → public port (`port_maps = 80:8000` puts 80 into X-Forwarded-Port for listener port 8000). */
+  readonly port_maps: Readonly<Record<number, number>>;
+  readonly database: 'off';
+  readonly declarative_config: string | null;
+  readonly declarative_config_string: string | null;
+  readonly router_flavor: 'traditional_compatible' | 'expressions' | 'traditional';
+  /** Resolved: `auto` is the number of cores. */
+  readonly nginx_worker_processes: number;
+  /** Bytes. */
+  readonly nginx_http_client_header_buffer_size: number;
+  readonly nginx_http_large_client_header_buffers: { readonly number: number; readonly size: number };
+  /** Bytes; 0 is unlimited. */
+  readonly nginx_http_client_max_body_size: number;
+  readonly nginx_http_client_body_buffer_size: number;
+  readonly nginx_admin_client_max_body_size: number;
+  readonly nginx_http_keepalive_requests: number;
+  /** Milliseconds (nginx's directives, injected as Kong injects them). */
+  readonly nginx_http_keepalive_timeout: number;
+  readonly nginx_http_client_header_timeout: number;
+  readonly nginx_http_client_body_timeout: number;
+  readonly nginx_http_send_timeout: number;
+  /** Sluice's own: how many header lines a request or a response may have. */
+  readonly max_header_lines: number;
+  /** Sluice's own, bytes: largest response head (nginx's proxy_buffer_size). */
+  readonly nginx_proxy_proxy_buffer_size: number;
+  /** Sluice's own, bytes: how much of a request body is kept before streaming (`request_buffering`). */
+  readonly request_buffer_size: number;
+  /** Sluice's own, bytes: how far a response is read ahead of a slow client (`response_buffering`). */
+  readonly response_buffer_size: number;
+  /** Kong's `headers` setting, expanded: lower-case names that the gateway adds to responses. */
+  readonly headers: ReadonlySet<string>;
+  readonly headers_upstream: ReadonlySet<string>;
+  /** Sluice's own: what `Via` and `Server` call the gateway: `sluice` (default) or `kong`. */
+  readonly server_name: 'sluice' | 'kong';
+  /** IPs and CIDRs. */
+  readonly trusted_ips: readonly string[];
+  readonly real_ip_header: string;
+  readonly real_ip_recursive: boolean;
+  readonly allow_debug_header: boolean;
+  readonly error_default_type: string;
+  readonly error_template_html: string | null;
+  readonly error_template_json: string | null;
+  readonly error_template_xml: string | null;
+  readonly error_template_plain: string | null;
+  readonly upstream_keepalive_pool_size: number;
+  readonly upstream_keepalive_max_requests: number;
+  /** Seconds, as in Kong. */
+  readonly upstream_keepalive_idle_timeout: number;
+  readonly dns_resolver: readonly string[];
+  readonly dns_hostsfile: string;
+  readonly dns_order: readonly string[];
+  /** Seconds. */
+  readonly dns_valid_ttl: number | null;
+  readonly dns_stale_ttl: number;
+  readonly dns_cache_size: number;
+  readonly dns_not_found_ttl: number;
+  readonly dns_error_ttl: number;
+}
