@@ -1,0 +1,127 @@
+/**
+ * The counters of the data plane: one region of shared memory, one stripe of cells for each worker.
+ *
+ * Only its own worker writes a stripe, so a cell needs no atomic operation: an increment is a load, an add and a
+ * store on memory that no other core writes. Whoever reads sums over the stripes and may be one event behind.
+ * Cells are 64-bit floats because a 32-bit counter of requests wraps within a day: an aligned 8-byte store is one
+ * instruction on every platform that Node supports, and integers are exact up to 2^53.
+ * A stripe fills whole cache lines, so that workers do not take lines from each other.
+ *
+ * The main thread zeroes a stripe's gauges when its worker has died; counters go on, since a scrape must not see
+ * them fall.
+ */
+
+/** Cells of a stripe. Counters only rise; the gauges (from `active` on) are zeroed when their worker dies. */
+export const CELL = {
+  /** Client connections accepted by the kernel's listener. */
+  accepted: 0,
+  /** Client connections taken into service (accepted less those refused by a limit). */
+  handled: 1,
+  /** Requests whose head was read completely, or that were answered with an error of the parser. */
+  requests: 2,
+  /** Exchanges cut off after the response's head was sent. */
+  broken: 3,
+  /** Attempts on an upstream after the first one of an exchange. */
+  retries: 4,
+  /** Upstream connections opened. */
+  upstreamConnects: 5,
+  /** Requests sent on a reused upstream connection. */
+  upstreamReuses: 6,
+  /** Lines of the access or error log that were dropped because the file or pipe was too slow. */
+  logDropped: 7,
+  /** Octets to clients and from clients, bodies and heads. */
+  bytesOut: 8,
+  bytesIn: 9,
+
+  /** Open client connections, idle ones included. */
+  active: 16,
+  /** Connections on which a request head is being read. */
+  reading: 17,
+  /** Connections on which an exchange is in progress. */
+  writing: 18,
+  /** Idle keep-alive connections. */
+  waiting: 19,
+  /** Upgraded connections (WebSocket); also counted in `writing`. */
+  tunnels: 20,
+  /** Idle upstream connections in the pool. */
+  upstreamIdle: 21,
+
+  /** Time of the worker's last heartbeat, milliseconds since 1970. */
+  heartbeat: 28,
+  /** Revision of the snapshot that the worker serves. */
+  revision: 29,
+} as const;
+
+export type CellName = keyof typeof CELL;
+export type Cell = (typeof CELL)[CellName];
+
+/** Cells before this one are counters. */
+const FIRST_GAUGE = 16;
+/** 32 cells of 8 bytes: four cache lines. */
+const STRIPE_CELLS = 32;
+const STRIPE_BYTES = STRIPE_CELLS * Float64Array.BYTES_PER_ELEMENT;
+
+/** One worker's stripe, as that worker sees it. */
+export class WorkerZone {
+  readonly workerId: number;
+  readonly cells: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer, workerId: number) {
+    this.workerId = workerId;
+    this.cells = new Float64Array(buffer, workerId * STRIPE_BYTES, STRIPE_CELLS);
+  }
+
+  /** A stripe of its own, for tests and for code that runs without a supervisor. */
+  static standalone(): WorkerZone {
+    return new WorkerZone(new SharedArrayBuffer(STRIPE_BYTES), 0);
+  }
+
+  increment(cell: Cell): void {
+    this.cells[cell]! += 1;
+  }
+
+  decrement(cell: Cell): void {
+    this.cells[cell]! -= 1;
+  }
+
+  add(cell: Cell, amount: number): void {
+    this.cells[cell]! += amount;
+  }
+
+  set(cell: Cell, value: number): void {
+    this.cells[cell] = value;
+  }
+
+  get(cell: Cell): number {
+    return this.cells[cell]!;
+  }
+}
+
+/** All stripes of the node, as the main thread sees them. */
+export class NodeZone {
+  readonly buffer: SharedArrayBuffer;
+  readonly #stripes: readonly WorkerZone[];
+
+  /** @param workers number of stripes; worker ids are 0 … workers − 1. */
+  constructor(workers: number) {
+    this.buffer = new SharedArrayBuffer(workers * STRIPE_BYTES);
+    this.#stripes = Array.from({ length: workers }, (_, id) => new WorkerZone(this.buffer, id));
+  }
+
+  stripe(workerId: number): WorkerZone {
+    const stripe = this.#stripes[workerId];
+    if (stripe === undefined) throw new RangeError(`no worker ${workerId}`);
+    return stripe;
+  }
+
+  sum(cell: Cell): number {
+    let total = 0;
+    for (const stripe of this.#stripes) total += stripe.get(cell);
+    return total;
+  }
+
+  /** After a worker's death: its connections are gone, what it counted stays. */
+  clearGauges(workerId: number): void {
+    this.stripe(workerId).cells.fill(0, FIRST_GAUGE);
+  }
+}
