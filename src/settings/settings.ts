@@ -27,8 +27,11 @@ export interface Settings {
   /** Container port → public port (`port_maps = 80:8000` puts 80 into X-Forwarded-Port for listener port 8000). */
   readonly port_maps: Readonly<Record<number, number>>;
   readonly database: 'off';
+  /** Absolute path, or null. */
   readonly declarative_config: string | null;
   readonly declarative_config_string: string | null;
+  /** Kong's `plugins`: names, `bundled` for all that come with the gateway; empty when `off`. */
+  readonly plugins: readonly string[];
   readonly router_flavor: 'traditional_compatible' | 'expressions' | 'traditional';
   /** Resolved: `auto` is the number of cores. */
   readonly nginx_worker_processes: number;

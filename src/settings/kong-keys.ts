@@ -1,0 +1,222 @@
+/**
+ * Kong's settings without meaning here, with Kong's default and the reason, so that a Kong deployment's kong.conf and
+ * environment are taken as they are: setting one of these to anything but its default is a warning, never an error.
+ * The exceptions are the few whose silence would be dangerous (`REFUSED`): they ask for a listener or a role.
+ */
+
+export interface MeaninglessKey {
+  /** Kong's default, empty when it has none. */
+  readonly initial: string;
+  readonly reason: string;
+}
+
+const NOT_YET_STREAM = 'TCP, TLS and UDP proxying is not there yet';
+const NOT_YET_TLS = 'TLS is not there yet';
+const NO_NGINX = 'there is no nginx underneath';
+const NO_LUA = 'there is no Lua inside';
+const NOT_YET_POSTGRES = 'the Postgres store is not there yet';
+const NO_DB_CACHE = 'all entities are kept in memory, without a cache of database rows';
+const NOT_YET_HYBRID = 'hybrid mode is not there yet';
+const NO_REPORTS = 'nothing is ever reported to anybody';
+const NOT_YET_TRACING = 'tracing is not there yet';
+const NOT_YET_GUI = 'the web console is not there yet';
+const ONE_DNS_CLIENT = 'there is one DNS client, set by dns_*';
+const NO_WASM = 'WebAssembly filters are not supported';
+const NOT_YET_VAULTS = 'only {vault://env/NAME} in settings is there so far';
+const NOT_YET_PLUGIN_SERVERS = 'external plugin servers are not there yet';
+
+/** `name = default` lines by reason. */
+const GROUPS: readonly (readonly [reason: string, keys: string])[] = [
+  [
+    NOT_YET_STREAM,
+    'proxy_stream_access_log = logs/access.log basic\nproxy_stream_error_log = logs/error.log',
+  ],
+  [
+    NOT_YET_TLS,
+    `ssl_cipher_suite = intermediate
+ssl_ciphers =
+ssl_protocols = TLSv1.2 TLSv1.3
+ssl_prefer_server_ciphers = on
+ssl_dhparam =
+ssl_session_tickets = on
+ssl_session_timeout = 1d
+ssl_session_cache_size = 10m
+ssl_cert =
+ssl_cert_key =
+client_ssl = off
+client_ssl_cert =
+client_ssl_cert_key =
+admin_ssl_cert =
+admin_ssl_cert_key =
+status_ssl_cert =
+status_ssl_cert_key =
+lua_ssl_trusted_certificate = system
+lua_ssl_verify_depth = 1
+lua_ssl_protocols = TLSv1.2 TLSv1.3`,
+  ],
+  [
+    NOT_YET_GUI,
+    `admin_gui_listen = 0.0.0.0:8002, 0.0.0.0:8445 ssl
+admin_gui_url =
+admin_gui_path = /
+admin_gui_api_url =
+admin_gui_csp_header = off
+admin_gui_ssl_cert =
+admin_gui_ssl_cert_key =
+admin_gui_access_log = logs/admin_gui_access.log
+admin_gui_error_log = logs/admin_gui_error.log`,
+  ],
+  [NO_REPORTS, 'anonymous_reports = on'],
+  [
+    NO_NGINX,
+    `nginx_user = kong kong
+nginx_daemon = on
+nginx_main_user = kong kong
+nginx_main_daemon = on
+nginx_main_worker_rlimit_nofile = auto
+nginx_events_worker_connections = auto
+nginx_events_multi_accept = on
+nginx_admin_client_body_buffer_size = 10m
+nginx_http_charset = UTF-8
+nginx_http_lua_regex_match_limit = 100000
+nginx_http_lua_regex_cache_max_entries = 8192
+nginx_http_lua_regex_cache_size =
+openresty_path =`,
+  ],
+  [
+    NO_LUA,
+    `lua_package_path = ./?.lua;./?/init.lua;
+lua_package_cpath =
+lua_socket_pool_size = 256
+lua_max_req_headers = 100
+lua_max_resp_headers = 100
+lua_max_uri_args = 100
+lua_max_post_args = 100
+untrusted_lua = sandbox
+untrusted_lua_sandbox_requires =
+untrusted_lua_sandbox_environment =`,
+  ],
+  [
+    NOT_YET_POSTGRES,
+    `pg_host = 127.0.0.1
+pg_port = 5432
+pg_timeout = 5000
+pg_user = kong
+pg_password =
+pg_database = kong
+pg_schema =
+pg_ssl = off
+pg_ssl_verify = off
+pg_max_concurrent_queries = 0
+pg_semaphore_timeout = 60000
+pg_keepalive_timeout =
+pg_pool_size =
+pg_backlog =
+pg_ro_host =
+pg_ro_port =
+pg_ro_timeout =
+pg_ro_user =
+pg_ro_password =
+pg_ro_database =
+pg_ro_schema =
+pg_ro_ssl =
+pg_ro_ssl_verify =
+pg_ro_max_concurrent_queries =
+pg_ro_semaphore_timeout =
+pg_ro_keepalive_timeout =
+pg_ro_pool_size =
+pg_ro_backlog =`,
+  ],
+  [
+    NO_DB_CACHE,
+    `db_update_frequency = 5
+db_update_propagation = 0
+db_cache_ttl = 0
+db_cache_neg_ttl =
+db_resurrect_ttl = 30
+db_cache_warmup_entities = services
+mem_cache_size = 128m
+lmdb_environment_path = dbless.lmdb
+lmdb_map_size = 2048m`,
+  ],
+  [
+    'every worker serves a change before it is reported as done',
+    `worker_consistency = eventual
+worker_state_update_frequency = 5
+dedicated_config_processing = on`,
+  ],
+  [
+    NOT_YET_HYBRID,
+    `cluster_listen = 0.0.0.0:8005
+cluster_mtls = shared
+cluster_cert =
+cluster_cert_key =
+cluster_ca_cert =
+cluster_server_name =
+cluster_control_plane = 127.0.0.1:8005
+cluster_max_payload = 16777216
+cluster_dp_labels =
+cluster_data_plane_purge_delay = 1209600
+cluster_ocsp = off
+cluster_use_proxy = off
+cluster_rpc = off
+cluster_rpc_sync = off
+proxy_server =
+proxy_server_ssl_verify = on
+node_id =`,
+  ],
+  [NOT_YET_TRACING, 'tracing_instrumentations = off\ntracing_sampling_rate = 0.01'],
+  ['X-Kong-Request-Debug is not there yet', 'request_debug = on\nrequest_debug_token ='],
+  [NOT_YET_VAULTS, 'vaults = bundled\nvault_env_prefix ='],
+  [NOT_YET_PLUGIN_SERVERS, 'pluginserver_names ='],
+  [
+    ONE_DNS_CLIENT,
+    `dns_no_sync = off
+new_dns_client = off
+resolver_address =
+resolver_hosts_file = /etc/hosts
+resolver_family = A,SRV
+resolver_valid_ttl =
+resolver_error_ttl = 1
+resolver_stale_ttl = 3600
+resolver_lru_cache_size = 10000
+resolver_mem_cache_size = 5m`,
+  ],
+  [NO_WASM, 'wasm = off\nwasm_filters_path =\nwasm_filters = bundled,user'],
+];
+
+export const MEANINGLESS_KEYS: ReadonlyMap<string, MeaninglessKey> = new Map(
+  GROUPS.flatMap(([reason, keys]) =>
+    keys.split('\n').map((line): [string, MeaninglessKey] => {
+      const [name = '', initial = ''] = line.split(/ = ?/, 2);
+      return [name, { initial: initial.trim(), reason }];
+    }),
+  ),
+);
+
+/** Families of names that Kong takes by prefix. Longer prefixes first. */
+export const MEANINGLESS_PREFIXES: readonly (readonly [prefix: string, reason: string])[] = [
+  ['nginx_wasm_', NO_WASM],
+  ['nginx_supstream_', NOT_YET_STREAM],
+  ['nginx_sproxy_', NOT_YET_STREAM],
+  ['nginx_stream_', NOT_YET_STREAM],
+  ...['main', 'events', 'http', 'upstream', 'proxy', 'location', 'status', 'admin'].map(
+    (block): readonly [string, string] => [
+      `nginx_${block}_`,
+      `${NO_NGINX}, and this directive has no counterpart`,
+    ],
+  ),
+  ['pluginserver_', NOT_YET_PLUGIN_SERVERS],
+  ['vault_', NOT_YET_VAULTS],
+];
+
+export interface RefusedKey {
+  /** The only values that are accepted; the first is the default. */
+  readonly accepted: readonly string[];
+  readonly reason: string;
+}
+
+export const REFUSED_KEYS: ReadonlyMap<string, RefusedKey> = new Map([
+  ['stream_listen', { accepted: ['off'], reason: NOT_YET_STREAM }],
+  ['role', { accepted: ['traditional'], reason: NOT_YET_HYBRID }],
+]);
