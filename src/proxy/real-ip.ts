@@ -1,38 +1,123 @@
-/** Who the client is when the peer is a trusted proxy: nginx's realip module, as Kong configures it. */
-import type { IpSet } from '../lib/ip-set.ts';
+/**
+ * Who the client is when the peer is a trusted proxy: nginx's realip module, as Kong configures it
+ * (`trusted_ips`, `real_ip_header`, `real_ip_recursive`).
+ *
+ * nginx reads the header from its end. An entry is what follows the last comma or space: an address, or `address:port`
+ * with IPv6 in brackets (brackets without a port are not accepted). Without recursion the last entry of the last line
+ * is the client. With it the walk goes on, over the lines too, while the address found is itself trusted; an entry
+ * that is no address ends it, and the last good one stands. Only X-Forwarded-For is read over several lines; of any
+ * other header the first line counts.
+ *
+ * One difference: nginx reads `010.1.1.1` and `1..2.3` as addresses, here they are not.
+ */
+import { formatIp, parseIp } from '../lib/ip.ts';
+import { IpSet } from '../lib/ip-set.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Headers } from '../wire/message.ts';
 
 export interface ClientAddress {
+  /** Canonical text, IPv6 without brackets. */
   readonly ip: string;
   /** The port that the header gave, else null. */
   readonly port: number | null;
 }
 
-/** The rule of one worker, made from `trusted_ips`, `real_ip_header` and `real_ip_recursive`. */
+const FORWARDED_FOR = 'x-forwarded-for';
+
+/** The rule of one worker. */
 export class RealIp {
-  /** @throws {SyntaxError} on a bad entry of `trusted_ips`; on `proxy_protocol`, which is not supported yet. */
-  constructor(_settings: Pick<Settings, 'trusted_ips' | 'real_ip_header' | 'real_ip_recursive'>) {
-    throw new Error('not built yet');
+  readonly #trusted: IpSet;
+  readonly #header: string;
+  readonly #recursive: boolean;
+
+  /** @throws {SyntaxError} on a bad entry of `trusted_ips`, and on `proxy_protocol`, which is not supported yet. */
+  constructor(settings: Pick<Settings, 'trusted_ips' | 'real_ip_header' | 'real_ip_recursive'>) {
+    this.#trusted = new IpSet(settings.trusted_ips);
+    this.#header = settings.real_ip_header.toLowerCase();
+    this.#recursive = settings.real_ip_recursive;
+    if (this.#header === 'proxy_protocol') {
+      throw new SyntaxError('real_ip_header = proxy_protocol is not supported yet');
+    }
   }
 
-  /** Ask once for each connection. */
-  trusts(_peerIp: string): boolean {
-    throw new Error('not built yet');
+  /** Ask once for each connection; the empty string is a peer on a UNIX socket. */
+  trusts(peerIp: string): boolean {
+    return this.#trusted.has(peerIp);
   }
 
-  /** For a request from a trusted peer. Null: the headers say nothing usable, the peer is the client. */
-  client(_headers: Headers): ClientAddress | null {
-    throw new Error('not built yet');
+  /** For a request from a trusted peer. Null: the header says nothing usable, the peer is the client. */
+  client(headers: Headers): ClientAddress | null {
+    const first = headers.get(this.#header);
+    if (first === undefined) return null;
+    const values = this.#header === FORWARDED_FOR ? headers.all(FORWARDED_FOR) : [first];
+    return walk(values, this.#trusted, this.#recursive);
   }
 }
 
-/** The whole rule as one function; values in the order of the header lines. */
+/** The whole rule as one function; `headerValues` in the order of the header lines. */
 export function clientIp(
-  _peerIp: string,
-  _trusted: IpSet,
-  _headerValues: readonly string[],
-  _recursive: boolean,
+  peerIp: string,
+  trusted: IpSet,
+  headerValues: readonly string[],
+  recursive: boolean,
 ): ClientAddress {
-  throw new Error('not built yet');
+  const found = trusted.has(peerIp) ? walk(headerValues, trusted, recursive) : null;
+  return found ?? { ip: peerIp, port: null };
+}
+
+function walk(values: readonly string[], trusted: IpSet, recursive: boolean): ClientAddress | null {
+  let found: ClientAddress | null = null;
+  for (let line = values.length - 1; line >= 0; line--) {
+    const value = values[line]!;
+    let end = value.length;
+    do {
+      if (found !== null && !trusted.has(found.ip)) return found;
+      while (end > 0 && isSeparator(value.charCodeAt(end - 1))) end--;
+      let start = end;
+      while (start > 0 && !isSeparator(value.charCodeAt(start - 1))) start--;
+      const entry = parseEntry(value, start, end);
+      if (entry === null || !recursive) return entry ?? found;
+      found = entry;
+      end = start;
+    } while (end > 0);
+  }
+  return found;
+}
+
+function isSeparator(c: number): boolean {
+  return c === 0x20 || c === 0x2c;
+}
+
+const words = new Uint32Array(4);
+
+/** `1.2.3.4`, `1.2.3.4:80`, `2001:db8::1` or `[2001:db8::1]:80`. */
+function parseEntry(text: string, start: number, end: number): ClientAddress | null {
+  let family = parseIp(text, start, end, words);
+  if (family !== 0) return { ip: addressText(family, text, start, end), port: null };
+  const colon = text.lastIndexOf(':', end - 1);
+  if (colon <= start) return null;
+  const port = parsePort(text.slice(colon + 1, end));
+  if (port === null) return null;
+  let from = start;
+  let to = colon;
+  const bracketed = text.charCodeAt(start) === 0x5b;
+  if (bracketed) {
+    if (text.charCodeAt(colon - 1) !== 0x5d) return null;
+    from++;
+    to--;
+  }
+  family = parseIp(text, from, to, words);
+  if (family === 0 || (family === 6 && !bracketed)) return null;
+  return { ip: addressText(family, text, from, to), port };
+}
+
+/** An accepted IPv4 text is canonical already. */
+function addressText(family: 4 | 6, text: string, start: number, end: number): string {
+  return family === 4 ? text.slice(start, end) : formatIp(family, words);
+}
+
+function parsePort(text: string): number | null {
+  if (!/^\d{1,5}$/.test(text)) return null;
+  const port = Number(text);
+  return port >= 1 && port <= 65535 ? port : null;
 }

@@ -1,0 +1,161 @@
+/** What nginx 1.22 answered as `$remote_addr $remote_port` to the same headers; `-` is the peer itself. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { IpSet } from '../lib/ip-set.ts';
+import type { Headers } from '../wire/message.ts';
+import { clientIp, RealIp } from './real-ip.ts';
+
+const TRUSTED = ['127.0.0.0/8', '10.0.0.0/8', 'fc00::/7'];
+const PEER = '127.0.0.1';
+
+interface Case {
+  readonly lines: readonly string[];
+  readonly last: string;
+  readonly recursive: string;
+  /** Another header than X-Forwarded-For, recursive. */
+  readonly other: string;
+}
+
+/** One header line: the header's name makes no difference. */
+const ONE_LINE: ReadonlyArray<readonly [value: string, last: string, recursive: string]> = [
+  ['1.2.3.4', '1.2.3.4', '1.2.3.4'],
+  ['1.2.3.4:80', '1.2.3.4 80', '1.2.3.4 80'],
+  ['1.2.3.4:080', '1.2.3.4 80', '1.2.3.4 80'],
+  ['1.2.3.4:0', '-', '-'],
+  ['1.2.3.4:65536', '-', '-'],
+  ['1.2.3.4:+80', '-', '-'],
+  ['1.2.3.4:', '-', '-'],
+  ['[1.2.3.4]:80', '1.2.3.4 80', '1.2.3.4 80'],
+  ['[2001:db8::1]', '-', '-'],
+  ['[2001:db8::1]:443', '2001:db8::1 443', '2001:db8::1 443'],
+  ['[2001:db8::1', '-', '-'],
+  ['[2001:db8::1]x', '-', '-'],
+  ['[2001:db8::1]:', '-', '-'],
+  ['2001:DB8::1', '2001:db8::1', '2001:db8::1'],
+  ['2001:db8::1:443', '2001:db8::1:443', '2001:db8::1:443'],
+  ['2001:0db8:0:0:0:0:0:1', '2001:db8::1', '2001:db8::1'],
+  ['1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7:8'],
+  ['1:2:3:4:5:6:7:8:9', '-', '-'],
+  ['1:2:3:4:5:6:1.2.3.4', '1:2:3:4:5:6:102:304', '1:2:3:4:5:6:102:304'],
+  ['::ffff:1.2.3.4', '::ffff:1.2.3.4', '::ffff:1.2.3.4'],
+  ['::', '::', '::'],
+  ['0.0.0.0', '0.0.0.0', '0.0.0.0'],
+  ['1.1.1.1, 2.2.2.2', '2.2.2.2', '2.2.2.2'],
+  ['1.1.1.1,2.2.2.2', '2.2.2.2', '2.2.2.2'],
+  ['1.1.1.1 2.2.2.2', '2.2.2.2', '2.2.2.2'],
+  ['1.1.1.1, 10.0.0.1', '10.0.0.1', '1.1.1.1'],
+  ['1.1.1.1 , 10.0.0.1', '10.0.0.1', '1.1.1.1'],
+  ['1.1.1.1, 10.0.0.1, 10.0.0.2', '10.0.0.2', '1.1.1.1'],
+  ['1.1.1.1:5, 10.0.0.1:6', '10.0.0.1 6', '1.1.1.1 5'],
+  ['1.1.1.1, ::ffff:10.0.0.1', '::ffff:10.0.0.1', '1.1.1.1'],
+  ['1.1.1.1, [::ffff:10.0.0.1]:80', '::ffff:10.0.0.1 80', '1.1.1.1'],
+  ['1.1.1.1, fc00::1', 'fc00::1', '1.1.1.1'],
+  ['10.0.0.1, 10.0.0.2', '10.0.0.2', '10.0.0.1'],
+  ['bad, 10.0.0.1', '10.0.0.1', '10.0.0.1'],
+  ['bad', '-', '-'],
+  ['1.1.1.1, bad', '-', '-'],
+  ['1.1.1.1, bad, 10.0.0.1', '10.0.0.1', '10.0.0.1'],
+  ['', '-', '-'],
+  [',', '-', '-'],
+  ['1.1.1.1,', '1.1.1.1', '1.1.1.1'],
+  ['1.1.1.1, ,', '1.1.1.1', '1.1.1.1'],
+  ['unix:', '-', '-'],
+  ['1.1.1.1, unix:/x', '-', '-'],
+  ['1.2.3', '-', '-'],
+  ['256.1.1.1', '-', '-'],
+  ['localhost', '-', '-'],
+  ['*:80', '-', '-'],
+  ['80', '-', '-'],
+  ['1.1.1.1\t2.2.2.2', '-', '-'],
+  ['1.1.1.1\t, 10.0.0.1', '10.0.0.1', '10.0.0.1'],
+  ['1.1.1.1;10.0.0.1', '-', '-'],
+  ['"1.1.1.1"', '-', '-'],
+  ['fe80::1%eth0', '-', '-'],
+  // nginx takes these two; see the module's header.
+  ['010.1.1.1', '-', '-'],
+  ['1..2.3', '-', '-'],
+];
+
+const SEVERAL_LINES: readonly Case[] = [
+  { lines: ['1.1.1.1', '2.2.2.2'], last: '2.2.2.2', recursive: '2.2.2.2', other: '1.1.1.1' },
+  { lines: ['1.1.1.1', '10.0.0.2'], last: '10.0.0.2', recursive: '1.1.1.1', other: '1.1.1.1' },
+  { lines: ['1.1.1.1', 'bad'], last: '-', recursive: '-', other: '1.1.1.1' },
+  { lines: ['bad', '10.0.0.2'], last: '10.0.0.2', recursive: '10.0.0.2', other: '-' },
+  { lines: ['bad', '2.2.2.2'], last: '2.2.2.2', recursive: '2.2.2.2', other: '-' },
+  { lines: ['1.1.1.1', ''], last: '-', recursive: '-', other: '1.1.1.1' },
+  { lines: ['1.1.1.1', '', '10.0.0.1'], last: '10.0.0.1', recursive: '10.0.0.1', other: '1.1.1.1' },
+  { lines: ['1.1.1.1', 'bad', '10.0.0.1'], last: '10.0.0.1', recursive: '10.0.0.1', other: '1.1.1.1' },
+];
+
+const CASES: readonly Case[] = [
+  ...ONE_LINE.map(([value, last, recursive]) => ({ lines: [value], last, recursive, other: recursive })),
+  ...SEVERAL_LINES,
+];
+
+function headers(name: string, values: readonly string[]): Headers {
+  const fail = (): never => assert.fail('only reads are expected');
+  return {
+    get: (asked) => (asked === name ? values[0] : undefined),
+    all: (asked) => (asked === name ? [...values] : []),
+    has: (asked) => asked === name,
+    each: fail,
+    set: fail,
+    add: fail,
+    remove: fail,
+  };
+}
+
+function shown(address: { ip: string; port: number | null } | null): string {
+  if (address === null || address.ip === PEER) return '-';
+  return address.port === null ? address.ip : `${address.ip} ${address.port}`;
+}
+
+test('agrees with nginx', () => {
+  for (const { lines, last, recursive, other } of CASES) {
+    const check = (header: string, real_ip_recursive: boolean, expected: string): void => {
+      const rule = new RealIp({ trusted_ips: TRUSTED, real_ip_header: header, real_ip_recursive });
+      const found = rule.client(headers(header.toLowerCase(), lines));
+      assert.equal(
+        shown(found),
+        expected,
+        `${header} ${JSON.stringify(lines)} recursive: ${real_ip_recursive}`,
+      );
+    };
+    check('X-Forwarded-For', false, last);
+    check('X-Forwarded-For', true, recursive);
+    check('X-Real-IP', true, other);
+    check('X-Any', true, other);
+    if (lines.length === 1) check('X-Real-IP', false, last);
+  }
+});
+
+test('clientIp is the same rule as one function, and ignores the header of a peer that is not trusted', () => {
+  const trusted = new IpSet(TRUSTED);
+  for (const { lines, last, recursive } of CASES) {
+    assert.equal(shown(clientIp(PEER, trusted, lines, false)), last);
+    assert.equal(shown(clientIp(PEER, trusted, lines, true)), recursive);
+    assert.deepEqual(clientIp('8.8.8.8', trusted, lines, true), { ip: '8.8.8.8', port: null });
+  }
+});
+
+test('a rule that trusts nobody, everybody, or UNIX sockets', () => {
+  const rule = (trusted_ips: string[]): RealIp =>
+    new RealIp({ trusted_ips, real_ip_header: 'X-Real-IP', real_ip_recursive: false });
+  assert.equal(rule([]).trusts('127.0.0.1'), false);
+  assert.equal(rule(['0.0.0.0/0', '::/0']).trusts('::ffff:8.8.8.8'), true);
+  assert.equal(rule(['0.0.0.0/0', '::/0']).trusts('::1'), true);
+  assert.equal(rule(['0.0.0.0/0']).trusts(''), false);
+  assert.equal(rule(['unix:']).trusts(''), true);
+  assert.equal(rule(['0.0.0.0/0']).client(headers('x-forwarded-for', ['1.1.1.1'])), null);
+});
+
+test('a long chain of trusted proxies is walked once', () => {
+  const chain = ['1.1.1.1', ...Array.from({ length: 2000 }, () => '10.0.0.1')].join(', ');
+  assert.equal(clientIp(PEER, new IpSet(TRUSTED), [chain], true).ip, '1.1.1.1');
+});
+
+test('settings that cannot work are refused', () => {
+  const base = { trusted_ips: TRUSTED, real_ip_header: 'X-Real-IP', real_ip_recursive: false };
+  assert.throws(() => new RealIp({ ...base, real_ip_header: 'proxy_protocol' }), /not supported/);
+  assert.throws(() => new RealIp({ ...base, trusted_ips: ['10.0.0.0/40'] }), /10\.0\.0\.0\/40/);
+});
