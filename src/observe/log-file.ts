@@ -201,7 +201,9 @@ export class LogFile {
 
   #onWritten(batch: Batch, error: NodeJS.ErrnoException | null, written: number): void {
     if (error?.code === 'EAGAIN') {
-      setTimeout(() => this.#pump(), RETRY_MS).unref();
+      // A close that waits for this keeps the process; otherwise nobody's log does.
+      const retry = setTimeout(() => this.#pump(), RETRY_MS);
+      if (!this.#closed) retry.unref();
       return;
     }
     if (error !== null) this.#drop(countLines(batch, this.#offset), error.message);

@@ -1,0 +1,53 @@
+/** `sluice config parse FILE`: is the declarative file valid? Every error of the file, in one go. */
+import { readFileSync } from 'node:fs';
+import {
+  CommandError,
+  EXIT_FAILED,
+  EXIT_OK,
+  SETTINGS_OPTIONS,
+  SETTINGS_OPTIONS_HELP,
+  type Command,
+} from '../command.ts';
+
+export const command: Command = {
+  help: `Usage: sluice config parse [OPTIONS] FILE
+
+Validates the declarative file FILE (YAML or JSON; '-' is standard input). With
+errors, prints each as FILE:LINE:COLUMN: PATH: MESSAGE and exits with 1. The
+router flavor is the one of the settings.
+
+Options:
+${SETTINGS_OPTIONS_HELP}`,
+  options: SETTINGS_OPTIONS,
+  positionals: [1, 1],
+  async run(invocation) {
+    const [{ readSettings }, { compileDeclarative }] = await Promise.all([
+      import('../read-settings.ts'),
+      import('../../store/file/compile.ts'),
+    ]);
+    const file = invocation.positionals[0] ?? '';
+    const { settings } = readSettings(invocation);
+    const result = compileDeclarative(readText(file), {
+      filename: file,
+      flavor: settings.router_flavor,
+      now: Math.floor(Date.now() / 1000),
+    });
+    if (result.ok) {
+      invocation.terminal.out('parse successful');
+      return EXIT_OK;
+    }
+    for (const { line, column, path, message } of result.errors) {
+      const place = [file, ...(line === null ? [] : [line]), ...(column === null ? [] : [column])].join(':');
+      invocation.terminal.error(`${place}: ${path === '' ? '' : `${path}: `}${message}`);
+    }
+    return EXIT_FAILED;
+  },
+};
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (error) {
+    throw new CommandError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

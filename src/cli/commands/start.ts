@@ -1,0 +1,33 @@
+/** `sluice start`: runs the gateway in the foreground until it is told to stop. */
+import { resolve } from 'node:path';
+import { SETTINGS_OPTIONS, SETTINGS_OPTIONS_HELP, stringOption, type Command } from '../command.ts';
+
+export const command: Command = {
+  help: `Usage: sluice start [OPTIONS]
+
+Starts the gateway in the foreground. Signals: TERM and INT stop it at once,
+QUIT gracefully, HUP makes it read its settings and its declarative file again,
+USR1 open its log files again.
+
+Options:
+      --config FILE     declarative file, in place of 'declarative_config'
+${SETTINGS_OPTIONS_HELP}
+
+Environment: SLUICE_<SETTING>, or KONG_<SETTING>, sets any setting.
+SLUICE_NO_RESTART=1 runs it without the supervisor that starts it again after
+an abnormal end.`,
+  options: { ...SETTINGS_OPTIONS, config: { type: 'string' } },
+  positionals: [0, 0],
+  async run(invocation) {
+    const config = stringOption(invocation, 'config');
+    const overrides: Readonly<Record<string, string>> =
+      config === undefined ? {} : { declarative_config: resolve(config), declarative_config_string: '' };
+    const [{ readSettings, settingsReader }, { runGateway }] = await Promise.all([
+      import('../read-settings.ts'),
+      import('../../control/main.ts'),
+    ]);
+    // Problems are told in full before anything is started.
+    readSettings(invocation, overrides);
+    return runGateway({ loadSettings: settingsReader(invocation, overrides), argv: invocation.argv });
+  },
+};

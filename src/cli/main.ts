@@ -1,0 +1,144 @@
+/**
+ * The command line. One table of commands; each command's module is loaded when it is called. Exit codes: 0 success,
+ * 1 failure, 2 a command line that makes no sense.
+ */
+import { parseArgs } from 'node:util';
+import { suggest } from '../lib/suggest.ts';
+import { CommandError, EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Command, type Terminal } from './command.ts';
+
+interface CommandEntry {
+  readonly summary: string;
+  load(): Promise<{ readonly command: Command }>;
+}
+
+const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
+  ['start', { summary: 'run the gateway in the foreground', load: () => import('./commands/start.ts') }],
+  ['stop', { summary: 'stop the running gateway at once', load: () => import('./commands/stop.ts') }],
+  ['quit', { summary: 'stop it gracefully', load: () => import('./commands/quit.ts') }],
+  [
+    'reload',
+    { summary: 'read settings and configuration again', load: () => import('./commands/reload.ts') },
+  ],
+  ['health', { summary: 'tell whether it runs', load: () => import('./commands/health.ts') }],
+  ['check', { summary: 'validate the settings', load: () => import('./commands/check.ts') }],
+  [
+    'config parse',
+    { summary: 'validate a declarative file', load: () => import('./commands/config-parse.ts') },
+  ],
+  ['version', { summary: 'print the version', load: () => import('./commands/version.ts') }],
+]);
+
+const HELP = `Usage: sluice COMMAND [OPTIONS]
+
+Commands:
+${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`).join('\n')}
+
+'sluice COMMAND --help' tells the options of a command.`;
+
+/** Runs one command line and returns the exit code. Never throws. */
+export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    return await dispatch(argv, terminal);
+  } catch (error) {
+    if (error instanceof CommandError) {
+      for (const line of error.message.split('\n')) terminal.error(`sluice: ${line}`);
+      if (argv.includes('--vv') && error.stack !== undefined) terminal.error(error.stack);
+      return error.exitCode;
+    }
+    terminal.error(
+      `sluice: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    return EXIT_FAILED;
+  }
+}
+
+async function dispatch(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const [first, second] = argv;
+  if (first === undefined) {
+    terminal.error(HELP);
+    return EXIT_USAGE;
+  }
+  if (first === '--help' || first === '-h' || first === 'help') {
+    terminal.out(HELP);
+    return EXIT_OK;
+  }
+  if (first === '--version') return dispatch(['version'], terminal);
+  if (isGroup(first) && (second === '--help' || second === '-h')) {
+    terminal.out(HELP);
+    return EXIT_OK;
+  }
+  const name = isGroup(first) && second !== undefined ? `${first} ${second}` : first;
+  const entry = COMMANDS.get(name);
+  if (entry === undefined) throw new CommandError(unknownCommand(name), EXIT_USAGE);
+  const { command } = await entry.load();
+  return runCommand(name, command, argv, terminal);
+}
+
+/** Whether the word is the first of a command of two words. */
+function isGroup(word: string): boolean {
+  return COMMANDS.keys().some((name) => name.startsWith(`${word} `));
+}
+
+function unknownCommand(name: string): string {
+  if (isGroup(name)) {
+    const members = [...COMMANDS.keys()].filter((member) => member.startsWith(`${name} `));
+    return `'${name}' is not a command by itself: ${members.join(', ')}`;
+  }
+  const near = suggest(name, COMMANDS.keys());
+  const hint = near === undefined ? `see 'sluice --help'` : `did you mean '${near}'?`;
+  return `unknown command '${name}', ${hint}`;
+}
+
+function runCommand(
+  name: string,
+  command: Command,
+  argv: readonly string[],
+  terminal: Terminal,
+): Promise<number> {
+  const args = argv.slice(name.split(' ').length);
+  const { values, positionals } = parse(name, command, args);
+  if (values['help'] === true) {
+    terminal.out(command.help);
+    return Promise.resolve(EXIT_OK);
+  }
+  const [min, max] = command.positionals;
+  if (positionals.length < min) throw usageError(name, 'an argument is missing');
+  if (positionals.length > max) throw usageError(name, `unexpected argument '${positionals[max] ?? ''}'`);
+  return command.run({ terminal, options: values, positionals, argv });
+}
+
+function parse(
+  name: string,
+  command: Command,
+  args: string[],
+): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
+  const options = { ...command.options, help: { type: 'boolean', short: 'h' } } as const;
+  try {
+    const parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
+    return { values: parsed.values, positionals: parsed.positionals };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw usageError(name, explainOption(error, Object.keys(options)));
+  }
+}
+
+function usageError(name: string, problem: string): CommandError {
+  return new CommandError(`${problem} (see 'sluice ${name} --help')`, EXIT_USAGE);
+}
+
+/** parseArgs's first sentence, which names the option, with a suggestion of ours. */
+function explainOption(error: TypeError, known: readonly string[]): string {
+  const sentence = error.message.split(/\. |\n/)[0] ?? error.message;
+  const option = /'--([^']+)'/.exec(sentence)?.[1];
+  const unknown = 'code' in error && error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION';
+  const near = unknown && option !== undefined ? suggest(option, known) : undefined;
+  return near === undefined ? sentence : `${sentence}, did you mean '--${near}'?`;
+}
+
+if (import.meta.main) {
+  process.exitCode = await main(process.argv.slice(2), {
+    env: process.env,
+    out: (line) => process.stdout.write(`${line}\n`),
+    error: (line) => process.stderr.write(`${line}\n`),
+  });
+}
