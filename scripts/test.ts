@@ -1,0 +1,113 @@
+/**
+ * `npm test`: checks, then unit and property tests, then end-to-end tests. Every step runs whatever became of those
+ * before it; the last line counts checks and tests together, and the exit code says whether anything failed.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { runFiles, type FileResult, type Tally } from './test-files.ts';
+
+/** Milliseconds for one test file; most take less than one second. */
+const FILE_TIMEOUT = 180_000;
+
+const USAGE = `Usage: npm test                 every check and every test
+       npm test -- TEXT ...      only test files whose path contains one of the texts, and no checks
+`;
+
+interface Step {
+  readonly name: string;
+  run(): Promise<Tally>;
+}
+
+/** A step that is one command: passed when it exits with 0. */
+function check(name: string, command: string, ...args: string[]): Step {
+  return {
+    name,
+    async run() {
+      const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+      try {
+        await once(child, 'exit');
+      } catch (error) {
+        process.stdout.write(`  ${command} could not be started: ${String(error)}\n`);
+      }
+      return child.exitCode === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+    },
+  };
+}
+
+function printFile(result: FileResult): void {
+  const mark = result.failed === 0 ? 'ok    ' : 'FAILED';
+  const count = `${result.passed + result.failed} tests`.padStart(10);
+  process.stdout.write(
+    `  ${mark}${count} ${result.seconds.toFixed(1).padStart(6)} s  ${result.file}\n${result.report}`,
+  );
+}
+
+/** A step that runs the test files of some folders. Finding none is a failure. */
+function tests(name: string, patterns: readonly string[], wanted: readonly string[]): Step {
+  const files = globSync([...patterns], { exclude: ['**/node_modules/**'] })
+    .filter((file) => wanted.length === 0 || wanted.some((text) => file.includes(text)))
+    .toSorted();
+  return {
+    name,
+    async run() {
+      if (files.length === 0 && wanted.length > 0) return { passed: 0, failed: 0 };
+      if (files.length === 0) {
+        process.stdout.write('  there are no test files\n');
+        return { passed: 0, failed: 1 };
+      }
+      const concurrency = Math.min(4, availableParallelism());
+      return runFiles(files, { timeout: FILE_TIMEOUT, concurrency, onFile: printFile });
+    },
+  };
+}
+
+function steps(wanted: readonly string[]): Step[] {
+  const suites = [
+    tests(
+      'unit and property tests',
+      ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
+      wanted,
+    ),
+    tests('end-to-end tests', ['test/**/*.test.ts'], wanted),
+  ];
+  if (wanted.length > 0) return suites;
+  return [
+    check('type check', 'tsc', '-p', '.'),
+    check('lint', 'oxlint', '--type-aware', '--deny-warnings', '--quiet'),
+    check('format check', 'oxfmt', '--check'),
+    check('source rules', process.execPath, 'scripts/check-source.ts'),
+    ...suites,
+  ];
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  if (args.some((arg) => arg.startsWith('-'))) {
+    process.stderr.write(USAGE);
+    return args.includes('--help') || args.includes('-h') ? 0 : 2;
+  }
+  const total: Tally = { passed: 0, failed: 0 };
+  const failedSteps: string[] = [];
+  for (const step of steps(args)) {
+    process.stdout.write(`\n== ${step.name}\n`);
+    const begun = performance.now();
+    const tally = await step.run();
+    total.passed += tally.passed;
+    total.failed += tally.failed;
+    if (tally.failed > 0) failedSteps.push(step.name);
+    const verdict = tally.failed === 0 ? 'ok' : 'FAILED';
+    process.stdout.write(`   ${verdict}, ${((performance.now() - begun) / 1000).toFixed(1)} s\n`);
+  }
+  if (total.passed + total.failed === 0) {
+    process.stdout.write('\nNo test ran.\n');
+    total.failed = 1;
+  }
+  if (failedSteps.length > 0) process.stdout.write(`\nFailed steps: ${failedSteps.join(', ')}\n`);
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
+  return total.failed === 0 ? 0 : 1;
+}
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+process.exitCode = await main(process.argv.slice(2));
