@@ -4,9 +4,14 @@
  * `proxy/` and plugins see heads, header views, body chunks, trailers and resets: never the bytes of a protocol.
  * `wire/http1` implements both sides; `wire/http2` will; tests may use an in-memory one.
  *
- * Flow control is credit: `write` answers false when the peer is slow, then the writer stops its source (`pause`)
- * until `onDrain`. Writes are coalesced until `flush`, so that a head and the first chunk leave in one write.
+ * Flow control is credit: `write` answers false when the peer is slow, then the writer stops its source
+ * (`pauseBody`) until `onDrain`. Writes are coalesced until `flush`, so that a head and the first chunk leave in one
+ * write; the side that reads calls `onReadEnd` after each read from its socket, and that is when to flush.
+ *
+ * Memory: a chunk handed to `onBody` may be a view of a buffer that is read into again. It is valid until the call to
+ * `onReadEnd` that follows; whoever keeps it longer copies it, or answers `true` there.
  */
+import type { GatewayError } from '../lib/gateway-error.ts';
 
 /** Header fields of one message. Names are case-insensitive; callers pass lower case. */
 export interface Headers {
@@ -16,32 +21,157 @@ export interface Headers {
   all(name: string): string[];
   has(name: string): boolean;
   each(visit: (name: string, value: string) => void): void;
-  /** Replaces all lines of that name by one. `name` is written as given. */
+  /** Replaces all lines of that name by one, written as `name`. */
   set(name: string, value: string): void;
-  /** Adds a line. */
+  /** Adds a line, written as `name`. */
   add(name: string, value: string): void;
   remove(name: string): void;
 }
 
+/** Octets of a body: a number when the head tells, else one of these two. */
+export type BodyLength = number;
+/** Only its end tells how long the body is. */
+export const UNKNOWN_LENGTH = -1;
+/** The message has no body and says nothing of one. */
+export const NO_BODY = -2;
+
+/** Trailer fields, flat: name, value, name, value. */
+export type Trailers = readonly string[];
+
+/**
+ * What a request says, less what concerns only its connection: hop-by-hop fields, framing, `Expect` and `Upgrade` are
+ * read by the wire, taken out of `headers`, and stand here as plain facts.
+ */
 export interface RequestHead {
   readonly method: string;
-  /** Path and query as received (origin form), bytes as latin1; `*` for `OPTIONS *`. */
+  /** Path and query in origin form, latin1; `*` for `OPTIONS *`. */
   readonly target: string;
-  /** Host as the client wrote it, with port; empty when an HTTP/1.0 client sent none. */
+  /** Host as the client wrote it, with its port; empty when an HTTP/1.0 client sent none. */
   readonly authority: string;
-  readonly version: '1.0' | '1.1' | '2';
+  readonly version: HttpVersion;
   readonly headers: Headers;
+  readonly bodyLength: BodyLength;
+  /** Protocol that the client asks to change to (lower case), or ''. */
+  readonly upgrade: string;
+  /** The client reads trailers (`TE: trailers`). */
+  readonly acceptsTrailers: boolean;
 }
+
+/** What goes upstream of a request; the wire adds what its protocol needs. */
+export type OutgoingRequest = Omit<RequestHead, 'version'>;
+
+export type HttpVersion = '1.0' | '1.1' | '2';
 
 export interface ResponseHead {
   readonly status: number;
   /** Reason phrase; only HTTP/1.1 has one. */
   readonly reason: string;
   readonly headers: Headers;
+  readonly bodyLength: BodyLength;
 }
 
-/** Octets in a body: a number when known from the head, `UNKNOWN_LENGTH` when only its end tells. */
-export const UNKNOWN_LENGTH = -1;
+/** Addresses of a client connection, as the socket has them. */
+export interface Peer {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly encrypted: boolean;
+}
 
-/** Trailer fields, flat: name, value, name, value. */
-export type Trailers = readonly string[];
+/** A connection that left HTTP (`101`): bytes both ways, with the same credit and memory rules as bodies. */
+export interface Tunnel {
+  /** From now on what is read goes to `handler`, first what came behind the head. */
+  start(handler: TunnelHandler): void;
+  /** True: the chunk is still referenced. */
+  write(chunk: Buffer): boolean;
+  /** False when the peer is slow: stop the other side until `onDrain`. */
+  readonly writable: boolean;
+  pause(): void;
+  resume(): void;
+  /** No more bytes to this peer (FIN); the other direction stays. */
+  end(): void;
+  destroy(): void;
+}
+
+export interface TunnelHandler {
+  /** True: the chunk is still referenced when the call returns. */
+  onData(chunk: Buffer): boolean;
+  onDrain(): void;
+  /** The peer sends no more. */
+  onEnd(): void;
+  /** The connection is gone. */
+  onClose(): void;
+}
+
+/** One request as the server sees it: its body comes in, its response goes out. */
+export interface ServerStream {
+  readonly peer: Peer;
+  /** Who is told what happens to this request; the first thing that the request path says. */
+  handle(handler: ServerStreamHandler): void;
+  /** Starts delivery of the body (and tells a client that expects it to continue). */
+  readBody(): void;
+  pauseBody(): void;
+  resumeBody(): void;
+  /** Sends an interim response (1xx but 101). */
+  inform(head: ResponseHead): void;
+  /** Sends the head of the final response. `head.bodyLength` says how the body will be framed. */
+  respond(head: ResponseHead): void;
+  /** False: stop until `onDrain`. */
+  write(chunk: Buffer): boolean;
+  end(trailers: Trailers | null): void;
+  /** Hands what was written to the kernel. True: chunks are still referenced, their memory must stay as it is. */
+  flush(): boolean;
+  /** Bytes that may wait for a slow client before `write` answers false. */
+  readAhead(bytes: number): void;
+  /** Ends the connection (HTTP/1.1) or the stream (HTTP/2) without a proper end of the response. */
+  reset(): void;
+  /** Sends the `101` and gives the connection away. */
+  upgrade(head: ResponseHead): Tunnel;
+}
+
+export interface ServerStreamHandler {
+  onBody(chunk: Buffer): void;
+  onBodyEnd(trailers: Trailers | null): void;
+  /** End of one read from the socket: flush. */
+  onReadEnd(): void;
+  onDrain(): void;
+  /** The response has left (the kernel has all of it, or nearly). No other call follows. */
+  onFinish(): void;
+  /**
+   * The request cannot be read to its end: malformed body, time-out (answer it if the response has not begun; then
+   * only `onFinish` follows), or the client has gone (`status` 499: nothing follows, the stream takes nothing more).
+   */
+  onRequestError(error: GatewayError): void;
+}
+
+/** One request as the client sends it: its body goes out, its response comes in. */
+export interface ClientStream {
+  /** False while it connects; `onConnect` follows, or `onError`. */
+  readonly ready: boolean;
+  /** True when the connection had served another request: an early failure may only mean that it was stale. */
+  readonly reused: boolean;
+  send(head: OutgoingRequest): void;
+  write(chunk: Buffer): boolean;
+  end(trailers: Trailers | null): void;
+  flush(): boolean;
+  pauseBody(): void;
+  resumeBody(): void;
+  /** Gives up: nothing is delivered after this. */
+  cancel(): void;
+}
+
+export interface ClientStreamHandler {
+  onConnect(): void;
+  onInform(head: ResponseHead): void;
+  onResponse(head: ResponseHead): void;
+  onBody(chunk: Buffer): void;
+  onBodyEnd(trailers: Trailers | null): void;
+  /** End of one read from the socket: flush. True: chunks of this read are still referenced. */
+  onReadEnd(): boolean;
+  onDrain(): void;
+  /** `101` to the upgrade that was asked for: the connection is the handler's. */
+  onUpgrade(head: ResponseHead, tunnel: Tunnel): void;
+  /** No other call follows. */
+  onError(error: GatewayError): void;
+}

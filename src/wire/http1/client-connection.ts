@@ -1,0 +1,584 @@
+/**
+ * One connection from a client: reads requests, hands each to the request path as a `ServerStream` (this object serves
+ * them one after the other), writes responses.
+ *
+ *     idle ── first byte ──> head ── complete ──> exchange ── body read, response written ──> idle
+ *       └── time-out, FIN ──> closed    └─ fault ─┘   └── Connection: close ──> lingering ──> closed
+ *
+ * Requests that came pipelined behind the current one wait, and the socket is paused meanwhile, so that they cost
+ * one read at most. Whatever comes synchronously is worked off in one loop, never by recursion: a client that sends a
+ * thousand requests in one packet gets them answered on the same stack.
+ */
+import type { Socket } from 'node:net';
+import { GatewayError } from '../../lib/gateway-error.ts';
+import { WheelTimer } from '../../lib/timer-wheel.ts';
+import type { TimerWheel } from '../../lib/timer-wheel.ts';
+import { CELL } from '../../zone/worker-zone.ts';
+import type { WorkerZone } from '../../zone/worker-zone.ts';
+import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
+import type { Peer, RequestHead, ResponseHead, ServerStream, ServerStreamHandler, Trailers, Tunnel } from '../message.ts';
+import { SocketTunnel } from '../socket-tunnel.ts';
+import { BodyReader } from './body-reader.ts';
+import { clientFault } from './fault.ts';
+import { HeadBuffer } from './head-buffer.ts';
+import type { RequestHeadParser } from './head-parser.ts';
+import { writeLastChunk, writeResponseHead } from './head-writer.ts';
+import { interpretRequest } from './head.ts';
+import type { Http1RequestHead } from './head.ts';
+import { Output } from './output.ts';
+import type { Scratch } from './output.ts';
+
+/** Milliseconds; nginx's keepalive_timeout, client_header_timeout, client_body_timeout, send_timeout. */
+export interface ClientTimeouts {
+  readonly keepAlive: number;
+  readonly header: number;
+  readonly body: number;
+  readonly send: number;
+}
+
+/** What all client connections of a worker share. */
+export interface ClientContext {
+  readonly wheel: TimerWheel;
+  readonly scratch: Scratch;
+  readonly zone: WorkerZone;
+  readonly timeouts: ClientTimeouts;
+  /** Requests that one connection may bring (nginx's keepalive_requests). */
+  readonly maxRequests: number;
+  /** Octets of a trailer section. */
+  readonly trailerBytes: number;
+  /** The worker stops: each response ends its connection. */
+  readonly draining: boolean;
+  takeParser(): RequestHeadParser;
+  releaseParser(parser: RequestHeadParser): void;
+  onRequest(stream: ServerStream, head: RequestHead): void;
+  /** A head that cannot be read; answers on the stream, which closes behind it. */
+  onMalformed(stream: ServerStream, error: GatewayError, requestLine: string): void;
+  /** A defect: something on the request path threw. */
+  onDefect(error: unknown): void;
+  closed(connection: ClientConnection): void;
+}
+
+const IDLE = 0;
+const HEAD = 1;
+const EXCHANGE = 2;
+const LINGER = 3;
+const TUNNEL = 4;
+const CLOSED = 5;
+
+/** How long a client that sent FIN may wait for a response that has not begun. A gone client looks the same. */
+const HALF_CLOSED_GRACE_MS = 1000;
+/** nginx's lingering_timeout and lingering_time: what still comes is read, so that no reset overtakes the response. */
+const LINGER_STEP_MS = 5000;
+const LINGER_TOTAL_MS = 30_000;
+/** A request body that nobody wants is read up to this far to keep the connection. */
+const DISCARD_BYTES = 1024 * 1024;
+/** While the worker drains, an idle connection may bring one more request for this long. */
+const DRAIN_IDLE_MS = 1000;
+
+const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
+
+export class ClientConnection implements ServerStream {
+  readonly peer: Peer;
+  readonly #socket: Socket;
+  readonly #context: ClientContext;
+  readonly #output: Output;
+  readonly #timer: WheelTimer;
+  #headBuffer: HeadBuffer | null = null;
+  #parser: RequestHeadParser | null = null;
+  #state = IDLE;
+  #requests = 0;
+  #lastAuthority = '';
+  /** What was read and must wait. */
+  #stash: Buffer | null = null;
+  #processing = false;
+  #halfClosed = false;
+  #lingerUntil = 0;
+  #tunnel: SocketTunnel | null = null;
+
+  #head: Http1RequestHead | null = null;
+  #handler: ServerStreamHandler | null = null;
+  #body: BodyReader | null = null;
+  #bodyDone = true;
+  #bodyWanted = false;
+  #bodyPaused = false;
+  #continuePending = false;
+  #discarded = 0;
+
+  #keepAlive = true;
+  #responded = false;
+  #chunked = false;
+  /** Octets that the response may still have; `Infinity` when its head did not say. */
+  #left = 0;
+  #ended = false;
+  #readAhead = 0;
+
+  constructor(socket: Socket, peer: Peer, context: ClientContext) {
+    this.#socket = socket;
+    this.#context = context;
+    this.peer = peer;
+    this.#output = new Output(socket, context.scratch, peer.encrypted);
+    this.#timer = new WheelTimer(() => this.#onTimeout());
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('drain', () => this.#onDrain());
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', () => this.#onGone());
+    socket.on('close', () => this.#onGone());
+    context.wheel.arm(this.#timer, context.timeouts.header);
+    context.zone.increment(CELL.active);
+    context.zone.increment(CELL.waiting);
+  }
+
+  // ServerStream: what the request path does with the current request.
+
+  handle(handler: ServerStreamHandler): void {
+    this.#handler = handler;
+  }
+
+  readBody(): void {
+    if (this.#bodyWanted || this.#bodyDone) return;
+    this.#bodyWanted = true;
+    if (this.#continuePending && !this.#responded) {
+      this.#continuePending = false;
+      this.#output.bytes(CONTINUE);
+      this.#output.flush();
+    }
+    this.#armBody();
+    if (!this.#processing) this.#resumeReading();
+  }
+
+  pauseBody(): void {
+    if (this.#bodyPaused) return;
+    this.#bodyPaused = true;
+    this.#context.wheel.disarm(this.#timer);
+    this.#socket.pause();
+  }
+
+  resumeBody(): void {
+    if (!this.#bodyPaused) return;
+    this.#bodyPaused = false;
+    if (!this.#bodyDone) this.#armBody();
+    if (!this.#processing) this.#resumeReading();
+  }
+
+  inform(head: ResponseHead): void {
+    if (this.#head?.version !== '1.1' || this.#responded) return;
+    writeResponseHead(this.#output, head, INTERIM_FRAMING);
+    this.#output.flush();
+  }
+
+  respond(head: ResponseHead): void {
+    this.#responded = true;
+    const request = this.#head;
+    const modern = request === null || request.version === '1.1';
+    const bodiless = head.bodyLength === NO_BODY || request?.method === 'HEAD';
+    this.#chunked = !bodiless && head.bodyLength === UNKNOWN_LENGTH && modern;
+    this.#left = bodiless ? 0 : head.bodyLength === UNKNOWN_LENGTH ? Infinity : head.bodyLength;
+    if (this.#left === Infinity && !this.#chunked) this.#keepAlive = false;
+    if (this.#keepAlive && !this.#mayPersist()) this.#keepAlive = false;
+    const connection = this.#keepAlive ? (modern ? '' : 'keep-alive') : 'close';
+    const framed = bodiless && head.bodyLength === UNKNOWN_LENGTH ? { ...head, headers: head.headers, bodyLength: NO_BODY } : head;
+    writeResponseHead(this.#output, framed, responseFraming(this.#chunked, connection));
+    if (this.#halfClosed) this.#context.wheel.disarm(this.#timer);
+  }
+
+  write(chunk: Buffer): boolean {
+    let data = chunk;
+    if (data.length > this.#left) data = data.subarray(0, this.#left);
+    this.#left -= data.length;
+    if (data.length > 0) {
+      if (this.#chunked) this.#output.chunk(data);
+      else this.#output.bytes(data);
+    }
+    return !this.#socket.writableNeedDrain || this.#socket.writableLength <= this.#readAhead;
+  }
+
+  end(trailers: Trailers | null): void {
+    // A response that is shorter than its head said must not look whole.
+    if (this.#left > 0 && this.#left !== Infinity) return this.reset();
+    if (this.#chunked) writeLastChunk(this.#output, this.#head?.acceptsTrailers === true ? trailers : null);
+    this.#ended = true;
+  }
+
+  flush(): boolean {
+    if (this.#state === CLOSED) return false;
+    const held = this.#output.flush();
+    if (held) this.#context.wheel.arm(this.#timer, this.#context.timeouts.send);
+    if (this.#ended && !this.#socket.writableNeedDrain) this.#finish();
+    return held;
+  }
+
+  readAhead(bytes: number): void {
+    this.#readAhead = bytes;
+  }
+
+  reset(): void {
+    if (this.#state === CLOSED) return;
+    this.#context.zone.increment(CELL.broken);
+    const endsAtClose = this.#responded && this.#left === Infinity && !this.#chunked;
+    this.#handler = null;
+    this.#output.flush();
+    this.#close(endsAtClose);
+  }
+
+  upgrade(head: ResponseHead): Tunnel {
+    const upgrade = this.#head?.upgrade ?? '';
+    writeResponseHead(this.#output, head, { chunked: false, connection: 'Upgrade', upgrade });
+    this.#output.flush();
+    this.#setState(TUNNEL);
+    this.#handler = null;
+    this.#context.zone.increment(CELL.tunnels);
+    this.#context.wheel.remove(this.#timer);
+    const rest = this.#stash;
+    this.#stash = null;
+    this.#tunnel = new SocketTunnel(this.#socket, rest);
+    this.#socket.resume();
+    return this.#tunnel;
+  }
+
+  // Life of the connection.
+
+  /** The worker stops: idle connections end soon, busy ones with their response. */
+  drain(): void {
+    if (this.#state === IDLE) this.#context.wheel.arm(this.#timer, DRAIN_IDLE_MS);
+  }
+
+  /** The grace time is over. */
+  destroy(): void {
+    this.#onGone();
+    this.#close(false);
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#tunnel !== null) {
+      this.#tunnel.deliver(chunk);
+      return;
+    }
+    this.#process(chunk);
+  }
+
+  #process(chunk: Buffer): void {
+    this.#processing = true;
+    try {
+      let at = 0;
+      while (at < chunk.length) at = this.#take(chunk, at);
+    } catch (error) {
+      this.#context.onDefect(error);
+      this.#onGone();
+      this.#close(false);
+    }
+    this.#processing = false;
+  }
+
+  /** Works on what was read, from `at` on, as the state wants it; answers how far it came. */
+  #take(chunk: Buffer, at: number): number {
+    switch (this.#state) {
+      case IDLE:
+      case HEAD:
+        return this.#takeHead(chunk, at);
+      case EXCHANGE:
+        return this.#takeBody(chunk, at);
+      case LINGER:
+        this.#armLinger();
+        return chunk.length;
+      case TUNNEL:
+        this.#tunnel?.deliver(at === 0 ? chunk : chunk.subarray(at));
+        return chunk.length;
+      default:
+        return chunk.length;
+    }
+  }
+
+  #takeHead(chunk: Buffer, at: number): number {
+    const context = this.#context;
+    if (this.#state === IDLE) {
+      this.#setState(HEAD);
+      this.#parser = context.takeParser();
+    }
+    const parser = this.#parser as RequestHeadParser;
+    let fault = 0;
+    if (this.#headBuffer === null) {
+      // The usual case: the head came whole in one read.
+      const next = parser.parse(chunk, at, chunk.length);
+      if (next >= 0) {
+        this.#begin(parser);
+        return next;
+      }
+      this.#headBuffer = new HeadBuffer();
+      context.wheel.arm(this.#timer, context.timeouts.header);
+    }
+    const headBuffer = this.#headBuffer;
+    const complete = headBuffer.read(parser, chunk, at, chunk.length);
+    fault = headBuffer.fault;
+    if (complete) {
+      this.#headBuffer = null;
+      this.#begin(parser);
+      return at + headBuffer.taken;
+    }
+    if (fault !== 0) this.#malformed(fault);
+    return chunk.length;
+  }
+
+  /** A head is complete: make it a request. */
+  #begin(parser: RequestHeadParser): void {
+    const context = this.#context;
+    const head = interpretRequest(parser, this.#lastAuthority);
+    if (typeof head === 'number') return this.#malformed(head);
+    context.wheel.disarm(this.#timer);
+    context.zone.increment(CELL.requests);
+    this.#lastAuthority = head.authority;
+    this.#setState(EXCHANGE);
+    this.#requests++;
+    this.#head = head;
+    this.#keepAlive = head.keepAlive;
+    this.#responded = this.#ended = this.#chunked = false;
+    this.#left = 0;
+    this.#readAhead = 0;
+    this.#bodyPaused = this.#bodyWanted = false;
+    this.#bodyDone = head.bodyLength === NO_BODY || head.bodyLength === 0;
+    this.#continuePending = head.expectsContinue;
+    this.#discarded = 0;
+    if (!this.#bodyDone) this.#startBody(head.bodyLength);
+    context.onRequest(this, head);
+  }
+
+  #startBody(length: number): void {
+    this.#body ??= new BodyReader({
+      bodyData: (data) => this.#onBodyData(data),
+      bodyEnd: (trailers) => this.#onBodyEnd(trailers),
+    });
+    if (length === UNKNOWN_LENGTH) this.#body.startChunked(this.#context.trailerBytes);
+    else this.#body.startLength(length);
+  }
+
+  #takeBody(chunk: Buffer, at: number): number {
+    const discarding = this.#ended;
+    if (this.#bodyDone || this.#bodyPaused || !(this.#bodyWanted || discarding)) {
+      this.#hold(chunk, at);
+      return chunk.length;
+    }
+    const next = (this.#body as BodyReader).read(chunk, at, chunk.length);
+    if (next < 0) {
+      this.#bodyFault(clientFault(next));
+      return chunk.length;
+    }
+    if (!discarding) {
+      if (!this.#bodyDone && !this.#bodyPaused) this.#armBody();
+      this.#handler?.onReadEnd();
+    }
+    return next;
+  }
+
+  #onBodyData(data: Buffer): void {
+    if (!this.#ended) {
+      this.#handler?.onBody(data);
+      return;
+    }
+    this.#discarded += data.length;
+    if (this.#discarded > DISCARD_BYTES) this.#linger();
+  }
+
+  #onBodyEnd(trailers: Trailers | null): void {
+    this.#bodyDone = true;
+    this.#context.wheel.disarm(this.#timer);
+    if (this.#ended) this.#finish();
+    else this.#handler?.onBodyEnd(trailers);
+  }
+
+  /** The body is malformed or late. */
+  #bodyFault(error: GatewayError): void {
+    const handler = this.#handler;
+    this.#keepAlive = false;
+    this.#bodyDone = true;
+    this.#body?.stop();
+    if (this.#ended) return this.#linger();
+    handler?.onRequestError(error);
+  }
+
+  /** Keeps what cannot be worked on now, and reads no more. */
+  #hold(chunk: Buffer, at: number): void {
+    const piece = at === 0 ? chunk : chunk.subarray(at);
+    this.#stash = this.#stash === null ? piece : Buffer.concat([this.#stash, piece]);
+    this.#socket.pause();
+  }
+
+  #resumeReading(): void {
+    const stash = this.#stash;
+    if (stash !== null) {
+      this.#stash = null;
+      this.#process(stash);
+    }
+    if (this.#stash === null && !this.#bodyPaused && this.#state !== CLOSED) this.#socket.resume();
+  }
+
+  /** The response is written; the exchange is over when the request has been read, too. */
+  #finish(): void {
+    if (this.#state !== EXCHANGE) return;
+    const handler = this.#handler;
+    this.#handler = null;
+    handler?.onFinish();
+    if (!this.#keepAlive) return this.#linger();
+    if (!this.#bodyDone) return this.#discardBody();
+    this.#nextRequest();
+  }
+
+  #discardBody(): void {
+    this.#bodyPaused = false;
+    this.#armBody();
+    if (!this.#processing) this.#resumeReading();
+  }
+
+  #nextRequest(): void {
+    const parser = this.#parser;
+    this.#parser = null;
+    this.#head = null;
+    if (parser !== null) this.#context.releaseParser(parser);
+    this.#setState(IDLE);
+    const { wheel, draining, timeouts } = this.#context;
+    wheel.arm(this.#timer, draining ? DRAIN_IDLE_MS : timeouts.keepAlive);
+    if (this.#processing) return;
+    if (this.#stash !== null || this.#bodyPaused) {
+      this.#bodyPaused = false;
+      this.#resumeReading();
+    }
+    if (this.#halfClosed && this.#state === IDLE) this.#close(false);
+  }
+
+  /** A head that is no request: one answer, then the connection ends. */
+  #malformed(fault: number): void {
+    const parser = this.#parser as RequestHeadParser;
+    const line = parser.method === '' ? '' : `${parser.method} ${parser.rawTarget} HTTP/${parser.version}`;
+    this.#context.zone.increment(CELL.requests);
+    this.#refuse(clientFault(fault), line);
+  }
+
+  #refuse(error: GatewayError, requestLine: string): void {
+    this.#setState(EXCHANGE);
+    this.#head = null;
+    this.#handler = null;
+    this.#keepAlive = false;
+    this.#responded = this.#ended = this.#chunked = false;
+    this.#bodyDone = true;
+    this.#context.onMalformed(this, error, requestLine);
+  }
+
+  #mayPersist(): boolean {
+    if (this.#context.draining || this.#requests >= this.#context.maxRequests) return false;
+    if (this.#bodyDone) return true;
+    // A client that waits for 100 may send the body or not after a final answer: the next bytes would be a guess.
+    return !this.#continuePending && (this.#body?.remaining ?? 0) <= DISCARD_BYTES;
+  }
+
+  /** FIN after the response, then what still comes is read and dropped. */
+  #linger(): void {
+    if (this.#state === LINGER || this.#state === CLOSED) return;
+    this.#setState(LINGER);
+    this.#handler = null;
+    this.#stash = null;
+    this.#lingerUntil = performance.now() + LINGER_TOTAL_MS;
+    this.#socket.end();
+    if (this.#halfClosed) return this.#socket.destroySoon();
+    this.#armLinger();
+    this.#socket.resume();
+  }
+
+  #armLinger(): void {
+    const now = performance.now();
+    if (now >= this.#lingerUntil) this.#close(false);
+    else this.#context.wheel.arm(this.#timer, LINGER_STEP_MS, now);
+  }
+
+  #armBody(): void {
+    this.#context.wheel.arm(this.#timer, this.#context.timeouts.body);
+  }
+
+  #onDrain(): void {
+    if (this.#tunnel !== null) return this.#tunnel.drained();
+    if (this.#state !== EXCHANGE) return;
+    this.#context.wheel.disarm(this.#timer);
+    if (!this.#bodyDone && this.#bodyWanted && !this.#bodyPaused) this.#armBody();
+    if (this.#ended) this.#finish();
+    else this.#handler?.onDrain();
+  }
+
+  /** FIN from the client. */
+  #onEnd(): void {
+    if (this.#tunnel !== null) return this.#tunnel.ended();
+    this.#halfClosed = true;
+    if (this.#state === IDLE || this.#state === HEAD) this.#close(false);
+    else if (this.#state === LINGER) this.#socket.destroySoon();
+    else if (this.#state === EXCHANGE && !this.#bodyDone) this.#onGone();
+    else if (this.#state === EXCHANGE && !this.#responded) this.#context.wheel.arm(this.#timer, HALF_CLOSED_GRACE_MS);
+  }
+
+  /** The connection broke, or nobody is there any more. */
+  #onGone(): void {
+    if (this.#tunnel !== null) this.#tunnel.closed();
+    if (this.#state === CLOSED) return;
+    const handler = this.#handler;
+    this.#handler = null;
+    this.#close(false);
+    handler?.onRequestError(new GatewayError('client_closed_request', 'client closed the connection', { source: 'client', status: 499 }));
+  }
+
+  #onTimeout(): void {
+    if (this.#state === HEAD) return this.#refuse(requestTimeout('client_header_timeout'), '');
+    if (this.#state !== EXCHANGE) return this.#close(false);
+    if (this.#socket.writableLength > 0 || (this.#halfClosed && !this.#responded)) return this.#onGone();
+    if (!this.#bodyDone && !this.#bodyPaused) this.#bodyFault(requestTimeout('client_body_timeout'));
+  }
+
+  #setState(state: number): void {
+    const cells = GAUGES[this.#state];
+    const next = GAUGES[state];
+    if (cells === next) {
+      this.#state = state;
+      return;
+    }
+    if (cells !== undefined) this.#context.zone.decrement(cells);
+    if (next !== undefined) this.#context.zone.increment(next);
+    this.#state = state;
+  }
+
+  #close(withReset: boolean): void {
+    if (this.#state === CLOSED) return;
+    if (this.#state === TUNNEL) this.#context.zone.decrement(CELL.tunnels);
+    this.#setState(CLOSED);
+    this.#context.zone.decrement(CELL.active);
+    this.#body?.stop();
+    this.#stash = null;
+    this.#headBuffer = null;
+    this.#output.discard();
+    this.#context.wheel.remove(this.#timer);
+    if (withReset) this.#socket.resetAndDestroy();
+    else this.#socket.destroySoon();
+    this.#context.closed(this);
+  }
+}
+
+type Gauge = (typeof CELL)['waiting'] | (typeof CELL)['reading'] | (typeof CELL)['writing'];
+
+/** Which gauge counts a connection, by state. */
+const GAUGES: ReadonlyArray<Gauge | undefined> = [
+  CELL.waiting,
+  CELL.reading,
+  CELL.writing,
+  CELL.writing,
+  CELL.writing,
+  undefined,
+];
+
+const INTERIM_FRAMING = { chunked: false, connection: '', upgrade: '' } as const;
+
+const FRAMINGS = new Map<string, { chunked: boolean; connection: string; upgrade: string }>();
+
+function responseFraming(chunked: boolean, connection: string): { chunked: boolean; connection: string; upgrade: string } {
+  if (!chunked && connection === '') return INTERIM_FRAMING;
+  const key = `${chunked}${connection}`;
+  let framing = FRAMINGS.get(key);
+  if (framing === undefined) FRAMINGS.set(key, (framing = { chunked, connection, upgrade: '' }));
+  return framing;
+}
+
+function requestTimeout(code: string): GatewayError {
+  return new GatewayError(code, 'Request timeout', { source: 'client', status: 408 });
+}
