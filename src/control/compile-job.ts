@@ -1,0 +1,64 @@
+/** What the compiler thread is asked and what it answers. */
+import type { RouterFlavor } from '../router/router.ts';
+
+export type ConfigSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'text'; readonly text: string; readonly name: string }
+  /** Body of `POST /config`, as it came. */
+  | { readonly kind: 'body'; readonly body: Uint8Array; readonly contentType: string };
+
+export interface CompileJob {
+  readonly type: 'compile';
+  readonly source: ConfigSource;
+  readonly flavor: RouterFlavor;
+  /** Number of the revision that this becomes. */
+  readonly revision: number;
+  /** What is served now; null when empty. A configuration with the same hash and flavour is `unchanged`. */
+  readonly current: {
+    readonly image: SharedArrayBuffer;
+    readonly hash: string;
+    readonly flavor: RouterFlavor;
+  } | null;
+  /** Answer the entities as `POST /config` does, or an error body with `flattened_errors`. */
+  readonly wantEntities: boolean;
+  readonly flattenErrors: boolean;
+  /** Nice value of the thread; 0 leaves it. */
+  readonly nice: number;
+}
+
+/** The configuration that is served, as a declarative file. */
+export interface DumpJob {
+  readonly type: 'dump';
+  readonly image: SharedArrayBuffer | null;
+}
+
+export type CompilerJob = CompileJob | DumpJob;
+
+export interface Compiled {
+  readonly ok: true;
+  readonly unchanged: boolean;
+  readonly hash: string;
+  readonly image: SharedArrayBuffer;
+  /** From the current revision to this one; null when there is no current one. */
+  readonly delta: SharedArrayBuffer | null;
+  /** JSON, UTF-8; null unless wanted. */
+  readonly entities: Uint8Array | null;
+  /** How many entities. */
+  readonly records: number;
+}
+
+export interface CompileFailure {
+  readonly ok: false;
+  /** HTTP status of the answer. */
+  readonly status: number;
+  /** For people: one line for each error with its place. */
+  readonly lines: readonly string[];
+  /** Kong's error body, JSON. */
+  readonly body: string;
+}
+
+export interface Dumped {
+  readonly ok: true;
+  /** YAML. */
+  readonly text: string;
+}

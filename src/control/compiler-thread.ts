@@ -1,0 +1,74 @@
+/**
+ * The compiler thread: text in, images or errors out. It lives for one job.
+ *
+ * Everything about a configuration that costs time or memory happens here at a low priority: reading, parsing,
+ * validating, encoding, comparing with what is served, printing. It ends after its answer, so an idle gateway does
+ * not hold a parser and its garbage; when it runs out of memory, one reload fails and nothing else.
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+import { stringify } from 'yaml';
+import { diffImages, encodeImage, readImage } from '../snapshot/image.ts';
+import { compileDeclarative } from '../store/file/compile.ts';
+import type {
+  CompileFailure,
+  CompileJob,
+  Compiled,
+  CompilerJob,
+  ConfigSource,
+  Dumped,
+} from './compile-job.ts';
+import { compileFailure } from './compile-failure.ts';
+import { configText } from './config-body.ts';
+import { declarativeFile, entitiesJson } from './config-output.ts';
+
+type Text = { readonly ok: true; readonly text: string; readonly name: string } | CompileFailure;
+
+function failure(status: number, message: string): CompileFailure {
+  return { ok: false, status, lines: [message], body: JSON.stringify({ message }) };
+}
+
+async function readSource(source: ConfigSource): Promise<Text> {
+  if (source.kind === 'text') return { ok: true, text: source.text, name: source.name };
+  if (source.kind === 'body') {
+    const found = await configText(new Uint8Array(source.body), source.contentType);
+    return found.ok ? { ...found, name: 'request body' } : failure(400, found.message);
+  }
+  try {
+    return { ok: true, text: await readFile(source.path, 'utf8'), name: source.path };
+  } catch (error) {
+    return failure(400, `cannot read the declarative file: ${(error as Error).message}`);
+  }
+}
+
+async function compile(job: CompileJob): Promise<Compiled | CompileFailure> {
+  const source = await readSource(job.source);
+  if (!source.ok) return source;
+  const { current, flavor, revision } = job;
+  const hash = createHash('md5').update(source.text).digest('hex');
+  if (current?.hash === hash && current.flavor === flavor) {
+    return answer(job, { image: current.image, delta: null, hash, unchanged: true });
+  }
+  const now = Math.floor(Date.now() / 1000);
+  const result = compileDeclarative(source.text, { filename: source.name, flavor, now });
+  if (!result.ok) return compileFailure(result.errors, source.name, job.flattenErrors);
+  const image = encodeImage(result.config, { revision, hash });
+  const delta = current?.flavor === flavor ? diffImages(current.image, image) : null;
+  return answer(job, { image, delta, hash, unchanged: false });
+}
+
+function answer(job: CompileJob, parts: Pick<Compiled, 'image' | 'delta' | 'hash' | 'unchanged'>): Compiled {
+  const entities = job.wantEntities ? new TextEncoder().encode(entitiesJson(parts.image)) : null;
+  return { ok: true, ...parts, entities, records: readImage(parts.image).length };
+}
+
+async function run(job: CompilerJob): Promise<Compiled | CompileFailure | Dumped> {
+  if (job.type === 'dump') return { ok: true, text: stringify(declarativeFile(job.image)) };
+  // Only Linux has a priority for each thread; elsewhere this would slow the whole process.
+  if (job.nice > 0 && process.platform === 'linux') setPriority(job.nice);
+  return await compile(job);
+}
+
+parentPort?.postMessage(await run(workerData as CompilerJob));

@@ -1,0 +1,107 @@
+/**
+ * From running to stopped: signals, the graceful end and the fast one.
+ *
+ * QUIT and `sluice quit` drain: workers accept no more and finish what is in flight within the grace time. TERM, INT
+ * and `sluice stop` end at once. A second signal during either ends the process where it stands.
+ */
+import type { MainLog } from './log.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export type LifeState = 'starting' | 'running' | 'draining' | 'stopping';
+
+/**
+ * Grace time of SIGQUIT, milliseconds: nginx waits without end, an orchestrator kills after 30 s by default. `sluice
+ * quit` says its own.
+ */
+export const DEFAULT_GRACE_MS = 30_000;
+
+const EXIT_INTERNAL = 70;
+/** 128 + SIGKILL's number would look like a crash to the launcher; an impatient user wanted this end. */
+const EXIT_IMPATIENT = 0;
+
+export class Life {
+  state: LifeState = 'starting';
+  /** Resolves when the workers have ended. */
+  readonly stopped: Promise<void>;
+  /** Set by `POST /status/ready`: load balancers shall leave, nothing else changes. */
+  announcedDraining = false;
+  readonly #supervisor: Supervisor;
+  readonly #log: MainLog;
+  readonly #listeners: Array<[string, (...values: never[]) => void]> = [];
+  #resolveStopped: () => void = () => undefined;
+
+  constructor(supervisor: Supervisor, log: MainLog) {
+    this.#supervisor = supervisor;
+    this.#log = log;
+    this.stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+  }
+
+  running(): void {
+    if (this.state === 'starting') this.state = 'running';
+  }
+
+  onSignals(reload: () => void): void {
+    this.#on('SIGTERM', () => this.#onStopSignal('SIGTERM', 0));
+    this.#on('SIGINT', () => this.#onStopSignal('SIGINT', 0));
+    this.#on('SIGQUIT', () => this.#onStopSignal('SIGQUIT', DEFAULT_GRACE_MS));
+    this.#on('SIGHUP', () => {
+      this.#log.log('notice', 'SIGHUP: reading the configuration again');
+      if (this.state === 'running') reload();
+    });
+    this.#on('SIGUSR1', () => void this.reopenLogs());
+    this.#on('uncaughtException', (error: unknown) => this.#onCrash(error));
+  }
+
+  async reopenLogs(): Promise<void> {
+    await Promise.all([this.#log.reopen(), this.#supervisor.reopenLogs()]);
+    this.#log.log('notice', 'log files are open again');
+  }
+
+  /** @param waitMs time to go on as before, not ready, until load balancers have noticed. */
+  async stop(graceMs: number, waitMs = 0): Promise<void> {
+    if (this.#isEnding()) return;
+    this.state = graceMs > 0 ? 'draining' : 'stopping';
+    if (waitMs > 0) {
+      await new Promise((resolve) => {
+        setTimeout(resolve, waitMs);
+      });
+    }
+    await this.#supervisor.stop(graceMs);
+    this.#log.log('notice', 'stopped');
+    this.#resolveStopped();
+  }
+
+  dispose(): void {
+    for (const [event, listener] of this.#listeners) process.off(event, listener as () => void);
+  }
+
+  #isEnding(): boolean {
+    return this.state === 'draining' || this.state === 'stopping';
+  }
+
+  #on(event: string, listener: (...values: never[]) => void): void {
+    this.#listeners.push([event, listener]);
+    process.on(event, listener as () => void);
+  }
+
+  #onStopSignal(signal: string, graceMs: number): void {
+    if (this.#isEnding()) {
+      this.#log.log('notice', `${signal} again: ending at once`);
+      this.#log.flush();
+      process.exit(EXIT_IMPATIENT);
+    }
+    this.#log.log('notice', `${signal}: ${graceMs > 0 ? 'stopping gracefully' : 'stopping'}`);
+    void this.stop(graceMs);
+  }
+
+  /** Nothing is known of the state of this thread any more; the launcher starts a new process. */
+  #onCrash(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`sluice: internal error: ${text}\n`);
+    this.#log.log('emerg', `internal error: ${text}`);
+    this.#log.flush();
+    process.exit(EXIT_INTERNAL);
+  }
+}

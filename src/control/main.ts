@@ -1,0 +1,155 @@
+/**
+ * The main thread: starts the gateway, supervises it and ends it. It serves no proxied request and parses no
+ * configuration.
+ *
+ * Start, in this order: the prefix is locked; the threads of the workers and the compiler start together while each
+ * port is tried alone; the first configuration goes to the workers, which then listen; admin and status listeners come
+ * last, so that what they import does not delay the first proxied request.
+ */
+import type { Server } from 'node:http';
+import { rmSync } from 'node:fs';
+import type { LoadedSettings } from '../settings/load.ts';
+import type { Settings } from '../settings/settings.ts';
+import { openControlSocket } from './control-socket.ts';
+import { controlHandlers } from './control-handlers.ts';
+import type { HttpListener } from './http-listener.ts';
+import { Life } from './life.ts';
+import { MainLog } from './log.ts';
+import { portProblems } from './ports.ts';
+import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
+import { Reloader } from './reload.ts';
+import { DEFAULT_TUNING, Supervisor, type SupervisorTuning } from './supervisor.ts';
+
+export interface RunOptions {
+  /** Called at the start and at each reload. Throws SettingsError. */
+  readonly loadSettings: () => LoadedSettings;
+  /** Module that exports another `DataPlane`, and other times: tests of supervision. */
+  readonly dataPlane?: string;
+  readonly tuning?: Partial<SupervisorTuning>;
+}
+
+export const EXIT_STOPPED = 0;
+export const EXIT_CANNOT_START = 1;
+/** Internal error: the launcher starts the gateway again. */
+export const EXIT_INTERNAL = 70;
+
+/** Everything that the main thread holds. */
+export interface Gateway {
+  readonly log: MainLog;
+  readonly supervisor: Supervisor;
+  readonly reloader: Reloader;
+  readonly life: Life;
+}
+
+/** Problems that keep the gateway from starting, one sentence each. */
+class CannotStart extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** Runs the gateway until it is told to stop, and returns the exit code of the process. */
+export async function runGateway(options: RunOptions): Promise<number> {
+  const { settings } = options.loadSettings();
+  let log: MainLog | null = null;
+  let lock: PrefixLock | null = null;
+  try {
+    lock = await lockPrefix(settings.prefix);
+    const { release } = lock;
+    process.on('exit', release);
+    log = new MainLog(settings);
+    return await run(settings, log, options);
+  } catch (error) {
+    const expected = error instanceof CannotStart || error instanceof PrefixInUse || isSystemError(error);
+    const problems = error instanceof CannotStart ? error.problems : [messageOf(error, !expected)];
+    for (const problem of problems) {
+      process.stderr.write(`sluice: ${problem}\n`);
+      log?.log('emerg', problem);
+    }
+    return expected ? EXIT_CANNOT_START : EXIT_INTERNAL;
+  } finally {
+    await log?.close();
+    lock?.release();
+  }
+}
+
+async function run(settings: Settings, log: MainLog, options: RunOptions): Promise<number> {
+  const supervisor = new Supervisor({
+    settings,
+    log: log.log,
+    dataPlane: options.dataPlane ?? null,
+    tuning: { ...DEFAULT_TUNING, ...options.tuning },
+  });
+  const life = new Life(supervisor, log);
+  const reloader = new Reloader({
+    supervisor,
+    log: log.log,
+    readSettings: options.loadSettings,
+    onSettings: (next) => log.setLevel(next.log_level),
+    settings,
+  });
+  const gateway: Gateway = { log, supervisor, reloader, life };
+  const socketPath = controlSocketPath(settings.prefix);
+  const control = await openControlSocket(socketPath, controlHandlers(gateway));
+  life.onSignals(() => void reloader.reload());
+  let listeners: readonly HttpListener[] = [];
+  try {
+    await start(gateway, settings);
+    listeners = await openListeners(gateway, settings);
+    life.running();
+    log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
+    await life.stopped;
+    return EXIT_STOPPED;
+  } finally {
+    await supervisor.stop(0);
+    for (const listener of listeners) listener.close();
+    closeServer(control);
+    rmSync(socketPath, { force: true });
+    life.dispose();
+  }
+}
+
+async function start({ supervisor, reloader, life }: Gateway, settings: Settings): Promise<void> {
+  const compiling = reloader.first();
+  supervisor.spawn();
+  const { proxy_listen, admin_listen, status_listen } = settings;
+  const problems = await portProblems([...proxy_listen, ...admin_listen, ...status_listen]);
+  if (problems.length > 0) throw new CannotStart(problems);
+  const compiled = await compiling;
+  if (compiled?.ok === false) throw new CannotStart(compiled.lines);
+  try {
+    await Promise.race([reloader.serveFirst(compiled), life.stopped]);
+  } catch (error) {
+    throw new CannotStart([messageOf(error, false)]);
+  }
+}
+
+/** What the admin side imports is loaded here, when the workers serve already. */
+async function openListeners(gateway: Gateway, settings: Settings): Promise<HttpListener[]> {
+  if (settings.admin_listen.length === 0 && settings.status_listen.length === 0) return [];
+  const [{ openHttp }, { adminApp }, { statusApp }] = await Promise.all([
+    import('./http-listener.ts'),
+    import('./admin/app.ts'),
+    import('./admin/status-app.ts'),
+  ]);
+  const admin = await openHttp(settings.admin_listen, adminApp(gateway));
+  const status = await openHttp(settings.status_listen, statusApp(gateway));
+  return [...admin, ...status];
+}
+
+function closeServer(server: Server): void {
+  server.close();
+  server.closeAllConnections();
+}
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
+}
+
+function messageOf(error: unknown, withStack: boolean): string {
+  if (!(error instanceof Error)) return String(error);
+  return withStack ? (error.stack ?? error.message) : error.message;
+}

@@ -1,0 +1,52 @@
+/**
+ * What the main thread and its workers say to each other: calls with a number, each answered once.
+ *
+ * Nothing of a request ever passes here. Images are SharedArrayBuffers, so posting one copies nothing.
+ */
+import type { Settings } from '../settings/settings.ts';
+import type { RouterFlavor } from '../router/router.ts';
+
+export interface WorkerData {
+  readonly workerId: number;
+  readonly settings: Settings;
+  /** The node's counters. */
+  readonly zone: SharedArrayBuffer;
+  /** Module that exports `DataPlane`, when it is not the gateway's own (tests of supervision). */
+  readonly dataPlane: string | null;
+}
+
+export type Command =
+  /** Build the image's snapshot beside the one that is served. */
+  | { readonly type: 'prepare'; readonly image: SharedArrayBuffer; readonly flavor: RouterFlavor }
+  /** Serve the revision that was prepared (or goes on, when it is served already), with these settings. */
+  | { readonly type: 'commit'; readonly revision: number; readonly settings: Settings | null }
+  | { readonly type: 'listen' }
+  /** Accept no more; answer when nothing is in flight any more or the time is over. */
+  | { readonly type: 'drain'; readonly graceMs: number }
+  | { readonly type: 'reopen' };
+
+export type CommandType = Command['type'];
+
+export interface BrokenRoute {
+  readonly id: string;
+  readonly reason: string;
+}
+
+export type Reply =
+  | { readonly ok: true; readonly broken?: readonly BrokenRoute[] }
+  /** `stale`: a delta that does not fit; the whole image is wanted. */
+  | { readonly ok: false; readonly stale: boolean; readonly message: string };
+
+export interface CallMessage {
+  readonly call: number;
+  readonly command: Command;
+}
+
+/** Call 0 is the worker's first word: it is there and takes commands. */
+export interface ReplyMessage {
+  readonly call: number;
+  readonly reply: Reply;
+}
+
+/** How many broken routes a worker names; a list must not grow with the configuration. */
+export const MAX_BROKEN_NAMED = 100;

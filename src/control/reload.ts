@@ -1,0 +1,235 @@
+/**
+ * What is served now and how it changes: the one place through which a configuration reaches the workers.
+ *
+ * Changes run one after the other. Each either takes effect in all workers or leaves everything as it was and says
+ * why. Settings are read again together with the file: if one of them needs a restart, the whole reload is refused.
+ */
+import { LineQueue } from './line-queue.ts';
+import { compile } from './compiler.ts';
+import type { CompileFailure, Compiled, ConfigSource } from './compile-job.ts';
+import type { Log } from './log.ts';
+import type { Publication, Supervisor } from './supervisor.ts';
+import { type LoadedSettings, SettingsError } from '../settings/load.ts';
+import { diffSettings } from '../settings/diff.ts';
+import type { Settings } from '../settings/settings.ts';
+import { EMPTY_HASH } from '../snapshot/snapshot.ts';
+import type { RouterFlavor } from '../router/router.ts';
+
+export type ReloadResult =
+  | {
+      readonly ok: true;
+      readonly message: string;
+      readonly revision: number;
+      readonly warnings: readonly string[];
+      /** JSON of the entities, when wanted. */
+      readonly entities: Uint8Array | null;
+      readonly unchanged: boolean;
+    }
+  | {
+      readonly ok: false;
+      /** HTTP status for it. */
+      readonly status: number;
+      readonly message: string;
+      readonly errors: readonly string[];
+      /** Kong's error body, JSON. */
+      readonly body: string;
+    };
+
+/** A configuration as it is served. */
+export interface Loaded {
+  readonly revision: number;
+  readonly hash: string;
+  readonly image: SharedArrayBuffer | null;
+  readonly flavor: RouterFlavor;
+}
+
+export interface ReloaderOptions {
+  readonly supervisor: Supervisor;
+  readonly log: Log;
+  readonly readSettings: () => LoadedSettings;
+  /** Called when live settings have changed. */
+  readonly onSettings: (settings: Settings) => void;
+  readonly settings: Settings;
+}
+
+/** Nice value of a compilation beside traffic. At the start there is none, and everybody waits for it. */
+const BESIDE_TRAFFIC = 10;
+
+/** Changes that may wait for the one in progress. */
+const MAX_WAITING = 8;
+
+export class Reloader {
+  readonly #options: ReloaderOptions;
+  readonly #queue = new LineQueue(MAX_WAITING);
+  #settings: Settings;
+  #loaded: Loaded;
+  #pendingReload: Promise<ReloadResult> | null = null;
+
+  constructor(options: ReloaderOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#loaded = {
+      revision: 0,
+      hash: EMPTY_HASH,
+      image: null,
+      flavor: options.settings.router_flavor,
+    };
+  }
+
+  get loaded(): Loaded {
+    return this.#loaded;
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** The first configuration, compiled while the workers start. */
+  async first(): Promise<Compiled | CompileFailure | null> {
+    const source = configuredSource(this.#settings);
+    return source === null ? null : await this.#compile(source, this.#settings, { nice: 0, api: null });
+  }
+
+  /** Publishes what `first` answered. @throws Error when a worker cannot serve it. */
+  async serveFirst(compiled: Compiled | null): Promise<void> {
+    const publication = this.#publication(compiled, this.#settings);
+    await this.#options.supervisor.serve(publication);
+    if (compiled !== null) this.#note(publication, compiled.hash);
+  }
+
+  /** Reads settings and file again (SIGHUP, `sluice reload`). Calls that come while one waits share it. */
+  reload(): Promise<ReloadResult> {
+    if (this.#pendingReload !== null) return this.#pendingReload;
+    const reload = this.#enqueue(async () => {
+      this.#pendingReload = null;
+      return await this.#reload();
+    });
+    this.#pendingReload = reload;
+    return reload;
+  }
+
+  /** Replaces the configuration by the body of `POST /config`. */
+  replace(source: ConfigSource, api: { readonly flattenErrors: boolean }): Promise<ReloadResult> {
+    return this.#enqueue(async () => await this.#apply(source, this.#settings, api));
+  }
+
+  #enqueue(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
+    const busy = (): ReloadResult => failed(429, 'Currently loading previous configuration');
+    const crashed = (error: unknown): ReloadResult =>
+      failed(500, error instanceof Error ? error.message : String(error));
+    return this.#queue
+      .run(change, busy)
+      .catch(crashed)
+      .then((result) => {
+        if (!result.ok)
+          this.#options.log('error', `reload refused: ${[result.message, ...result.errors].join('\n  ')}`);
+        else this.#options.log('notice', result.message);
+        return result;
+      });
+  }
+
+  async #reload(): Promise<ReloadResult> {
+    let next: LoadedSettings;
+    try {
+      next = this.#options.readSettings();
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      return failed(400, 'the settings are invalid', error.problems);
+    }
+    const { restart } = diffSettings(this.#settings, next.settings);
+    if (restart.length > 0) return failed(400, `needs a restart: ${restart.join(', ')} changed`);
+    const source = configuredSource(next.settings);
+    if (
+      source === null &&
+      this.#loaded.image !== null &&
+      next.settings.router_flavor !== this.#loaded.flavor
+    ) {
+      return failed(
+        400,
+        'needs a restart: router_flavor changed and no declarative file is set to compile again',
+      );
+    }
+    const result = await this.#apply(source, next.settings, null);
+    return result.ok ? { ...result, warnings: [...next.warnings, ...result.warnings] } : result;
+  }
+
+  /** @param source null keeps the configuration and changes the settings alone. */
+  async #apply(
+    source: ConfigSource | null,
+    settings: Settings,
+    api: { readonly flattenErrors: boolean } | null,
+  ): Promise<ReloadResult> {
+    const compiled =
+      source === null ? null : await this.#compile(source, settings, { nice: BESIDE_TRAFFIC, api });
+    if (compiled?.ok === false) {
+      return failed(compiled.status, 'the configuration is invalid', compiled.lines, compiled.body);
+    }
+    const publication = this.#publication(compiled, settings);
+    let warnings: string[];
+    try {
+      warnings = await this.#options.supervisor.publish(publication);
+    } catch (error) {
+      return failed(500, error instanceof Error ? error.message : String(error));
+    }
+    this.#settings = settings;
+    this.#options.onSettings(settings);
+    const unchanged = compiled?.unchanged ?? true;
+    if (compiled !== null && !unchanged) this.#note(publication, compiled.hash);
+    const message = unchanged
+      ? `nothing changed in the configuration: revision ${publication.revision}`
+      : `serving revision ${publication.revision} (${String(compiled?.records)} entities)`;
+    const { revision } = publication;
+    return { ok: true, message, revision, warnings, entities: compiled?.entities ?? null, unchanged };
+  }
+
+  #compile(
+    source: ConfigSource,
+    settings: Settings,
+    how: { readonly nice: number; readonly api: { readonly flattenErrors: boolean } | null },
+  ): Promise<Compiled | CompileFailure> {
+    const { image, hash, flavor, revision } = this.#loaded;
+    return compile({
+      type: 'compile',
+      source,
+      flavor: settings.router_flavor,
+      revision: revision + 1,
+      current: image === null ? null : { image, hash, flavor },
+      wantEntities: how.api !== null,
+      flattenErrors: how.api?.flattenErrors ?? false,
+      nice: how.nice,
+    });
+  }
+
+  #publication(compiled: Compiled | null, settings: Settings): Publication {
+    const changed = compiled !== null && !compiled.unchanged;
+    return {
+      revision: changed ? this.#loaded.revision + 1 : this.#loaded.revision,
+      flavor: settings.router_flavor,
+      image: changed ? compiled.image : this.#loaded.image,
+      delta: changed ? compiled.delta : null,
+      settings,
+    };
+  }
+
+  #note({ revision, image, flavor }: Publication, hash: string): void {
+    this.#loaded = { revision, image, flavor, hash };
+  }
+}
+
+/** Where the settings say that the configuration is; null when they name none. */
+function configuredSource(settings: Settings): ConfigSource | null {
+  if (settings.declarative_config !== null) return { kind: 'file', path: settings.declarative_config };
+  if (settings.declarative_config_string !== null) {
+    return { kind: 'text', text: settings.declarative_config_string, name: 'declarative_config_string' };
+  }
+  return null;
+}
+
+function failed(
+  status: number,
+  message: string,
+  errors: readonly string[] = [],
+  body?: string,
+): ReloadResult {
+  return { ok: false, status, message, errors, body: body ?? JSON.stringify({ message }) };
+}

@@ -1,0 +1,102 @@
+/** One worker thread as the main thread sees it: its life and calls to it. */
+import { Worker } from 'node:worker_threads';
+import { moduleUrl } from './module-url.ts';
+import type { CallMessage, Command, Reply, ReplyMessage, WorkerData } from './protocol.ts';
+
+/**
+ * `starting` until it accepts connections, then `running`; `lagging` when it did not take a revision in time and
+ * serves an older one.
+ */
+export type WorkerState = 'starting' | 'running' | 'lagging' | 'draining' | 'dead';
+
+/** `timeout`: no answer yet. `gone`: the worker died. */
+export type CallResult = Reply | { readonly ok: false; readonly lost: 'timeout' | 'gone' };
+
+/**
+ * Young generation of a worker, MiB for each semi-space. Requests die young: too small a space promotes them while
+ * they are in flight, too large a one is resident memory of an idle gateway.
+ */
+export const WORKER_YOUNG_GENERATION_MB = 16;
+
+/** Called once, with the reason: an error of the thread, or how it ended. */
+export type ExitListener = (handle: WorkerHandle, error: unknown) => void;
+
+export class WorkerHandle {
+  readonly id: number;
+  state: WorkerState = 'starting';
+  /** The revision it serves. */
+  revision = 0;
+  readonly startedAt = Date.now();
+  readonly #worker: Worker;
+  readonly #calls = new Map<number, (result: CallResult) => void>();
+  #nextCall = 1;
+  #online: Promise<CallResult>;
+
+  constructor(data: WorkerData, onExit: ExitListener) {
+    this.id = data.workerId;
+    this.#worker = new Worker(moduleUrl('./worker-thread', import.meta.url), {
+      name: `sluice worker ${data.workerId}`,
+      workerData: data,
+      resourceLimits: { maxYoungGenerationSizeMb: WORKER_YOUNG_GENERATION_MB },
+    });
+    let failure: unknown = null;
+    this.#online = new Promise((resolve) => this.#calls.set(0, resolve));
+    this.#worker.on('message', ({ call, reply }: ReplyMessage) => this.#settle(call, reply));
+    this.#worker.on('error', (error: unknown) => {
+      failure = error;
+    });
+    this.#worker.on('exit', (code: number) => {
+      this.state = 'dead';
+      for (const call of this.#calls.keys()) this.#settle(call, { ok: false, lost: 'gone' });
+      onExit(this, failure ?? new Error(`the thread ended with code ${code}`));
+    });
+  }
+
+  /** Resolves when the worker takes commands or has died. */
+  get online(): Promise<CallResult> {
+    return this.#online;
+  }
+
+  /** @param timeoutMs after which the answer is `timeout`; a later reply is dropped. */
+  call(command: Command, timeoutMs: number): Promise<CallResult> {
+    if (this.state === 'dead') return Promise.resolve({ ok: false, lost: 'gone' });
+    const call = this.#nextCall++;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#settle(call, { ok: false, lost: 'timeout' }), timeoutMs);
+      this.#calls.set(call, (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      });
+      this.#worker.postMessage({ call, command } satisfies CallMessage);
+    });
+  }
+
+  /** Octets of the worker's JavaScript heap, or null when it does not answer soon. */
+  async heapUsed(timeoutMs: number): Promise<number | null> {
+    const late = new Promise<null>((resolve) => {
+      setTimeout(resolve, timeoutMs, null).unref();
+    });
+    const statistics = this.#worker.getHeapStatistics().then(
+      (heap) => heap.used_heap_size,
+      () => null,
+    );
+    return await Promise.race([statistics, late]);
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #settle(call: number, result: CallResult): void {
+    const resolve = this.#calls.get(call);
+    this.#calls.delete(call);
+    resolve?.(result);
+  }
+}
+
+/** Why a call failed, in words. */
+export function failureText(result: CallResult): string {
+  if (result.ok) return 'done';
+  if ('message' in result) return result.message;
+  return result.lost === 'gone' ? 'the worker died' : 'no answer in time';
+}

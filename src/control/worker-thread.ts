@@ -1,0 +1,112 @@
+/**
+ * One worker: a whole data plane on an event loop of its own.
+ *
+ * The thread builds snapshots from images beside its traffic and obeys the supervisor's calls one after the other.
+ * An uncaught error ends the thread: the supervisor logs it and starts another with the current image.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Settings } from '../settings/settings.ts';
+import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { CELL, WorkerZone } from '../zone/worker-zone.ts';
+import {
+  type BrokenRoute,
+  type CallMessage,
+  type Command,
+  MAX_BROKEN_NAMED,
+  type Reply,
+  type ReplyMessage,
+  type WorkerData,
+} from './protocol.ts';
+
+/** What supervision needs of a data plane. */
+export interface SupervisedDataPlane {
+  applySnapshot(snapshot: Snapshot): void;
+  listen(): Promise<void>;
+  /** Stops accepting and resolves when nothing is in flight; cuts what is left after `graceMs`. */
+  drain(graceMs: number): Promise<void>;
+  updateSettings(settings: Settings): void;
+  reopenLogs(): Promise<void>;
+}
+
+interface DataPlaneModule {
+  readonly DataPlane: new (options: {
+    settings: Settings;
+    workerId: number;
+    zone: WorkerZone;
+  }) => SupervisedDataPlane;
+}
+
+const HEARTBEAT_MS = 250;
+
+if (parentPort === null) throw new Error('this module runs as a worker thread');
+const port = parentPort;
+const { workerId, settings, zone: buffer, dataPlane: dataPlaneUrl } = workerData as WorkerData;
+const zone = new WorkerZone(buffer, workerId);
+const dataPlane = await loadDataPlane();
+const builder = new SnapshotBuilder(settings.router_flavor);
+let prepared: Snapshot | null = null;
+dataPlane.applySnapshot(builder.current);
+
+async function loadDataPlane(): Promise<SupervisedDataPlane> {
+  const module = (await (dataPlaneUrl === null
+    ? import('../proxy/data-plane.ts')
+    : import(dataPlaneUrl))) as DataPlaneModule;
+  return new module.DataPlane({ settings, workerId, zone });
+}
+
+async function obey(command: Command): Promise<Reply> {
+  switch (command.type) {
+    case 'prepare':
+      prepared = await builder.prepare(command.image, command.flavor);
+      return { ok: true, broken: brokenRoutes() };
+    case 'commit':
+      if (prepared?.revision === command.revision) {
+        builder.commit(prepared);
+        prepared = null;
+        dataPlane.applySnapshot(builder.current);
+        zone.set(CELL.revision, command.revision);
+      } else if (builder.current.revision !== command.revision) {
+        throw new StaleBase(`revision ${command.revision} is not prepared`);
+      }
+      if (command.settings !== null) dataPlane.updateSettings(command.settings);
+      break;
+    case 'listen':
+      await dataPlane.listen();
+      break;
+    case 'drain':
+      await dataPlane.drain(command.graceMs);
+      break;
+    case 'reopen':
+      await dataPlane.reopenLogs();
+      break;
+  }
+  return { ok: true };
+}
+
+function brokenRoutes(): BrokenRoute[] {
+  const routes: BrokenRoute[] = [];
+  for (const [id, reason] of builder.broken) {
+    if (routes.length === MAX_BROKEN_NAMED) break;
+    routes.push({ id, reason });
+  }
+  return routes;
+}
+
+function answer(call: number, reply: Reply): void {
+  port.postMessage({ call, reply } satisfies ReplyMessage);
+}
+
+port.on('message', ({ call, command }: CallMessage) => {
+  obey(command).then(
+    (reply) => answer(call, reply),
+    (error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      answer(call, { ok: false, stale: error instanceof StaleBase, message });
+    },
+  );
+});
+
+zone.set(CELL.heartbeat, Date.now());
+setInterval(() => zone.set(CELL.heartbeat, Date.now()), HEARTBEAT_MS).unref();
+answer(0, { ok: true });
