@@ -1,0 +1,27 @@
+/** User names and passwords (Kong's `basicauth_credentials`, plugin basic-auth). */
+import { createHash } from 'node:crypto';
+import type { Entity, EntityDefinition } from './schema/field.ts';
+import { consumerOwned } from './credential-fields.ts';
+
+const fields = {
+  ...consumerOwned,
+  username: { type: 'string', required: true, unique: true },
+  password: { type: 'string', required: true, encrypted: true },
+} as const satisfies EntityDefinition['fields'];
+
+export interface BasicauthCredential extends Entity<typeof fields> {}
+
+export const basicauthCredentials: EntityDefinition = {
+  name: 'basicauth_credentials',
+  endpoint_key: 'username',
+  cache_key: ['username'],
+  admin_api_name: 'basic-auths',
+  fields,
+  /** Kong stores SHA-1 of password and consumer id; existing stores and exports hold that. */
+  transform: (entity) => {
+    const salt = (entity['consumer'] as { readonly id: string }).id;
+    entity['password'] = createHash('sha1')
+      .update(`${String(entity['password'])}${salt}`)
+      .digest('hex');
+  },
+};

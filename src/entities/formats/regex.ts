@@ -1,0 +1,17 @@
+/** Regular expressions of routes: Rust's syntax, which RE2's is nearly; both run in linear time. */
+import { RE2JS } from 're2js';
+
+/** Longer ones are refused: a compiled expression grows with its source. */
+const MAX_LENGTH = 8192;
+
+/** Why the expression does not compile, or null. */
+export function regexProblem(source: string): string | null {
+  if (source.length > MAX_LENGTH) return `longer than ${MAX_LENGTH} characters`;
+  try {
+    // Rust and RE2 write `(?P<name>…)`; PCRE's `(?<name>…)` is what Kong's users write.
+    RE2JS.compile(RE2JS.translateRegExp(source));
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,59 @@
+/** All kinds of entity, parents before children: references of a kind point to kinds above it. */
+import { acls } from './acl.ts';
+import { basicauthCredentials } from './basicauth-credential.ts';
+import { caCertificates } from './ca-certificate.ts';
+import { certificates } from './certificate.ts';
+import { consumers } from './consumer.ts';
+import { filterChains } from './filter-chain.ts';
+import { hmacauthCredentials } from './hmacauth-credential.ts';
+import { jwtSecrets } from './jwt-secret.ts';
+import { keySets } from './key-set.ts';
+import { keys } from './key.ts';
+import { keyauthCredentials } from './keyauth-credential.ts';
+import { oauth2Credentials } from './oauth2-credential.ts';
+import { oauth2Tokens } from './oauth2-token.ts';
+import { plugins } from './plugin.ts';
+import { routes } from './route.ts';
+import type { EntityDefinition, ForeignField } from './schema/field.ts';
+import { services } from './service.ts';
+import { snis } from './sni.ts';
+import { targets } from './target.ts';
+import { upstreams } from './upstream.ts';
+import { vaults } from './vault.ts';
+import { workspaces } from './workspace.ts';
+
+export const DEFINITIONS: readonly EntityDefinition[] = [
+  workspaces,
+  consumers,
+  certificates,
+  caCertificates,
+  vaults,
+  keySets,
+  keys,
+  snis,
+  services,
+  upstreams,
+  routes,
+  targets,
+  plugins,
+  filterChains,
+  acls,
+  basicauthCredentials,
+  hmacauthCredentials,
+  jwtSecrets,
+  keyauthCredentials,
+  oauth2Credentials,
+  oauth2Tokens,
+];
+
+/** A field of one kind that refers to an entity of another. */
+export interface Relation {
+  readonly name: string;
+  readonly field: ForeignField;
+}
+
+export function relationsOf(definition: EntityDefinition): Relation[] {
+  return Object.entries(definition.fields).flatMap(([name, field]) =>
+    field.type === 'foreign' ? [{ name, field }] : [],
+  );
+}
