@@ -1,0 +1,53 @@
+/** The system's resolver configuration (resolv.conf(5)), of which c-ares applies only the name servers. */
+import { readFileSync } from 'node:fs';
+
+export interface ResolvConf {
+  /** Search domains in order. */
+  readonly search: readonly string[];
+  /** A name with at least so many dots is tried as it is first. */
+  readonly ndots: number;
+  /** Milliseconds for one try. */
+  readonly timeout: number;
+  readonly attempts: number;
+}
+
+const DEFAULTS: ResolvConf = { search: [], ndots: 1, timeout: 2000, attempts: 3 };
+/** glibc's former bound, so that one name cannot become any number of queries. */
+const MAX_SEARCH = 6;
+
+/** An absent or unreadable file is an empty one. */
+export function readResolvConf(path: string): ResolvConf {
+  try {
+    return parseResolvConf(readFileSync(path, 'utf8'));
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+/** The last `search` or `domain` line counts; values beyond the bounds of resolv.conf(5) are cut to them. */
+export function parseResolvConf(text: string): ResolvConf {
+  const conf: { -readonly [K in keyof ResolvConf]: ResolvConf[K] } = { ...DEFAULTS };
+  for (const line of text.split('\n')) {
+    const [keyword, ...values] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/);
+    if (keyword === 'search' || keyword === 'domain') {
+      const domains = values
+        .map((domain) => domain.toLowerCase().replace(/^\.|\.$/g, ''))
+        .filter((domain) => domain !== '');
+      conf.search = domains.slice(0, MAX_SEARCH);
+    }
+    if (keyword !== 'options') continue;
+    for (const option of values) Object.assign(conf, parseOption(option));
+  }
+  return conf;
+}
+
+function parseOption(option: string): Partial<ResolvConf> {
+  const [, name, digits] = /^(ndots|timeout|attempts):(\d{1,5})$/.exec(option) ?? [];
+  const value = Number(digits);
+  if (name === 'ndots') return { ndots: Math.min(value, 15) };
+  if (name === 'timeout') return { timeout: Math.min(Math.max(value, 1), 30) * 1000 };
+  return name === 'attempts' ? { attempts: Math.min(Math.max(value, 1), 5) } : {};
+}
