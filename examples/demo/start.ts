@@ -43,9 +43,10 @@ async function takenPorts(): Promise<string[]> {
   return problems;
 }
 
-/** Passes the end on to the gateway (a terminal's Ctrl-C reaches it by itself) and resolves with its exit code. */
+/** Passes the end on to the gateway and resolves with its exit code. */
 async function untilEnd(gateway: ChildProcess): Promise<number> {
-  process.on('SIGINT', () => {});
+  // A terminal's Ctrl-C reaches the gateway by itself; one that was sent to this process alone does not.
+  process.on('SIGINT', () => setTimeout(() => gateway.kill('SIGTERM'), 500).unref());
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
     process.on(signal, () => gateway.kill(signal));
   await once(gateway, 'exit');
@@ -64,6 +65,11 @@ async function untilReady(gateway: ChildProcess): Promise<boolean> {
   return false;
 }
 
+/** The environment without settings of another gateway, which would win over the demo's file. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:SLUICE|KONG)_/.test(name)));
+}
+
 async function demo(): Promise<number> {
   const problems = await takenPorts();
   if (problems.length > 0) {
@@ -75,7 +81,7 @@ async function demo(): Promise<number> {
   const upstream = await startUpstream(UPSTREAM_PORT);
   const gateway = spawn(SLUICE, ['start', '-c', path('sluice.conf'), '--config', path('kong.yml')], {
     stdio: 'inherit',
-    env: { ...process.env, SLUICE_PREFIX: DEMO_PREFIX },
+    env: { ...ownEnvironment(), SLUICE_PREFIX: DEMO_PREFIX },
   });
   const ended = untilEnd(gateway);
   if (await untilReady(gateway)) {

@@ -23,10 +23,12 @@ export interface GatewayOptions {
   readonly config?: KongConfig;
   /** Lines of sluice.conf; they override those of `startGateway` (one worker, loopback, free ports). */
   readonly settings?: Readonly<Record<string, string | number>>;
-  /** Added to an environment that has no SLUICE_ and KONG_ names. */
+  /** Added to an environment that has no SLUICE_ and KONG_ names but SLUICE_NO_RESTART=1. */
   readonly env?: Readonly<Record<string, string>>;
   /** Milliseconds to become ready; 20,000 unless said. */
   readonly timeout?: number;
+  /** A command that runs the gateway as its arguments, such as `taskset -c 0`. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface CliResult {
@@ -39,7 +41,8 @@ function cleanEnvironment(added: Readonly<Record<string, string>> = {}): NodeJS.
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(?:SLUICE|KONG)_/.test(name) && name !== 'NODE_TEST_CONTEXT',
   );
-  return { ...Object.fromEntries(kept), ...added };
+  // Without the launcher's supervisor: the child is the gateway itself, and a crash ends it instead of being repaired.
+  return { ...Object.fromEntries(kept), SLUICE_NO_RESTART: '1', ...added };
 }
 
 /** Runs `bin/sluice` with arguments to its end. */

@@ -23,6 +23,8 @@ export interface NginxOptions {
   readonly port?: number;
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   readonly workerConnections?: number;
+  /** A command that runs nginx as its arguments, such as `taskset -c 0`. */
+  readonly wrapper?: readonly string[];
 }
 
 function configuration(options: NginxOptions, folder: string, port: number): string {
@@ -66,7 +68,9 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   }
   const conf = join(folder, 'nginx.conf');
   await writeFile(conf, configuration(options, folder, port));
-  const child = new Child('nginx', ['-p', folder, '-c', conf, '-e', `${folder}/logs/error.log`]);
+  const nginxCommand = ['nginx', '-p', folder, '-c', conf, '-e', `${folder}/logs/error.log`];
+  const [command = 'nginx', ...args] = [...(options.wrapper ?? []), ...nginxCommand];
+  const child = new Child(command, args);
   const nginx: Nginx = {
     port,
     url: `http://127.0.0.1:${port}`,

@@ -1,0 +1,17 @@
+/** A gateway under measurement: whatever it is, it forwards everything to one upstream and adds the same headers. */
+
+export interface Running extends AsyncDisposable {
+  readonly port: number;
+  /** The root of its processes, whose CPU time and memory are taken together. */
+  readonly pid: number;
+}
+
+export interface ContenderOptions {
+  readonly upstreamPort: number;
+  readonly accessLog: boolean;
+}
+
+export interface Contender {
+  readonly name: string;
+  start(options: ContenderOptions): Promise<Running>;
+}
