@@ -42,7 +42,7 @@ export interface Compiled {
   /** From the current revision to this one; null when there is no current one. */
   readonly delta: SharedArrayBuffer | null;
   /** JSON, UTF-8; null unless wanted. */
-  readonly entities: Uint8Array | null;
+  readonly entities: Uint8Array<ArrayBuffer> | null;
   /** How many entities. */
   readonly records: number;
 }

@@ -71,4 +71,4 @@ async function run(job: CompilerJob): Promise<Compiled | CompileFailure | Dumped
   return await compile(job);
 }
 
-parentPort?.postMessage(await run(workerData as CompilerJob));
+parentPort?.postMessage(await run(workerData as CompilerJob), []);

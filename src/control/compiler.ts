@@ -30,6 +30,8 @@ function run<Success>(job: CompilerJob, limits: CompilerLimits): Promise<Success
       workerData: job,
       resourceLimits: { maxOldGenerationSizeMb: limits.heapMb },
     });
+    // A stop does not wait for it.
+    thread.unref();
     const fail = (status: number, message: string): void => {
       resolve({ ok: false, status, lines: [message], body: JSON.stringify({ message }) });
     };

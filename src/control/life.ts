@@ -4,6 +4,7 @@
  * QUIT and `sluice quit` drain: workers accept no more and finish what is in flight within the grace time. TERM, INT
  * and `sluice stop` end at once. A second signal during either ends the process where it stands.
  */
+import type { EventEmitter } from 'node:events';
 import type { MainLog } from './log.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -27,7 +28,7 @@ export class Life {
   announcedDraining = false;
   readonly #supervisor: Supervisor;
   readonly #log: MainLog;
-  readonly #listeners: Array<[string, (...values: never[]) => void]> = [];
+  readonly #listeners: Array<[string, (value: unknown) => void]> = [];
   #resolveStopped: () => void = () => undefined;
 
   constructor(supervisor: Supervisor, log: MainLog) {
@@ -51,7 +52,7 @@ export class Life {
       if (this.state === 'running') reload();
     });
     this.#on('SIGUSR1', () => void this.reopenLogs());
-    this.#on('uncaughtException', (error: unknown) => this.#onCrash(error));
+    this.#on('uncaughtException', (error) => this.#onCrash(error));
   }
 
   async reopenLogs(): Promise<void> {
@@ -74,16 +75,16 @@ export class Life {
   }
 
   dispose(): void {
-    for (const [event, listener] of this.#listeners) process.off(event, listener as () => void);
+    for (const [event, listener] of this.#listeners) (process as EventEmitter).off(event, listener);
   }
 
   #isEnding(): boolean {
     return this.state === 'draining' || this.state === 'stopping';
   }
 
-  #on(event: string, listener: (...values: never[]) => void): void {
+  #on(event: NodeJS.Signals | 'uncaughtException', listener: (value: unknown) => void): void {
     this.#listeners.push([event, listener]);
-    process.on(event, listener as () => void);
+    (process as EventEmitter).on(event, listener);
   }
 
   #onStopSignal(signal: string, graceMs: number): void {

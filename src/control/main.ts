@@ -58,8 +58,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
   let lock: PrefixLock | null = null;
   try {
     lock = await lockPrefix(settings.prefix);
-    const { release } = lock;
-    process.on('exit', release);
+    const held = lock;
+    process.on('exit', () => held.release());
     log = new MainLog(settings);
     return await run(settings, log, options);
   } catch (error) {
@@ -98,9 +98,11 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   let listeners: readonly HttpListener[] = [];
   try {
     await start(gateway, settings);
-    listeners = await openListeners(gateway, settings);
-    life.running();
-    log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
+    if (life.state === 'starting') {
+      listeners = await openListeners(gateway, settings);
+      life.running();
+      log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
+    }
     await life.stopped;
     return EXIT_STOPPED;
   } finally {
@@ -112,13 +114,15 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   }
 }
 
+/** Returns early, with nothing served, when a signal ends the start. */
 async function start({ supervisor, reloader, life }: Gateway, settings: Settings): Promise<void> {
   const compiling = reloader.first();
   supervisor.spawn();
   const { proxy_listen, admin_listen, status_listen } = settings;
   const problems = await portProblems([...proxy_listen, ...admin_listen, ...status_listen]);
   if (problems.length > 0) throw new CannotStart(problems);
-  const compiled = await compiling;
+  const compiled = await Promise.race([compiling, life.stopped]);
+  if (compiled === undefined) return;
   if (compiled?.ok === false) throw new CannotStart(compiled.lines);
   try {
     await Promise.race([reloader.serveFirst(compiled), life.stopped]);
@@ -135,9 +139,13 @@ async function openListeners(gateway: Gateway, settings: Settings): Promise<Http
     import('./admin/app.ts'),
     import('./admin/status-app.ts'),
   ]);
-  const admin = await openHttp(settings.admin_listen, adminApp(gateway));
-  const status = await openHttp(settings.status_listen, statusApp(gateway));
-  return [...admin, ...status];
+  try {
+    const admin = await openHttp(settings.admin_listen, adminApp(gateway));
+    const status = await openHttp(settings.status_listen, statusApp(gateway));
+    return [...admin, ...status];
+  } catch (error) {
+    throw new CannotStart([messageOf(error, false)]);
+  }
 }
 
 function closeServer(server: Server): void {

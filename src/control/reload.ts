@@ -5,8 +5,8 @@
  * why. Settings are read again together with the file: if one of them needs a restart, the whole reload is refused.
  */
 import { LineQueue } from './line-queue.ts';
-import { compile } from './compiler.ts';
-import type { CompileFailure, Compiled, ConfigSource } from './compile-job.ts';
+import { compile, dump } from './compiler.ts';
+import type { CompileFailure, Compiled, ConfigSource, Dumped } from './compile-job.ts';
 import type { Log } from './log.ts';
 import type { Publication, Supervisor } from './supervisor.ts';
 import { type LoadedSettings, SettingsError } from '../settings/load.ts';
@@ -22,7 +22,7 @@ export type ReloadResult =
       readonly revision: number;
       readonly warnings: readonly string[];
       /** JSON of the entities, when wanted. */
-      readonly entities: Uint8Array | null;
+      readonly entities: Uint8Array<ArrayBuffer> | null;
       readonly unchanged: boolean;
     }
   | {
@@ -63,6 +63,7 @@ export class Reloader {
   readonly #queue = new LineQueue(MAX_WAITING);
   #settings: Settings;
   #loaded: Loaded;
+  #dumping: { image: Loaded['image']; answer: Promise<Dumped | CompileFailure> } | null = null;
   #pendingReload: Promise<ReloadResult> | null = null;
 
   constructor(options: ReloaderOptions) {
@@ -111,6 +112,18 @@ export class Reloader {
   /** Replaces the configuration by the body of `POST /config`. */
   replace(source: ConfigSource, api: { readonly flattenErrors: boolean }): Promise<ReloadResult> {
     return this.#enqueue(async () => await this.#apply(source, this.#settings, api));
+  }
+
+  /** What is served, as a declarative file. Calls that come while one works share it. */
+  dump(): Promise<Dumped | CompileFailure> {
+    const { image } = this.#loaded;
+    if (this.#dumping?.image !== image || this.#dumping === null) {
+      const answer = dump(image).finally(() => {
+        if (this.#dumping?.answer === answer) this.#dumping = null;
+      });
+      this.#dumping = { image, answer };
+    }
+    return this.#dumping.answer;
   }
 
   #enqueue(change: () => Promise<ReloadResult>): Promise<ReloadResult> {

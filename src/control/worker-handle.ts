@@ -67,7 +67,7 @@ export class WorkerHandle {
         clearTimeout(timer);
         resolve(result);
       });
-      this.#worker.postMessage({ call, command } satisfies CallMessage);
+      this.#worker.postMessage({ call, command } satisfies CallMessage, []);
     });
   }
 

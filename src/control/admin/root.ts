@@ -1,0 +1,58 @@
+/** `/` (Admin API): what this node is. Kong's clients read `version` and `configuration.database`. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { formatAddress } from '../../settings/parse-listen.ts';
+import type { Listener, Settings } from '../../settings/settings.ts';
+import type { Gateway } from '../main.ts';
+import { KONG_VERSION, SLUICE_VERSION } from '../version.ts';
+import { type Methods, json } from './resource.ts';
+
+export function root(gateway: Gateway): Methods {
+  const nodeId = randomUUID();
+  return {
+    GET: () => {
+      const { settings } = gateway.reloader;
+      return json(200, {
+        tagline: 'Welcome to kong',
+        version: KONG_VERSION,
+        edition: 'community',
+        sluice_version: SLUICE_VERSION,
+        hostname: hostname(),
+        node_id: nodeId,
+        timers: { running: 0, pending: 0 },
+        plugins: { available_on_server: {}, enabled_in_cluster: [] },
+        configuration: configuration(settings),
+        pids: { master: process.pid, workers: gateway.supervisor.workers.map(() => process.pid) },
+      });
+    },
+  };
+}
+
+/** Every setting, listeners as kong.conf writes them and, as Kong has it, once more as objects. */
+export function configuration(settings: Settings): Record<string, unknown> {
+  const shown: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
+    shown[name] = value instanceof Set ? [...(value as Set<unknown>)] : value;
+  }
+  for (const name of ['proxy', 'admin', 'status'] as const) {
+    const listeners = settings[`${name}_listen`];
+    shown[`${name}_listen`] = listeners.length === 0 ? ['off'] : listeners.map(listenText);
+    shown[`${name}_listeners`] = listeners.map((listener) => ({
+      ip: listener.host,
+      port: listener.port,
+      ssl: false,
+      http2: false,
+      proxy_protocol: false,
+      reuseport: listener.reuseport,
+      backlog: listener.backlog,
+      listener: listenText(listener),
+    }));
+  }
+  // It may hold secrets of the configuration.
+  if (settings.declarative_config_string !== null) shown['declarative_config_string'] = '******';
+  return shown;
+}
+
+function listenText({ host, port, reuseport, backlog }: Listener): string {
+  return `${formatAddress(host, port)}${reuseport ? ' reuseport' : ''} backlog=${backlog}`;
+}

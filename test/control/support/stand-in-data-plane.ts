@@ -1,0 +1,97 @@
+/**
+ * A data plane for tests of supervision: answers every request with the revision that it serves, and does on command
+ * what a real one must never do: throw outside of a request, block, eat memory.
+ */
+import { once } from 'node:events';
+import { type Server, type ServerResponse, createServer } from 'node:http';
+import type { Settings } from '../../../src/settings/settings.ts';
+import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
+import { CELL, type WorkerZone } from '../../../src/zone/worker-zone.ts';
+
+interface Options {
+  readonly settings: Settings;
+  readonly workerId: number;
+  readonly zone: WorkerZone;
+}
+
+export class DataPlane {
+  readonly #options: Options;
+  readonly #server: Server;
+  #settings: Settings;
+  #snapshot: Snapshot | null = null;
+  #reopened = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#server = createServer((request, response) => this.#answer(request.url ?? '/', response));
+    this.#server.on('connection', (socket) => {
+      options.zone.increment(CELL.active);
+      socket.on('close', () => options.zone.decrement(CELL.active));
+    });
+  }
+
+  applySnapshot(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+  }
+
+  updateSettings(settings: Settings): void {
+    this.#settings = settings;
+  }
+
+  async listen(): Promise<void> {
+    const [listener] = this.#options.settings.proxy_listen;
+    this.#server.listen({ host: listener?.host, port: listener?.port, reusePort: true });
+    await once(this.#server, 'listening');
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  reopenLogs(): Promise<void> {
+    this.#reopened += 1;
+    return Promise.resolve();
+  }
+
+  #answer(url: string, response: ServerResponse): void {
+    const { pathname, searchParams } = new URL(url, 'http://x');
+    this.#options.zone.increment(CELL.requests);
+    response.setHeader('connection', 'close');
+    const ms = Number(searchParams.get('ms') ?? 0);
+    if (pathname === '/throw') setImmediate(() => throwNow());
+    else if (pathname === '/block') block(ms);
+    else if (pathname === '/eat') eat();
+    setTimeout(() => response.end(JSON.stringify(this.#state())), ms);
+  }
+
+  #state(): object {
+    return {
+      worker: this.#options.workerId,
+      revision: this.#snapshot?.revision ?? null,
+      logLevel: this.#settings.log_level,
+      reopened: this.#reopened,
+    };
+  }
+}
+
+function throwNow(): never {
+  throw new Error('thrown on purpose');
+}
+
+/** Keeps the thread busy. */
+function block(ms: number): void {
+  const end = Date.now() + ms;
+  while (Date.now() < end);
+}
+
+/** Takes memory until the thread's limit ends it. */
+function eat(): void {
+  const food: unknown[] = [];
+  for (;;) food.push(Array.from({ length: 1000 }, () => ({ food: food.length })));
+}
