@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Child } from '../../test/support/child.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { waitFor } from '../../test/support/wait.ts';
-import { CORES, on } from '../support/cores.ts';
+import { CORES, pinned } from '../support/cores.ts';
 import type { Contender } from './contender.ts';
 
 const SERVER = fileURLToPath(new URL('fastify-server.ts', import.meta.url));
@@ -13,8 +13,9 @@ export const fastify: Contender = {
   async start({ upstreamPort }) {
     const port = await freePort();
     const node = [process.execPath, SERVER, String(port), String(upstreamPort)];
-    const [command = '', ...args] = [...on(CORES.gateway), ...node];
-    const child = new Child(command, args, { env: { ...process.env, NODE_ENV: 'production' } });
+    const child = new Child(...pinned(CORES.gateway, node), {
+      env: { ...process.env, NODE_ENV: 'production' },
+    });
     await waitFor(
       async () => {
         if (child.exit !== null) throw new Error(`fastify ended: ${child.output}`);

@@ -5,13 +5,13 @@ import { Child } from '../../test/support/child.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { waitFor } from '../../test/support/wait.ts';
-import { CORES, on } from '../support/cores.ts';
+import { CORES, pinned } from '../support/cores.ts';
 import type { Contender } from './contender.ts';
 
 function configuration(port: number, upstreamPort: number): string {
   return `global
   nbthread 1
-  maxconn 20000
+  maxconn 5000
   tune.bufsize 16384
 defaults
   mode http
@@ -49,8 +49,7 @@ export const haproxy: Contender = {
     const folder = await tempDir();
     const file = join(folder.path, 'haproxy.cfg');
     await writeFile(file, configuration(port, upstreamPort));
-    const [command = '', ...args] = [...on(CORES.gateway), 'haproxy', '-db', '-f', file];
-    const child = new Child(command, args);
+    const child = new Child(...pinned(CORES.gateway, ['haproxy', '-db', '-f', file]));
     await waitFor(
       async () => {
         if (child.exit !== null) throw new Error(`haproxy ended: ${child.output}`);

@@ -19,6 +19,11 @@ export function on(core: string): string[] {
   return ['taskset', '-c', core];
 }
 
+/** A command and its arguments, run on one core. */
+export function pinned(core: string, words: readonly string[]): [command: string, args: string[]] {
+  return ['taskset', ['-c', core, ...words]];
+}
+
 /** Moves this process (which only waits, and holds idle connections) off the gateway's core. */
 export function moveAway(): void {
   execFileSync('taskset', ['-a', '-c', '-p', CORES.load, String(process.pid)], { stdio: 'ignore' });

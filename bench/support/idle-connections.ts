@@ -33,7 +33,8 @@ export async function openIdle(port: number, count: number): Promise<IdleConnect
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
-      await Promise.all(sockets.map((socket) => (socket.closed ? null : once(socket, 'close'))));
+      const closing = sockets.filter((socket) => !socket.closed);
+      await Promise.all(closing.map((socket) => once(socket, 'close')));
     },
   };
 }

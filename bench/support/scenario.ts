@@ -17,7 +17,7 @@ export interface Context {
   /** For files of request targets; removed at the end. */
   readonly folder: string;
   /** Progress, on standard error. */
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 export interface Report {

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { CORES, on } from './cores.ts';
+import { CORES, pinned } from './cores.ts';
 
 const SCRIPT = fileURLToPath(new URL('load.lua', import.meta.url));
 const run = promisify(execFile);
@@ -44,13 +44,11 @@ interface Raw {
 
 export async function runLoad(load: Load): Promise<LoadResult> {
   const pause = load.rate === undefined ? 0 : Math.max(1, Math.round((load.connections / load.rate) * 1000));
-  const [command = '', ...args] = [
-    ...on(CORES.load),
-    ...['wrk', '-t', '1', '-c', String(load.connections), '-d', `${load.seconds}s`, '-s', SCRIPT],
-    ...['--timeout', '10s', `http://127.0.0.1:${load.port}`],
-    ...['--', load.method, load.paths, String(load.bodySize), String(pause)],
-  ];
-  const { stdout } = await run(command, args, { maxBuffer: 1 << 24 });
+  const options = `-t 1 -c ${load.connections} -d ${load.seconds}s --timeout 10s`.split(' ');
+  const url = `http://127.0.0.1:${load.port}`;
+  const forScript = [load.method, load.paths, String(load.bodySize), String(pause)];
+  const words = ['wrk', ...options, '-s', SCRIPT, url, '--', ...forScript];
+  const { stdout } = await run(...pinned(CORES.load, words), { maxBuffer: 1 << 24 });
   const line = /^RESULT (\{.*\})$/m.exec(stdout)?.[1];
   if (line === undefined) throw new Error(`wrk said nothing of use:\n${stdout}`);
   const raw = JSON.parse(line) as Raw;

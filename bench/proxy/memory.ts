@@ -1,0 +1,62 @@
+/** Resident memory with two workers: idle, then over minutes of load, where it should stay flat. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { startGateway } from '../../test/support/gateway.ts';
+import { plainConfig } from '../contenders/sluice.ts';
+import { family, residentMemory } from '../support/proc.ts';
+import { writePaths } from '../support/request-paths.ts';
+import type { Scenario } from '../support/scenario.ts';
+import { table } from '../support/table.ts';
+import { runLoad } from '../support/wrk.ts';
+
+const MIB = 2 ** 20;
+/** Seconds that the gateway is left alone before it counts as idle. */
+const SETTLE = 5;
+
+interface Sample {
+  readonly minute: number;
+  readonly bytes: number;
+}
+
+export const memory: Scenario = {
+  name: 'memory',
+  summary: 'resident memory with two workers, idle and over --minutes of load',
+  run: async (context) => {
+    const { options, upstream, say } = context;
+    const paths = await writePaths(context, 'memory', ['/api/v1/orders/4711?expand=items', '/100k']);
+    await using gateway = await startGateway({
+      config: plainConfig(upstream.port),
+      settings: { nginx_worker_processes: 2, proxy_access_log: 'off' },
+      // With the launcher's supervisor, as it is in production: its memory counts too.
+      env: { SLUICE_NO_RESTART: '' },
+    });
+    await delay(SETTLE * 1000);
+    const idle = residentMemory(gateway.pid);
+    say(`idle: ${(idle / MIB).toFixed(1)} MiB in ${family(gateway.pid).length} processes`);
+    const samples: Sample[] = [];
+    const begun = performance.now();
+    const minutes = (): number => (performance.now() - begun) / 60_000;
+    let failed = 0;
+    while (minutes() < options.minutes) {
+      const load = { port: gateway.proxyPort, method: 'GET', paths, bodySize: 0, connections: 64 } as const;
+      failed += (await runLoad({ ...load, seconds: 10 })).failed;
+      samples.push({ minute: minutes(), bytes: residentMemory(gateway.pid) });
+      say(`${minutes().toFixed(1)} min: ${((samples.at(-1)?.bytes ?? 0) / MIB).toFixed(1)} MiB`);
+    }
+    const at = (share: number): string =>
+      ((samples[Math.round((samples.length - 1) * share)]?.bytes ?? 0) / MIB).toFixed(1);
+    const header = [
+      'resident MiB, two workers',
+      'idle',
+      'under load: first',
+      'a quarter',
+      'half',
+      'last',
+      'failed',
+    ];
+    const row = ['sluice', (idle / MIB).toFixed(1), at(0), at(0.25), at(0.5), at(1), String(failed)];
+    return {
+      text: `### Memory over ${options.minutes} minutes\n\n${table(header, [row])}`,
+      data: { idle, samples, failed },
+    };
+  },
+};
