@@ -18,6 +18,9 @@ import type { Lookup, LookupAnswer, RecordType } from './lookup.ts';
 import { asDnsError } from './lookup-failures.ts';
 import { DnsError, type ResolvedName, type Resolver } from './resolver.ts';
 
+/** What is read of a hosts file. */
+export type Hosts = Pick<HostsFile, 'find' | 'refresh'>;
+
 export interface CacheOptions {
   /** Seconds. */
   readonly staleTtl: number;
@@ -52,7 +55,8 @@ class Entry {
   error: DnsError | null = null;
   flight: Promise<ResolvedName> | null = null;
   lastType: RecordType | null = null;
-  used = true;
+  /** Hit since the hand came by; not at the start, so that names asked for once do not drive out those in use. */
+  used = false;
 
   constructor(host: string, name: string) {
     this.host = host;
@@ -63,13 +67,13 @@ class Entry {
 export class CachingResolver implements Resolver {
   readonly #entries = new Map<string, Entry>();
   readonly #lookup: Lookup;
-  readonly #hosts: HostsFile;
+  readonly #hosts: Hosts;
   readonly #options: CacheOptions;
   readonly #closeBackend: () => void;
   #flights = 0;
   #closed = false;
 
-  constructor(lookup: Lookup, hosts: HostsFile, options: CacheOptions, closeBackend: () => void) {
+  constructor(lookup: Lookup, hosts: Hosts, options: CacheOptions, closeBackend: () => void) {
     this.#lookup = lookup;
     this.#hosts = hosts;
     this.#options = options;

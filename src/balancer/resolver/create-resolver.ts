@@ -1,7 +1,7 @@
 /** The resolver that a worker uses, made from the settings `dns_*`. */
 import { performance } from 'node:perf_hooks';
 import type { Settings } from '../../settings/settings.ts';
-import { CachingResolver } from './caching-resolver.ts';
+import { CachingResolver, type Hosts } from './caching-resolver.ts';
 import { createDnsBackend, type DnsBackend } from './dns-backend.ts';
 import { HostsFile } from './hosts-file.ts';
 import { Lookup } from './lookup.ts';
@@ -28,6 +28,7 @@ export interface ResolverParts {
   readonly random?: () => number;
   readonly backend?: DnsBackend;
   readonly resolvConf?: ResolvConf;
+  readonly hosts?: Hosts;
 }
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -47,7 +48,7 @@ export function createResolver(
     ndots,
     validTtl: settings.dns_valid_ttl,
   });
-  const hosts = new HostsFile(settings.dns_hostsfile, now, warn);
+  const hosts = parts.hosts ?? new HostsFile(settings.dns_hostsfile, now, warn);
   const options = {
     staleTtl: settings.dns_stale_ttl,
     notFoundTtl: settings.dns_not_found_ttl,
