@@ -8,10 +8,11 @@
  * `prepare` and `commit` are two steps because the supervisor publishes a revision only when every worker was able
  * to build it. A build that is not committed leaves the builder's maps ahead of the served snapshot; it then takes
  * nothing but a whole image next (`StaleBase`), which is simpler and surer than undoing.
+ *
+ * A route is compiled together with its service: an image that puts a service puts its routes too, after it.
  */
 import type { Route } from '../entities/route.ts';
-import type { Service } from '../entities/service.ts';
-import { Router, type RouterEdit, type RouterFlavor } from '../router/router.ts';
+import { RouteError, Router, type RouterEdit, type RouterFlavor } from '../router/router.ts';
 import { type Image, type ImageRecord, readImage } from './image.ts';
 import { compileRoute, compileService, placeholderRoute, protocolMask } from './route-target.ts';
 import { EMPTY_HASH, type RouteTarget, type ServiceTarget, type Snapshot } from './snapshot.ts';
@@ -26,21 +27,10 @@ export interface BuilderOptions {
 
 const SLICE_MS = 1;
 
-/** One build: the edit of the router and the routes that it has put so far. */
-interface Build {
-  readonly edit: RouterEdit<RouteTarget>;
-  readonly flavor: RouterFlavor;
-  readonly put: Set<string>;
-  /** Services that were put or removed: routes that refer to them are compiled again. */
-  readonly services: Set<string>;
-}
-
 export class SnapshotBuilder {
   #current: Snapshot;
   #flavor: RouterFlavor;
   #services = new Map<string, ServiceTarget>();
-  /** Every route of the configuration, also those of disabled services that the router does not hold. */
-  #routes = new Map<string, Route>();
   #broken = new Map<string, string>();
   #prepared: Snapshot | null = null;
   /** The maps stand on the served snapshot. */
@@ -90,9 +80,9 @@ export class SnapshotBuilder {
     this.#prepared = null;
     if (full) this.#reset(flavor);
     const router = full ? Router.empty<RouteTarget>(flavor) : this.#current.router;
-    const build: Build = { edit: router.edit(), flavor, put: new Set(), services: new Set() };
-    await this.#run(this.#steps(image, build));
-    const snapshot = { revision: image.revision, hash: image.hash, router: build.edit.commit() };
+    const edit = router.edit();
+    await this.#applyAll(image, edit);
+    const snapshot = { revision: image.revision, hash: image.hash, router: edit.commit() };
     this.#prepared = snapshot;
     return snapshot;
   }
@@ -104,76 +94,53 @@ export class SnapshotBuilder {
   #reset(flavor: RouterFlavor): void {
     this.#flavor = flavor;
     this.#services = new Map();
-    this.#routes = new Map();
     this.#broken = new Map();
   }
 
-  /** Runs the steps in slices; the first slice starts after one turn of the event loop. */
-  async #run(steps: Iterator<void>): Promise<void> {
+  /** In slices; the first one starts after a turn of the event loop. */
+  async #applyAll(image: Image, edit: RouterEdit<RouteTarget>): Promise<void> {
+    const records = image.records();
     for (;;) {
       await new Promise<void>((resolve) => {
         setImmediate(resolve);
       });
       const end = performance.now() + this.#sliceMs;
       do {
-        if (steps.next().done === true) return;
+        const { done, value } = records.next();
+        if (done === true) return;
+        this.#apply(value, edit);
       } while (performance.now() < end);
     }
   }
 
-  *#steps(image: Image, build: Build): Generator<void> {
-    for (const record of image.records()) {
-      this.#apply(record, build);
-      yield;
-    }
-    if (image.baseRevision === null || build.services.size === 0) return;
-    for (const route of this.#routes.values()) {
-      const mustFollow = route.service !== null && build.services.has(route.service.id);
-      if (mustFollow && !build.put.has(route.id)) this.#place(route, build);
-      yield;
-    }
-  }
-
-  #apply(record: ImageRecord, build: Build): void {
-    if (record.op === 'remove') {
-      if (record.kind === 'service') {
-        this.#services.delete(record.id);
-        build.services.add(record.id);
-      } else {
-        this.#routes.delete(record.id);
-        this.#broken.delete(record.id);
-        build.edit.remove(record.id);
-      }
+  #apply(record: ImageRecord, edit: RouterEdit<RouteTarget>): void {
+    if (record.op === 'put') {
+      if (record.kind === 'service') this.#services.set(record.entity.id, compileService(record.entity));
+      else this.#place(record.entity, edit);
     } else if (record.kind === 'service') {
-      this.#putService(record.entity, build);
+      this.#services.delete(record.id);
     } else {
-      this.#routes.set(record.entity.id, record.entity);
-      build.put.add(record.entity.id);
-      this.#place(record.entity, build);
+      this.#broken.delete(record.id);
+      edit.remove(record.id);
     }
-  }
-
-  #putService(service: Service, build: Build): void {
-    this.#services.set(service.id, compileService(service));
-    build.services.add(service.id);
   }
 
   /** Puts the route into the router as it is now, or takes it out when its service is disabled. */
-  #place(route: Route, build: Build): void {
+  #place(route: Route, edit: RouterEdit<RouteTarget>): void {
     const service = route.service === null ? undefined : this.#services.get(route.service.id);
     this.#broken.delete(route.id);
     if (service?.entity.enabled === false || protocolMask(route.protocols) === 0) {
-      build.edit.remove(route.id);
+      edit.remove(route.id);
       return;
     }
-    const target = compileRoute(route, service, build.flavor === 'traditional');
+    const target = compileRoute(route, service, this.#flavor === 'traditional');
     if (target.broken !== null) this.#broken.set(route.id, target.broken);
     try {
-      build.edit.put(route, target);
+      edit.put(route, target);
     } catch (error) {
-      const broken = error instanceof Error ? error.message : String(error);
-      this.#broken.set(route.id, broken);
-      build.edit.put(placeholderRoute(route), { ...target, broken });
+      if (!(error instanceof RouteError)) throw error;
+      this.#broken.set(route.id, error.message);
+      edit.put(placeholderRoute(route), { ...target, broken: error.message });
     }
   }
 }
