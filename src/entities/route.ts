@@ -43,11 +43,11 @@ const routePath = {
   custom_validator: checkRoutePath,
 } as const satisfies Field;
 
-function checkRoutePath(path: string): string | null {
+function checkRoutePath(path: string, context: CheckContext): string | null {
   const percent = checkPercent(path);
   if (percent !== null) return percent;
   if (path.startsWith('~')) {
-    const problem = regexProblem(path.slice(1));
+    const problem = (context.checkRegex ?? regexProblem)(path.slice(1));
     return problem === null ? null : `invalid regex: '${path.slice(1)}' (${problem})`;
   }
   const normalized = normalizePath(path);
@@ -125,7 +125,7 @@ function expressionProblem(route: Values, context: CheckContext): string | null 
     if (plain && typeof priority === 'number' && priority !== 0) {
       return `cannot set 'priority' with ${MATCHER_LIST} simultaneously`;
     }
-    return headerRegexProblem(route['headers']);
+    return headerRegexProblem(route['headers'], context.checkRegex ?? regexProblem);
   }
   if (plain) return `cannot set 'expression' with ${MATCHER_LIST} simultaneously`;
   if (regexPriority !== 0) return "cannot set 'regex_priority' with 'expression' simultaneously";
@@ -133,10 +133,10 @@ function expressionProblem(route: Values, context: CheckContext): string | null 
 }
 
 /** `headers` values that begin with `~*` are regexes. */
-function headerRegexProblem(headers: unknown): string | null {
+function headerRegexProblem(headers: unknown, check: (source: string) => string | null): string | null {
   for (const [name, values] of Object.entries((headers ?? {}) as Record<string, readonly string[]>)) {
     for (const value of values) {
-      const problem = value.startsWith('~*') ? regexProblem(value.slice(2)) : null;
+      const problem = value.startsWith('~*') ? check(value.slice(2)) : null;
       if (problem !== null) return `invalid regex in header '${name}': '${value.slice(2)}' (${problem})`;
     }
   }

@@ -8,8 +8,7 @@ const MAX_LENGTH = 8192;
 export function regexProblem(source: string): string | null {
   if (source.length > MAX_LENGTH) return `longer than ${MAX_LENGTH} characters`;
   try {
-    // Rust and RE2 write `(?P<name>…)`; PCRE's `(?<name>…)` is what Kong's users write.
-    RE2JS.compile(RE2JS.translateRegExp(source));
+    RE2JS.compile(source);
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -93,6 +93,8 @@ function place(root: FieldsTree, path: ReadonlyArray<string | number>, message: 
         else setChild(node, segment, [message]);
       } else if (found === undefined) {
         setChild(node, segment, message);
+      } else if (typeof found === 'object' && !Array.isArray(found)) {
+        place(found, [ENTITY], message);
       }
       return;
     }
@@ -102,8 +104,9 @@ function place(root: FieldsTree, path: ReadonlyArray<string | number>, message: 
     }
     const child: FieldsTree | Array<FieldsNode | null> =
       typeof next === 'number' ? [] : (Object.create(null) as FieldsTree);
-    // A message about the whole array or record gives way to messages about its parts.
     setChild(node, segment, child);
+    // A message about the whole of it stays beside the messages about its parts.
+    if (typeof found === 'string' && !Array.isArray(child)) child[ENTITY] = [found];
     node = child;
   }
 }

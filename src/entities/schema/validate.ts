@@ -1,4 +1,6 @@
 /** One entity against its definition. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import * as t from '../typedefs.ts';
 import { CompiledRecord, type Extras, type Run } from './compile.ts';
 import type { CheckContext, EntityDefinition, EntityVariant, Values } from './field.ts';
 import { Issues, type Issue } from './issue.ts';
@@ -17,18 +19,24 @@ export type ValidationResult =
   | { readonly entity: null; readonly issues: readonly Issue[] };
 
 const EMPTY_SET: ReadonlySet<string> = new Set();
-const BASE: EntityVariant = { fields: {}, entity_checks: [] };
 
 /** A definition made ready; build it once. */
 export class EntityValidator {
   readonly definition: EntityDefinition;
   readonly #records = new Map<EntityVariant, CompiledRecord>();
+  /** Fields that get a random value when missing. */
+  readonly #generated: readonly string[];
+  readonly #base: EntityVariant;
   readonly #shorthands: ReadonlyArray<
     readonly [string, NonNullable<EntityDefinition['shorthand_fields']>[string]]
   >;
 
   constructor(definition: EntityDefinition) {
     this.definition = definition;
+    this.#generated = Object.entries(definition.fields).flatMap(([name, field]) =>
+      field.type === 'string' && field.auto === true ? [name] : [],
+    );
+    this.#base = { fields: definition.ttl === true ? { ttl: t.ttl } : {}, entity_checks: [] };
     this.#shorthands = Object.entries(definition.shorthand_fields ?? {});
   }
 
@@ -40,6 +48,7 @@ export class EntityValidator {
     if (record === null) return { entity: null, issues: run.list };
     const entity = record.run(given.input, run, extras);
     if (run.count > 0) return { entity: null, issues: run.list };
+    for (const name of this.#generated) entity[name] ??= name === 'id' ? randomUUID() : randomKey();
     // The timestamps of the store: created_at as given, updated_at always now.
     if ('created_at' in entity) entity['created_at'] ??= context.now;
     if ('updated_at' in entity) entity['updated_at'] = context.now;
@@ -79,7 +88,7 @@ export class EntityValidator {
         return null;
       }
     }
-    const variant = definition.variants?.(input, run.context.flavor) ?? BASE;
+    const variant = definition.variants?.(input, run.context.flavor) ?? this.#base;
     let record = this.#records.get(variant);
     if (record === undefined) {
       const checks = [...(definition.entity_checks ?? []), ...variant.entity_checks];
@@ -88,6 +97,15 @@ export class EntityValidator {
     }
     return record;
   }
+}
+
+/** 32 letters and digits, as Kong makes keys and secrets. */
+function randomKey(): string {
+  return randomBytes(48)
+    .toString('base64')
+    .replaceAll(/[^A-Za-z0-9]/g, '')
+    .slice(0, 32)
+    .padEnd(32, '0');
 }
 
 /** Without its subschema Kong checks no more of an entity. */

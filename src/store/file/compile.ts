@@ -1,10 +1,134 @@
-/** Declarative file → validated entities. First version: the signature; see the next commit. */
+/**
+ * Declarative file → validated entities, or every error of the file at once.
+ *
+ * Steps, each over the whole file: parse; top-level keys; list the entities (nested or not); give ids and resolve
+ * names; validate each entity; and only when all is valid, refuse what cannot run yet. The fast parser keeps no
+ * positions; they are looked up in the text when there is an error to place.
+ */
 import { createHash } from 'node:crypto';
-import type { CompileOptions, CompileResult } from './declarative.ts';
+import { migratePath } from '../../entities/formats/path.ts';
+import type { Route } from '../../entities/route.ts';
+import type { CheckContext, Values } from '../../entities/schema/field.ts';
+import type { Service } from '../../entities/service.ts';
+import type { CompileOptions, CompileResult, DeclarativeError } from './declarative.ts';
+import { collectItems, type Head, isRecord, type Item, type Items, placeOf, readHead } from './items.ts';
+import { notYet } from './not-yet.ts';
+import { parseText, type SyntaxProblem } from './parse.ts';
+import { Problems } from './problems.ts';
+import { References, UniqueValues } from './references.ts';
 
-/** Never throws. All errors of the file in one go. */
+/** Never throws. The size of the text is the caller's to bound. */
 export function compileDeclarative(text: string, options: CompileOptions): CompileResult {
+  const source = text.startsWith('\ufeff') ? text.slice(1) : text;
+  const parsed = parseText(source, options.filename);
+  if ('problems' in parsed) return { ok: false, errors: parsed.problems.map(syntaxError) };
+  const problems = new Problems();
+  const file = parsed.value;
+  if (!isRecord(file)) {
+    problems.add({ at: [], message: 'expected a declarative configuration', kind: 'format' });
+    return { ok: false, errors: problems.errors(source, parsed.format) };
+  }
+  const entities = new FileCompiler(options, problems).run(file);
+  if (problems.count > 0) return { ok: false, errors: problems.errors(source, parsed.format) };
   const hash = createHash('md5').update(text).digest('hex');
-  void options;
-  return { ok: true, config: { hash, services: [], routes: [] } };
+  return {
+    ok: true,
+    config: {
+      hash,
+      services: (entities.get('services') ?? []) as unknown as Service[],
+      routes: (entities.get('routes') ?? []) as unknown as Route[],
+    },
+  };
+}
+
+function syntaxError({ message, position }: SyntaxProblem): DeclarativeError {
+  return {
+    line: position?.line ?? null,
+    column: position?.column ?? null,
+    path: '',
+    at: [],
+    message: `failed parsing declarative configuration: ${message}`,
+    kind: 'syntax',
+  };
+}
+
+class FileCompiler {
+  readonly #context: CheckContext;
+  readonly #problems: Problems;
+
+  constructor(options: CompileOptions, problems: Problems) {
+    this.#context = options;
+    this.#problems = problems;
+  }
+
+  /** Entities by kind; incomplete when problems were found. */
+  run(file: Values): Map<string, Values[]> {
+    const head = readHead(file, this.#problems, this.#context);
+    const items = collectItems(file, this.#problems);
+    const references = new References(items, this.#problems);
+    const entities = this.#validate(items, references, head);
+    if (this.#problems.count === 0) this.#refuseUnsupported(items, entities);
+    return entities;
+  }
+
+  #validate(items: Items, references: References, head: Head): Map<string, Values[]> {
+    const unique = new UniqueValues(this.#problems);
+    const entities = new Map<string, Values[]>();
+    for (const [name, list] of items) {
+      const valid: Values[] = [];
+      for (const item of list) {
+        const overrides = references.resolve(item);
+        if (name === 'routes' && head.version !== '3.0') overrides['paths'] = migratePaths(item.raw['paths']);
+        const entity = this.#validateOne(item, overrides);
+        if (entity === null) continue;
+        if (head.transform) item.kind.definition.transform?.(entity);
+        if (!references.repeated.has(item)) unique.check(item, entity);
+        valid.push(entity);
+      }
+      entities.set(name, valid);
+    }
+    return entities;
+  }
+
+  #validateOne(item: Item, overrides: Values): Record<string, unknown> | null {
+    const { kind, raw } = item;
+    const input = { input: raw, overrides, ignored: kind.extraKeys };
+    const { entity, issues } = kind.validator.validate(input, this.#context);
+    const notes = noteProblems(raw);
+    if (issues === null && notes.length === 0) return entity;
+    for (const { at, message } of [...(issues ?? []), ...notes]) {
+      this.#problems.add({ at: [...placeOf(item), ...at], message, kind: 'schema', item });
+    }
+    return null;
+  }
+
+  #refuseUnsupported(items: Items, entities: ReadonlyMap<string, readonly Values[]>): void {
+    for (const [name, list] of items) {
+      for (const [index, item] of list.entries()) {
+        for (const { field, message } of notYet(name, entities.get(name)?.[index] ?? {})) {
+          const at = field === null ? placeOf(item) : [...placeOf(item), field];
+          this.#problems.add({ at, message, kind: 'unsupported', item });
+        }
+      }
+    }
+  }
+}
+
+/** Paths of `_format_version` 1.1 and 2.1; what is no list of strings is left to validation. */
+function migratePaths(paths: unknown): unknown {
+  if (!Array.isArray(paths)) return paths;
+  return paths.map((path: unknown) => (typeof path === 'string' ? migratePath(path) : path));
+}
+
+/** `_comment` and `_ignore` of an entity. */
+function noteProblems(raw: Values): Array<{ at: string[]; message: string }> {
+  const problems = [];
+  const { _comment: comment, _ignore: ignore } = raw;
+  if (comment !== undefined && comment !== null && typeof comment !== 'string') {
+    problems.push({ at: ['_comment'], message: 'expected a string' });
+  }
+  if (ignore !== undefined && ignore !== null && !Array.isArray(ignore)) {
+    problems.push({ at: ['_ignore'], message: 'expected an array' });
+  }
+  return problems;
 }

@@ -1,15 +1,18 @@
-/** Shapes that the declarative file's compiler hands out; see compile.ts. */
+/** Shapes that the declarative file's compiler hands out; see compile.ts. All of them can be sent between threads. */
 import type { Route } from '../../entities/route.ts';
+import type { CheckContext, RouterFlavor, Values } from '../../entities/schema/field.ts';
+import type { Segment } from '../../entities/schema/issue.ts';
 import type { Service } from '../../entities/service.ts';
 
-export type RouterFlavor = 'traditional_compatible' | 'expressions' | 'traditional';
-
 export interface CompileOptions {
-  /** Only for messages. */
+  /** Only for messages, and to tell JSON (`.json`) from YAML where the text does not parse. */
   readonly filename: string;
   readonly flavor: RouterFlavor;
-  /** Unix seconds: `created_at` and `updated_at` of entities that do not say. */
+  /** Unix seconds: `created_at` of entities that do not say, `updated_at` of all. */
   readonly now: number;
+  /** The router's own checks of regexes and expressions; see {@link CheckContext}. */
+  readonly checkRegex?: NonNullable<CheckContext['checkRegex']>;
+  readonly checkExpression?: NonNullable<CheckContext['checkExpression']>;
 }
 
 /** A validated file. Every entity is complete: defaults filled, references resolved to `{ id }`, unset fields null. */
@@ -34,22 +37,30 @@ export interface DeclarativeError {
   readonly column: number | null;
   /** `services[2].routes[0].paths[1]`, counted from 0; empty for the file as a whole. */
   readonly path: string;
+  /** The same as data. */
+  readonly at: readonly Segment[];
   /** The entity that the error belongs to, as the file wrote it. */
   readonly entity?: DeclarativeErrorEntity;
   readonly message: string;
   readonly kind: DeclarativeErrorKind;
 }
 
+/** One object for all errors of an entity. */
 export interface DeclarativeErrorEntity {
   /** Kong's entity name, `services`. */
   readonly type: string;
   readonly name: string | null;
+  /** Only when the file says it and it is a UUID. */
   readonly id: string | null;
   readonly tags: readonly string[] | null;
-  /** What the file says, unknown and unvalidated, without nested entities. */
-  readonly entity: Readonly<Record<string, unknown>>;
+  /** What the file says, unvalidated, without nested entities; a child of a parent with an id names it. */
+  readonly entity: Values;
+  /** How many segments of an error's `at` lead to the entity. */
+  readonly depth: number;
 }
 
 export type CompileResult =
   | { readonly ok: true; readonly config: DeclarativeConfig }
   | { readonly ok: false; readonly errors: readonly DeclarativeError[] };
+
+export type { RouterFlavor } from '../../entities/schema/field.ts';

@@ -1,0 +1,50 @@
+/** The kinds of entity as the declarative file sees them: definition, validator, what may be nested in what. */
+import { DEFINITIONS, type Relation, relationsOf } from '../../entities/registry.ts';
+import type { EntityDefinition, Values } from '../../entities/schema/field.ts';
+import { EntityValidator } from '../../entities/schema/validate.ts';
+
+export interface Kind {
+  readonly name: string;
+  readonly definition: EntityDefinition;
+  readonly validator: EntityValidator;
+  /** Fields that refer to other entities. */
+  readonly relations: readonly Relation[];
+  /** Kinds that may stand nested in this one, and their field that then refers to it. */
+  readonly children: ReadonlyMap<string, string>;
+  /** Input keys beside the fields: nested kinds and notes. */
+  readonly extraKeys: ReadonlySet<string>;
+  /** Fields that hide behind a nested kind of the same name (`snis` of certificates). */
+  readonly hidden: Values | null;
+  /** Fields other than the endpoint key that no two entities may share. */
+  readonly uniqueFields: readonly string[];
+  /** The endpoint key, when references may use it. */
+  readonly key: string | null;
+}
+
+function kindOf(definition: EntityDefinition): Kind {
+  const { name, fields, endpoint_key: endpointKey } = definition;
+  const children = new Map<string, string>();
+  for (const child of DEFINITIONS) {
+    for (const relation of relationsOf(child)) {
+      if (relation.field.reference === name) children.set(child.name, relation.name);
+    }
+  }
+  const hidden = [...children.keys()].filter((child) => child in fields);
+  const unique = Object.keys(fields).filter((field) => fields[field]?.unique === true);
+  return {
+    name,
+    definition,
+    validator: new EntityValidator(definition),
+    relations: relationsOf(definition),
+    children,
+    extraKeys: new Set([...children.keys(), '_comment', '_ignore']),
+    hidden: hidden.length === 0 ? null : Object.fromEntries(hidden.map((field) => [field, null])),
+    uniqueFields: unique.filter((field) => field !== endpointKey),
+    key: endpointKey !== undefined && unique.includes(endpointKey) ? endpointKey : null,
+  };
+}
+
+/** Parents before children. */
+export const KINDS: ReadonlyMap<string, Kind> = new Map(
+  DEFINITIONS.map((definition) => [definition.name, kindOf(definition)]),
+);
