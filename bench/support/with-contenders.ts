@@ -35,5 +35,5 @@ export async function withContenders(
     const slow = contender === fastify;
     subjects.push({ name: contender.name, running, slow, load: { method, paths, bodySize, connections } });
   }
-  return compare(subjects, options, context.say);
+  return await compare(subjects, options, context.say);
 }
