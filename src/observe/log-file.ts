@@ -282,12 +282,25 @@ function isRegularFile(fd: number): boolean {
   }
 }
 
+/** mkdir -p. Node's own (`recursive`) never returns where a file system says ENOENT for good, as /proc does. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    makeFolder(dirname(path));
+    mkdirSync(path);
+  }
+}
+
 const systemIo: LogIo = {
   open(path) {
     const standard = path === '/dev/stdout' ? 1 : path === '/dev/stderr' ? 2 : undefined;
     const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
     if (standard === undefined) {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       return openSync(path, O_WRONLY | O_APPEND | O_CREAT, 0o644);
     }
     try {
