@@ -1,6 +1,5 @@
 /** The resolver on a real name server: what goes over the wire, and what c-ares makes of the answers. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { createResolver, type DnsSettings } from '../src/balancer/resolver/create-resolver.ts';
 import { DnsError, type ResolvedName, type Resolver } from '../src/balancer/resolver/resolver.ts';
@@ -38,7 +37,7 @@ function bench(
     {
       now: () => now,
       random: () => 0,
-      resolvConf: { search, ndots: 2, timeout: 150, attempts: 1 },
+      resolvConf: { search, ndots: 2, timeout: 1000, attempts: 1 },
     },
   );
   return {
@@ -179,16 +178,6 @@ test('a resolver that is closed leaves nobody waiting', async () => {
   const waiting = outcome(resolver, 'x.test');
   await waitFor(() => server.asked.length > 0, { what: 'the query' });
   resolver.close();
-  assert.match(await waiting, /^(server_failure|timeout)$/);
+  assert.equal(await waiting, 'server_failure');
+  assert.deepEqual(server.asked, ['SRV x.test'], 'nothing is asked after the end');
 });
-
-test(
-  "the system's hosts file",
-  { skip: !/^127\.0\.0\.1\s.*\blocalhost\b/m.test(readFileSync('/etc/hosts', 'utf8')) },
-  async () => {
-    await using server = await startDnsServer();
-    using b = bench(server, { dns_hostsfile: '/etc/hosts' });
-    assert.match(await outcome(b.resolver, 'localhost'), /^127\.0\.0\.1 /);
-    assert.deepEqual(server.asked, []);
-  },
-);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import * as fc from 'fast-check';
 import {
   ErrorBodies,
   type ErrorBodySettings,
@@ -141,6 +142,18 @@ test('a message is escaped for its form', () => {
   assert.ok(answer({ message, accept: 'text/html' }).includes(`<p>${markup}.</p>`));
   assert.ok(answer({ message, accept: 'application/xml' }).includes(`<message>${markup}</message>`));
   assert.ok(answer({ message, accept: 'text/plain' }).includes(`\n${message}\nrequest_id: ${ID}\n`));
+});
+
+test('no message breaks out of its form', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (message) => {
+      const json = answer({ message }).split('\n').slice(1).join('\n');
+      assert.deepEqual(JSON.parse(json), { message, request_id: ID });
+      const xml = answer({ message, accept: 'application/xml' });
+      const inner = xml.slice(xml.indexOf('<message>') + 9, xml.lastIndexOf('</message>'));
+      assert.doesNotMatch(inner, /[<>"']|&(?!amp;|lt;|gt;|quot;|#39;)/);
+    }),
+  );
 });
 
 function template(name: string, content: string): string {

@@ -1,6 +1,8 @@
 /** What nginx 1.22 answered as `$remote_addr $remote_port` to the same headers; `-` is the peer itself. */
 import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import { IpSet } from '../lib/ip-set.ts';
 import type { Headers } from '../wire/message.ts';
 import { clientIp, RealIp } from './real-ip.ts';
@@ -158,4 +160,38 @@ test('settings that cannot work are refused', () => {
   const base = { trusted_ips: TRUSTED, real_ip_header: 'X-Real-IP', real_ip_recursive: false };
   assert.throws(() => new RealIp({ ...base, real_ip_header: 'proxy_protocol' }), /not supported/);
   assert.throws(() => new RealIp({ ...base, trusted_ips: ['10.0.0.0/40'] }), /10\.0\.0\.0\/40/);
+});
+
+const piece = fc.constantFrom(
+  '1.1.1.1',
+  '10.0.0.1',
+  'fc00::1',
+  '[fc00::1]:80',
+  ':',
+  '80',
+  '[',
+  ']',
+  ',',
+  ' ',
+  ', ',
+  '.',
+  'bad',
+  '\t',
+);
+const line = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+
+test('whatever a header says, the answer is an address and a port', () => {
+  const trusted = new IpSet(TRUSTED);
+  fc.assert(
+    fc.property(fc.array(fc.oneof(line, fc.string()), { maxLength: 4 }), fc.boolean(), (lines, recursive) => {
+      const { ip, port } = clientIp(PEER, trusted, lines, recursive);
+      assert.notEqual(isIP(ip), 0, ip);
+      assert.ok(port === null || (Number.isInteger(port) && port > 0 && port < 65536));
+      // Recursion only ever goes on from a trusted address.
+      if (recursive && !trusted.has(clientIp(PEER, trusted, lines, false).ip)) {
+        assert.deepEqual(clientIp(PEER, trusted, lines, false), { ip, port });
+      }
+    }),
+    { numRuns: 3000 },
+  );
 });

@@ -52,12 +52,23 @@ export function createDnsBackend(options: DnsBackendOptions): DnsBackend {
     tries: options.attempts,
   });
   if (options.servers.length > 0) resolver.setServers(options.servers);
+  let closed = false;
+  // A lookup under way must end with its current question.
+  const ask = async <T>(question: () => Promise<T>): Promise<T> => {
+    if (closed) throw new DnsError('server_failure', 'dns resolver is closed');
+    return asked(question());
+  };
   return {
     addresses: (name, family) =>
-      asked(family === 4 ? resolver.resolve4(name, { ttl: true }) : resolver.resolve6(name, { ttl: true })),
-    services: (name) => asked(resolver.resolveSrv(name)),
-    aliases: (name) => asked(resolver.resolveCname(name)),
-    close: () => resolver.cancel(),
+      ask(() =>
+        family === 4 ? resolver.resolve4(name, { ttl: true }) : resolver.resolve6(name, { ttl: true }),
+      ),
+    services: (name) => ask(() => resolver.resolveSrv(name)),
+    aliases: (name) => ask(() => resolver.resolveCname(name)),
+    close: () => {
+      closed = true;
+      resolver.cancel();
+    },
   };
 }
 
