@@ -1,8 +1,26 @@
 /**
  * The router: a request's method, host, path and headers to the route that Kong would choose.
+ *
+ * Kong's order of routes is total: a priority computed from what a route asks for, then its id (`rank.ts`). So the
+ * answer is the best-ranked of all routes that match, and the router may look for it in any order. It looks where an
+ * index says that routes may match:
+ *
+ *     host (exact, *.x, x.*, any)  ->  tree of path prefixes and segments  ->  list of entries, best first
+ *     host-index.ts                    trie.ts                                 bucket.ts
+ *
+ * Path regexes stand in the same tree, by their literal text and their variable segments (`regex/template.ts`). What
+ * the index does not prove is checked on the entry. `walker.ts` is the match; `compile.ts` makes entries of a route.
+ *
+ * A router is immutable. An edit shares all that it does not touch, so that a changed route costs microseconds and
+ * requests in flight keep the router that they began with.
  */
 import type { Route } from '../entities/route.ts';
-import type { Captures } from './regex.ts';
+import { compileRoute } from './compile.ts';
+import type { CompiledRoute, Entry } from './entry.ts';
+import { addRoute, emptyHostIndex, type HostIndex, ownHostIndex, removeRoute } from './host-index.ts';
+import { type Captures, encodeBytes, isAscii } from './regex.ts';
+import { type EditToken, lookup, own, place, replaceValue, TrieNode } from './trie.ts';
+import { Walker } from './walker.ts';
 
 export type RouterFlavor = 'traditional_compatible' | 'expressions' | 'traditional';
 
@@ -54,22 +72,134 @@ export interface RouterEdit<T> {
 
 export class Router<T> {
   readonly flavor: RouterFlavor;
+  /** Number of routes. */
   readonly size: number;
+  readonly #hosts: HostIndex<T>;
+  /** What is in the index, by route id. */
+  readonly #routes: TrieNode<CompiledRoute<T>>;
+  readonly #walker = new Walker<T>();
 
-  private constructor(flavor: RouterFlavor, size: number) {
+  private constructor(flavor: RouterFlavor, contents: Contents<T>) {
     this.flavor = flavor;
-    this.size = size;
+    this.size = contents.size;
+    this.#hosts = contents.hosts;
+    this.#routes = contents.routes;
   }
 
   static empty<T>(flavor: RouterFlavor): Router<T> {
-    return new Router<T>(flavor, 0);
+    const nobody = {};
+    const hosts = emptyHostIndex<T>(nobody, flavor === 'traditional');
+    return new Router<T>(flavor, { size: 0, hosts, routes: new TrieNode(nobody, '') });
   }
 
-  match(_input: RouterInput): Match<T> | null {
-    return null;
+  /** The route that Kong would choose, or null. Never throws. */
+  match(input: RouterInput): Match<T> | null {
+    const walker = this.#walker;
+    walker.walk(this.#hosts, input);
+    const { best } = walker;
+    const match = best === null ? null : new FoundMatch(best, input.path, walker.end);
+    walker.clear();
+    return match;
   }
 
+  /** Starts a copy that shares what the edit does not touch. This router stays as it is. */
   edit(): RouterEdit<T> {
-    return { put: () => undefined, remove: () => undefined, commit: () => this };
+    const contents = { size: this.size, hosts: this.#hosts, routes: this.#routes };
+    return new Edit(this.flavor, contents, (edited) => new Router<T>(this.flavor, edited));
+  }
+}
+
+interface Contents<T> {
+  size: number;
+  hosts: HostIndex<T>;
+  routes: TrieNode<CompiledRoute<T>>;
+}
+
+class Edit<T> implements RouterEdit<T> {
+  readonly #token: EditToken = {};
+  readonly #flavor: RouterFlavor;
+  readonly #contents: Contents<T>;
+  readonly #finish: (contents: Contents<T>) => Router<T>;
+  #open = true;
+
+  constructor(flavor: RouterFlavor, contents: Contents<T>, finish: (contents: Contents<T>) => Router<T>) {
+    this.#flavor = flavor;
+    this.#finish = finish;
+    const hosts = ownHostIndex(contents.hosts, this.#token);
+    this.#contents = { size: contents.size, hosts, routes: own(contents.routes, this.#token) };
+  }
+
+  put(route: Route, value: T): void {
+    this.#assertOpen();
+    const compiled = this.#compile(route, value);
+    this.remove(route.id);
+    addRoute(this.#contents.hosts, compiled, this.#token);
+    place(this.#contents.routes, [encodeBytes(route.id)], this.#token).value = compiled;
+    this.#contents.size++;
+  }
+
+  #compile(route: Route, value: T): CompiledRoute<T> {
+    try {
+      return compileRoute(route, value, this.#flavor);
+    } catch (error) {
+      throw new RouteError(error instanceof Error ? error.message : String(error), { cause: error });
+    }
+  }
+
+  remove(routeId: string): void {
+    this.#assertOpen();
+    const key = encodeBytes(routeId);
+    const old = lookup(this.#contents.routes, key);
+    if (old === null) return;
+    removeRoute(this.#contents.hosts, old, this.#token);
+    replaceValue(this.#contents.routes, [key], this.#token, () => null);
+    this.#contents.size--;
+  }
+
+  commit(): Router<T> {
+    this.#assertOpen();
+    this.#open = false;
+    return this.#finish(this.#contents);
+  }
+
+  #assertOpen(): void {
+    if (!this.#open) throw new Error('this edit of the router is committed');
+  }
+}
+
+/** A match; what costs something is computed when it is read. */
+class FoundMatch<T> implements Match<T> {
+  readonly #entry: Entry<T>;
+  readonly #path: string;
+  readonly #end: number;
+  #captures: Captures | null = null;
+
+  constructor(entry: Entry<T>, path: string, end: number) {
+    this.#entry = entry;
+    this.#path = path;
+    this.#end = end;
+  }
+
+  get value(): T {
+    return this.#entry.value;
+  }
+
+  get routeId(): string {
+    return this.#entry.routeId;
+  }
+
+  get matchedPrefix(): string {
+    const { prefix, regex, proven } = this.#entry;
+    if (prefix !== null) return prefix;
+    if (regex === null) return '';
+    if (proven && isAscii(this.#path)) return this.#path.slice(0, this.#end);
+    return this.captures?.groups[0] ?? '';
+  }
+
+  get captures(): Captures | null {
+    const { regex } = this.#entry;
+    if (regex === null) return null;
+    this.#captures ??= regex.exec(this.#path);
+    return this.#captures;
   }
 }

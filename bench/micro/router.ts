@@ -1,0 +1,147 @@
+/**
+ * Nanoseconds per match, by number and kind of routes: `node bench/micro/router.ts`.
+ *
+ * Requests are prepared beforehand and spread over all routes in random order. Each figure is the best of several
+ * rounds, since the machine is shared; every request must find a route, or the run fails.
+ */
+import type { Route } from '../../src/entities/route.ts';
+import { Router, type RouterInput } from '../../src/router/router.ts';
+import {
+  manyRequestFor,
+  manyRoutes,
+  type PlainRequest,
+  type PlainRoute,
+  requestFor,
+  restRoutes,
+} from '../support/rest-routes.ts';
+
+const REQUESTS = 20_000;
+const ROUNDS = 15;
+
+let seed = 42;
+function rand(): number {
+  seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+  return seed / 0x8000_0000;
+}
+
+function toRoute(plain: PlainRoute, i: number): Route {
+  return {
+    id: `00000000-0000-4000-8000-${i.toString(16).padStart(12, '0')}`,
+    name: plain.name,
+    protocols: ['http', 'https'],
+    methods: plain.methods ?? null,
+    hosts: plain.hosts ?? null,
+    paths: plain.paths,
+    headers: null,
+    snis: null,
+    sources: null,
+    destinations: null,
+    regex_priority: 0,
+    strip_path: true,
+    path_handling: 'v0',
+    preserve_host: false,
+    https_redirect_status_code: 426,
+    request_buffering: true,
+    response_buffering: true,
+    service: null,
+    tags: null,
+    created_at: 0,
+    updated_at: 0,
+  };
+}
+
+class Input implements RouterInput {
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
+  readonly scheme = 'http';
+  readonly port = 80;
+  readonly query = '';
+  readonly sni = '';
+  readonly srcIp = '127.0.0.1';
+  readonly srcPort = 1024;
+  readonly dstIp = '127.0.0.1';
+  readonly dstPort = 80;
+
+  constructor(request: PlainRequest) {
+    this.method = request.method;
+    this.host = request.host ?? 'api.example.com';
+    // Flat, as paths from the wire are.
+    this.path = Buffer.from(request.path, 'latin1').toString('latin1');
+  }
+
+  headerValues(): readonly string[] {
+    return [];
+  }
+}
+
+function build(routes: readonly PlainRoute[]): Router<number> {
+  const edit = Router.empty<number>('traditional_compatible').edit();
+  for (const [i, route] of routes.entries()) edit.put(toRoute(route, i), i);
+  return edit.commit();
+}
+
+function measure(label: string, routes: readonly PlainRoute[], request: (i: number) => PlainRequest): void {
+  const before = process.memoryUsage().heapUsed;
+  const started = performance.now();
+  const router = build(routes);
+  const built = performance.now() - started;
+  globalThis.gc?.();
+  const heap = (process.memoryUsage().heapUsed - before) / routes.length;
+  const inputs = Array.from(
+    { length: REQUESTS },
+    () => new Input(request(Math.floor(rand() * routes.length))),
+  );
+  let best = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const from = performance.now();
+    for (const input of inputs) {
+      const match = router.match(input);
+      if (match === null) throw new Error(`no route for ${input.method} ${input.path}`);
+    }
+    best = Math.min(best, performance.now() - from);
+  }
+  const edited = measureEdit(router, routes);
+  const columns = [
+    label.padEnd(34),
+    `${((best * 1e6) / REQUESTS).toFixed(0).padStart(8)} ns/match`,
+    `${((built * 1e3) / routes.length).toFixed(1).padStart(8)} us/route to build`,
+    `${edited.toFixed(1).padStart(8)} us to change one`,
+    globalThis.gc === undefined ? '' : `${heap.toFixed(0).padStart(6)} B/route`,
+  ];
+  console.log(columns.join('  '));
+}
+
+function measureEdit(router: Router<number>, routes: readonly PlainRoute[]): number {
+  const rounds = 200;
+  const started = performance.now();
+  for (let round = 0; round < rounds; round++) {
+    const i = Math.floor(rand() * routes.length);
+    const route = routes[i];
+    if (route === undefined) continue;
+    const edit = router.edit();
+    edit.put(toRoute({ ...route, paths: [`${route.paths[0]}x`] }, i), i);
+    edit.commit();
+  }
+  return ((performance.now() - started) * 1e3) / rounds;
+}
+
+const rest = restRoutes();
+const prefixless = Array.from({ length: 1000 }, (_, i) => ({
+  name: `r${i}`,
+  paths: [`~/.*/report${i}[a-z]?$`],
+}));
+const opaque = Array.from({ length: 1000 }, (_, i) => ({
+  name: `r${i}`,
+  paths: [`~/.*[/][${'abc'[i % 3]}]${i}[a-z]?$`],
+}));
+
+measure('1 route', [{ name: 'all', paths: ['/'] }], (i) => requestFor(i, rand));
+measure('609 routes, REST API', rest, (i) => requestFor(i, rand));
+measure('1,000 plain routes', manyRoutes(1000), (i) => manyRequestFor(i, rand));
+measure('100,000 routes, mixed', manyRoutes(100_000), (i) => manyRequestFor(i, rand));
+measure('1,000 regexes, no prefix', prefixless, (i) => ({ method: 'GET', path: `/a/b/report${i}` }));
+measure('1,000 regexes, no prefix, no text', opaque, (i) => ({
+  method: 'GET',
+  path: `/x/y/${'abc'[i % 3]}${i}`,
+}));

@@ -1,0 +1,180 @@
+/**
+ * Route → compiled route: virtual routes, ranks, places in the index, and the conditions that the index leaves.
+ *
+ * In Kong's compat router a route with paths of several kinds is several virtual routes, one for each length of plain
+ * path and one for all regexes, each with its own priority and id. The `traditional` router ranks a route as a whole.
+ */
+import type { Route } from '../entities/route.ts';
+import {
+  addressCondition,
+  type Condition,
+  headerCondition,
+  hostCondition,
+  type HostPattern,
+  isHeaderRegex,
+  parseHost,
+  sniCondition,
+} from './conditions.ts';
+import type { CompiledRoute, Entry, Split } from './entry.ts';
+import { compileExpressionRoute } from './expressions/route.ts';
+import { compatRank, type Rank, traditionalRank, virtualId } from './rank.ts';
+import { CompiledRegex, encodeBytes, lowerBytes } from './regex.ts';
+import type { RouterFlavor } from './router.ts';
+
+/** More places (hosts times paths) than this, and the hosts are a condition instead of an index. */
+const MAX_PLACES = 1024;
+const MAX_SPLIT_VALUES = 64;
+const MAX_SPLIT_PLACES = 256;
+
+/** Paths of one virtual route. */
+interface Group {
+  readonly id: string;
+  readonly rank: Rank;
+  readonly paths: readonly string[];
+}
+
+/** What all entries of a route share. */
+type Common<T> = Pick<Entry<T>, 'order' | 'value' | 'routeId' | 'methods' | 'conditions' | 'splits'>;
+
+/** @throws RegexSyntaxError, ExpressionError, SyntaxError */
+export function compileRoute<T>(route: Route, value: T, flavor: RouterFlavor): CompiledRoute<T> {
+  if (flavor === 'expressions' && typeof route.expression === 'string')
+    return compileExpressionRoute(route, value);
+  const traditional = flavor === 'traditional';
+  const conditions = conditionsOf(route, traditional);
+  let hosts = isSet(route.hosts) ? route.hosts.map(parseHost) : null;
+  if (hosts !== null && hosts.length * Math.max(1, route.paths?.length ?? 0) > MAX_PLACES) {
+    conditions.unshift(hostCondition(hosts, traditional));
+    hosts = null;
+  }
+  const common: Common<T> = {
+    order: traditional ? -route.created_at : 0,
+    value,
+    routeId: route.id,
+    methods: isSet(route.methods) ? route.methods : null,
+    conditions: conditions.length === 0 ? null : conditions,
+    splits: splitsOf(route, traditional),
+  };
+  const groups = traditional ? [traditionalGroup(route)] : compatGroups(route);
+  const entries = groups.flatMap((group) => groupEntries(group, common, traditional));
+  return { hosts: hosts === null ? null : distinctHosts(hosts), entries };
+}
+
+function isSet<V>(list: readonly V[] | null): list is readonly V[] {
+  return list !== null && list.length > 0;
+}
+
+function isRegex(path: string): boolean {
+  return path.startsWith('~');
+}
+
+function distinctHosts(hosts: readonly HostPattern[]): readonly HostPattern[] {
+  const seen = new Map(hosts.map((host) => [`${host.kind} ${host.text} ${host.port}`, host]));
+  return [...seen.values()];
+}
+
+function compatGroups(route: Route): Group[] {
+  const byLength = new Map<string, string[]>();
+  for (const path of route.paths ?? []) {
+    const key = isRegex(path) ? 'true' : String(encodeBytes(path).length);
+    const group = byLength.get(key);
+    if (group === undefined) byLength.set(key, [path]);
+    else group.push(path);
+  }
+  if (byLength.size === 0) return [{ id: route.id, rank: compatRank(route, false, 0), paths: [] }];
+  const split = byLength.size > 1;
+  return Array.from(byLength, ([key, paths]) => ({
+    id: split ? virtualId(route.id, key) : route.id,
+    rank: compatRank(route, key === 'true', key === 'true' ? 0 : Number(key)),
+    paths,
+  }));
+}
+
+/** Of several paths that match, the first regex counts, else the longest plain path. */
+function traditionalGroup(route: Route): Group {
+  const paths = route.paths ?? [];
+  const regexes = paths.filter(isRegex);
+  const plain = paths
+    .filter((path) => !isRegex(path))
+    .sort((a, b) => encodeBytes(b).length - encodeBytes(a).length);
+  const longest = encodeBytes(plain[0] ?? '').length;
+  return {
+    id: route.id,
+    rank: traditionalRank(route, regexes.length > 0, longest),
+    paths: [...regexes, ...plain],
+  };
+}
+
+function groupEntries<T>(group: Group, common: Common<T>, traditional: boolean): Array<Entry<T>> {
+  const paths = group.paths.length === 0 ? [null] : group.paths;
+  return paths.map((path, index) => {
+    const { prefix, regex, proven, mustEnd, steps } = pathFields(path, traditional);
+    return {
+      high: group.rank.high,
+      middle: group.rank.middle,
+      low: group.rank.low,
+      order: common.order,
+      id: group.id,
+      index,
+      value: common.value,
+      routeId: common.routeId,
+      methods: common.methods,
+      conditions: common.conditions,
+      prefix,
+      regex,
+      proven,
+      mustEnd,
+      steps,
+      splits: common.splits,
+    };
+  });
+}
+
+type PathFields = Pick<Entry<unknown>, 'prefix' | 'regex' | 'proven' | 'mustEnd' | 'steps'>;
+
+/** @param path as configured; null when the route has none. */
+function pathFields(path: string | null, traditional: boolean): PathFields {
+  if (path === null) return { prefix: null, regex: null, proven: true, mustEnd: false, steps: [] };
+  if (!isRegex(path)) {
+    const prefix = encodeBytes(path);
+    return { prefix, regex: null, proven: true, mustEnd: false, steps: [prefix] };
+  }
+  // Kong's compat router writes one `^` before the pattern, which binds to its first alternative only; the
+  // traditional one anchors the whole match.
+  const regex = new CompiledRegex(traditional ? `^(?:${path.slice(1)})` : `^${path.slice(1)}`);
+  const { steps, mustEnd, proven } = regex.template;
+  return { prefix: null, regex, proven, mustEnd, steps };
+}
+
+function conditionsOf(route: Route, traditional: boolean): Condition[] {
+  const conditions: Condition[] = [];
+  for (const [name, values] of Object.entries(route.headers ?? {})) {
+    conditions.push(headerCondition(name.toLowerCase(), values, traditional));
+  }
+  if (isSet(route.snis)) conditions.push(sniCondition(route.snis, !traditional));
+  if (isSet(route.sources)) conditions.push(addressCondition(route.sources, 'source'));
+  if (isSet(route.destinations)) conditions.push(addressCondition(route.destinations, 'destination'));
+  return conditions;
+}
+
+function splitsOf(route: Route, traditional: boolean): Split[] {
+  const splits: Split[] = [];
+  let places = 1;
+  const add = (name: string, values: readonly string[]): void => {
+    const distinct = [...new Set(values)];
+    if (distinct.length > MAX_SPLIT_VALUES || distinct.length * places > MAX_SPLIT_PLACES) return;
+    places *= distinct.length;
+    splits.push({ name, values: distinct });
+  };
+  if (isSet(route.methods)) add('', route.methods.map(encodeBytes));
+  for (const [name, values] of Object.entries(route.headers ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const literal = (traditional && values.length > 1) || !values.some(isHeaderRegex);
+    if (values.length > 0 && literal) {
+      add(
+        name.toLowerCase(),
+        values.map((value) => lowerBytes(encodeBytes(value))),
+      );
+    }
+  }
+  return splits;
+}

@@ -1,0 +1,97 @@
+/**
+ * What a route asks of a request beside its path and method, as plain functions: headers, SNIs, addresses, and hosts
+ * where they are not indexed.
+ */
+import { IpSet } from '../lib/ip-set.ts';
+import { CompiledRegex, encodeBytes, lowerBytes } from './regex.ts';
+import type { RouterInput } from './router.ts';
+
+export type Condition = (input: RouterInput) => boolean;
+
+/** A host of a route: `*.x` is the suffix `.x`, `x.*` the prefix `x.`. */
+export interface HostPattern {
+  readonly kind: 'exact' | 'suffix' | 'prefix';
+  readonly text: string;
+  /** Null: any. */
+  readonly port: number | null;
+}
+
+export function parseHost(configured: string): HostPattern {
+  const match = /^(.*):(\d{1,5})$/s.exec(configured);
+  const port = match === null ? null : Number(match[2]);
+  const host = encodeBytes(match?.[1] ?? configured);
+  if (host.startsWith('*')) return { kind: 'suffix', text: host.slice(1), port };
+  if (host.endsWith('*')) return { kind: 'prefix', text: host.slice(0, -1), port };
+  return { kind: 'exact', text: host, port };
+}
+
+/** @param strict a wildcard stands for at least one char (the flavor `traditional`). */
+export function hostCondition(patterns: readonly HostPattern[], strict: boolean): Condition {
+  return (input) => patterns.some((pattern) => hostMatches(pattern, input, strict));
+}
+
+export function hostMatches(pattern: HostPattern, input: RouterInput, strict: boolean): boolean {
+  if (pattern.port !== null && pattern.port !== input.port) return false;
+  const { host } = input;
+  if (pattern.kind === 'exact') return host === pattern.text;
+  if (strict && host.length <= pattern.text.length) return false;
+  return pattern.kind === 'suffix' ? host.endsWith(pattern.text) : host.startsWith(pattern.text);
+}
+
+/**
+ * One of the values, compared in lower case with any occurrence of the header. `~*` starts a regex, searched in the
+ * lower-case value, itself in lower case as in Kong.
+ * @param name lower case.
+ * @param single only a sole value may be a regex (the flavor `traditional`).
+ * @throws RegexSyntaxError
+ */
+export function headerCondition(name: string, values: readonly string[], single: boolean): Condition {
+  const plain = new Set<string>();
+  const regexes: CompiledRegex[] = [];
+  for (const value of values) {
+    if (isHeaderRegex(value) && !(single && values.length > 1)) {
+      regexes.push(new CompiledRegex(value.slice(2).toLowerCase()));
+    } else plain.add(lowerBytes(encodeBytes(value)));
+  }
+  return (input) => {
+    for (const raw of input.headerValues(name)) {
+      const value = lowerBytes(raw);
+      if (plain.has(value) || regexes.some((regex) => regex.test(value))) return true;
+    }
+    return false;
+  };
+}
+
+export function isHeaderRegex(value: string): boolean {
+  return value.startsWith('~*');
+}
+
+/**
+ * Server names say nothing of a request without TLS, so there they are ignored.
+ * @param wildcards `*.x` and `x.*` mean something (not in the flavor `traditional`).
+ */
+export function sniCondition(configured: readonly string[], wildcards: boolean): Condition {
+  const names = configured.map((name) => (name.length > 1 && name.endsWith('.') ? name.slice(0, -1) : name));
+  return ({ scheme, sni }) => scheme !== 'https' || names.some((name) => sniMatches(name, sni, wildcards));
+}
+
+function sniMatches(name: string, sni: string, wildcards: boolean): boolean {
+  if (wildcards && name.startsWith('*')) return sni.endsWith(name.slice(1));
+  if (wildcards && name.endsWith('*')) return sni.startsWith(name.slice(0, -1));
+  return sni === name;
+}
+
+/** @throws SyntaxError when an address is none. */
+export function addressCondition(
+  entries: ReadonlyArray<{ readonly ip: string | null; readonly port: number | null }>,
+  side: 'source' | 'destination',
+): Condition {
+  const checks = entries.map(({ ip, port }) => ({ set: ip === null ? null : new IpSet([ip]), port }));
+  return (input) => {
+    const address = side === 'source' ? input.srcIp : input.dstIp;
+    const port = side === 'source' ? input.srcPort : input.dstPort;
+    return checks.some(
+      (check) => (check.port === null || check.port === port) && (check.set?.has(address) ?? true),
+    );
+  };
+}
