@@ -77,6 +77,10 @@ export interface Peer {
   readonly localAddress: string;
   readonly localPort: number;
   readonly encrypted: boolean;
+  /** The address is one of `trusted_ips`: what it says of the client is believed. */
+  readonly trusted: boolean;
+  /** Port that clients use, after `port_maps`. */
+  readonly publicPort: number;
 }
 
 /** A connection that left HTTP (`101`): bytes both ways, with the same credit and memory rules as bodies. */

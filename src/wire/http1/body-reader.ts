@@ -98,7 +98,7 @@ export class BodyReader {
       switch (this.#state) {
         case LENGTH:
           at = this.#payload(buffer, at, end, IDLE);
-          if (this.#state === IDLE && this.#left === 0) this.#sink.bodyEnd(null);
+          if (this.done && this.#left === 0) this.#sink.bodyEnd(null);
           break;
         case UNTIL_CLOSE:
           this.#sink.bodyData(view(buffer, at, end));
@@ -192,7 +192,8 @@ export class BodyReader {
     const colon = line.indexOf(COLON);
     if (colon < 1 || colon > length) return false;
     for (let i = 0; i < colon; i++) if (((BYTE_CLASS[line[i] as number] ?? 0) & TOKEN) === 0) return false;
-    for (let i = colon + 1; i < length; i++) if (((BYTE_CLASS[line[i] as number] ?? 0) & FIELD) === 0) return false;
+    for (let i = colon + 1; i < length; i++)
+      if (((BYTE_CLASS[line[i] as number] ?? 0) & FIELD) === 0) return false;
     const name = line.toString('latin1', 0, colon);
     const value = line.toString('latin1', colon + 1, length).replace(/^[ \t]+|[ \t]+$/g, '');
     if (!FORBIDDEN_TRAILERS.has(name.toLowerCase())) (this.#trailers ??= []).push(name, value);

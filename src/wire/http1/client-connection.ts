@@ -16,7 +16,15 @@ import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import type { WorkerZone } from '../../zone/worker-zone.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
-import type { Peer, RequestHead, ResponseHead, ServerStream, ServerStreamHandler, Trailers, Tunnel } from '../message.ts';
+import type {
+  Peer,
+  RequestHead,
+  ResponseHead,
+  ServerStream,
+  ServerStreamHandler,
+  Trailers,
+  Tunnel,
+} from '../message.ts';
 import { SocketTunnel } from '../socket-tunnel.ts';
 import { BodyReader } from './body-reader.ts';
 import { clientFault } from './fault.ts';
@@ -176,7 +184,10 @@ export class ClientConnection implements ServerStream {
     if (this.#left === Infinity && !this.#chunked) this.#keepAlive = false;
     if (this.#keepAlive && !this.#mayPersist()) this.#keepAlive = false;
     const connection = this.#keepAlive ? (modern ? '' : 'keep-alive') : 'close';
-    const framed = bodiless && head.bodyLength === UNKNOWN_LENGTH ? { ...head, headers: head.headers, bodyLength: NO_BODY } : head;
+    const framed =
+      bodiless && head.bodyLength === UNKNOWN_LENGTH
+        ? { ...head, headers: head.headers, bodyLength: NO_BODY }
+        : head;
     writeResponseHead(this.#output, framed, responseFraming(this.#chunked, connection));
     if (this.#halfClosed) this.#context.wheel.disarm(this.#timer);
   }
@@ -507,7 +518,8 @@ export class ClientConnection implements ServerStream {
     if (this.#state === IDLE || this.#state === HEAD) this.#close(false);
     else if (this.#state === LINGER) this.#socket.destroySoon();
     else if (this.#state === EXCHANGE && !this.#bodyDone) this.#onGone();
-    else if (this.#state === EXCHANGE && !this.#responded) this.#context.wheel.arm(this.#timer, HALF_CLOSED_GRACE_MS);
+    else if (this.#state === EXCHANGE && !this.#responded)
+      this.#context.wheel.arm(this.#timer, HALF_CLOSED_GRACE_MS);
   }
 
   /** The connection broke, or nobody is there any more. */
@@ -517,7 +529,12 @@ export class ClientConnection implements ServerStream {
     const handler = this.#handler;
     this.#handler = null;
     this.#close(false);
-    handler?.onRequestError(new GatewayError('client_closed_request', 'client closed the connection', { source: 'client', status: 499 }));
+    handler?.onRequestError(
+      new GatewayError('client_closed_request', 'client closed the connection', {
+        source: 'client',
+        status: 499,
+      }),
+    );
   }
 
   #onTimeout(): void {
@@ -571,7 +588,10 @@ const INTERIM_FRAMING = { chunked: false, connection: '', upgrade: '' } as const
 
 const FRAMINGS = new Map<string, { chunked: boolean; connection: string; upgrade: string }>();
 
-function responseFraming(chunked: boolean, connection: string): { chunked: boolean; connection: string; upgrade: string } {
+function responseFraming(
+  chunked: boolean,
+  connection: string,
+): { chunked: boolean; connection: string; upgrade: string } {
   if (!chunked && connection === '') return INTERIM_FRAMING;
   const key = `${chunked}${connection}`;
   let framing = FRAMINGS.get(key);

@@ -48,5 +48,8 @@ export function clientFault(fault: number): GatewayError {
 export const INVALID_RESPONSE = 'An invalid response was received from the upstream server';
 
 export function upstreamFault(fault: number): GatewayError {
-  return new GatewayError(UPSTREAM_CODES[fault] ?? 'malformed_response', INVALID_RESPONSE, { source: 'upstream', status: 502 });
+  return new GatewayError(UPSTREAM_CODES[fault] ?? 'malformed_response', INVALID_RESPONSE, {
+    source: 'upstream',
+    status: 502,
+  });
 }

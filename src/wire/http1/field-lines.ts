@@ -41,15 +41,32 @@ const KNOWN_NAMES = [
   'authorization',
   'x-kong-request-id',
   'kong-debug',
+  'x-kong-upstream-latency',
+  'x-kong-proxy-latency',
+  'x-kong-response-latency',
 ] as const;
 
 export type KnownName = (typeof KNOWN_NAMES)[number];
 
 /** Number of a known name, 1 and up. */
-export const ID = Object.fromEntries(KNOWN_NAMES.map((name, index) => [name, index + 1])) as Record<KnownName, number>;
+export const ID = Object.fromEntries(KNOWN_NAMES.map((name, index) => [name, index + 1])) as Record<
+  KnownName,
+  number
+>;
 
-const ID_BY_NAME: ReadonlyMap<string, number> = new Map(KNOWN_NAMES.map((name, index) => [name, index + 1]));
+/** By lower-case name and by the usual spelling, so that setting a field makes no string. */
+const ID_BY_NAME: ReadonlyMap<string, number> = new Map(
+  KNOWN_NAMES.flatMap((name, index) => [
+    [name, index + 1],
+    [canonical(name), index + 1],
+  ]),
+);
 const NAME_BYTES: readonly Buffer[] = ['', ...KNOWN_NAMES].map((name) => Buffer.from(name, 'latin1'));
+
+/** `x-real-ip` → `X-Real-IP`, as proxies write it. */
+function canonical(name: string): string {
+  return name.replace(/(^|-)(ip$|te$|[a-z])/g, (part) => part.toUpperCase());
+}
 
 /** Start value of the name hash that the parser runs over lower-cased bytes. */
 export const HASH_SEED = 5381;
@@ -64,7 +81,8 @@ export function hashName(name: string): number {
 const TABLE_MASK = 127;
 const HASHES = new Int32Array(TABLE_MASK + 1);
 const IDS = new Uint8Array(TABLE_MASK + 1);
-for (const [name, id] of ID_BY_NAME) {
+for (const name of KNOWN_NAMES) {
+  const id = ID[name];
   const hash = hashName(name);
   let slot = hash & TABLE_MASK;
   while (IDS[slot] !== 0) slot = (slot + 1) & TABLE_MASK;
@@ -101,6 +119,8 @@ export class FieldLines implements Headers {
   /** Added by the gateway: name, value, name, value. */
   readonly added: string[] = [];
   #removed = 0;
+  /** Bit `1 << id` for each known name among `added`. */
+  #addedKnown = 0;
   #lines = new Int32Array(INITIAL_LINES * STRIDE);
   readonly #first = new Int16Array(KNOWN_NAMES.length + 1);
 
@@ -116,6 +136,7 @@ export class FieldLines implements Headers {
     this.seen = 0;
     this.repeated = 0;
     this.#removed = 0;
+    this.#addedKnown = 0;
     if (this.added.length > 0) this.added.length = 0;
   }
 
@@ -169,7 +190,8 @@ export class FieldLines implements Headers {
 
   all(name: string): string[] {
     const values: string[] = [];
-    for (let line = this.#find(name, 0); line >= 0; line = this.#find(name, line + 1)) values.push(this.#value(line));
+    for (let line = this.#find(name, 0); line >= 0; line = this.#find(name, line + 1))
+      values.push(this.#value(line));
     for (let i = 0; i < this.added.length; i += 2) {
       if (this.added[i]?.toLowerCase() === name) values.push(this.added[i + 1] ?? '');
     }
@@ -191,18 +213,28 @@ export class FieldLines implements Headers {
   }
 
   set(name: string, value: string): void {
-    this.remove(name.toLowerCase());
-    this.added.push(name, value);
+    this.remove(name);
+    this.add(name, value);
   }
 
   add(name: string, value: string): void {
+    this.#addedKnown |= 1 << (ID_BY_NAME.get(name) ?? 0);
     this.added.push(name, value);
   }
 
   remove(name: string): void {
     const id = ID_BY_NAME.get(name);
-    if (id !== undefined) this.removeKnown(id);
-    else for (let line = this.#find(name, 0); line >= 0; line = this.#find(name, line + 1)) this.#drop(line);
+    if (id !== undefined) {
+      this.removeKnown(id);
+      if ((this.#addedKnown & (1 << id)) !== 0) this.#removeAdded(name.toLowerCase());
+      return;
+    }
+    const lower = name.toLowerCase();
+    for (let line = this.#find(lower, 0); line >= 0; line = this.#find(lower, line + 1)) this.#drop(line);
+    this.#removeAdded(lower);
+  }
+
+  #removeAdded(name: string): void {
     for (let i = this.added.length - 2; i >= 0; i -= 2) {
       if (this.added[i]?.toLowerCase() === name) this.added.splice(i, 2);
     }

@@ -25,7 +25,9 @@ export class HeadBuffer {
    * wants more. A fault is thrown by number: see `fault`.
    */
   read(parser: RequestHeadParser | ResponseHeadParser, buffer: Buffer, at: number, end: number): boolean {
-    return this.#pieces === null ? this.#inPlace(parser, buffer, at, end) : this.#pieced(parser, buffer, at, end);
+    return this.#pieces === null
+      ? this.#inPlace(parser, buffer, at, end)
+      : this.#pieced(parser, buffer, at, end);
   }
 
   /** The fault that `read` met, 0 when none. */

@@ -11,7 +11,21 @@ import { latin1 } from '../../lib/bytes.ts';
 import type { HttpVersion } from '../message.ts';
 import { FieldLines, HASH_SEED } from './field-lines.ts';
 import * as Fault from './fault.ts';
-import { BYTE_CLASS, COLON, CR, FIELD, HTAB, LF, LOWER, METHOD, NINE, SP, TARGET, TOKEN, ZERO } from './syntax.ts';
+import {
+  BYTE_CLASS,
+  COLON,
+  CR,
+  FIELD,
+  HTAB,
+  LF,
+  LOWER,
+  METHOD,
+  NINE,
+  SP,
+  TARGET,
+  TOKEN,
+  ZERO,
+} from './syntax.ts';
 
 export interface HeadLimits {
   /** Octets of one line (nginx's large_client_header_buffers size, proxy_buffer_size). */
@@ -91,7 +105,8 @@ abstract class HeadParser {
   protected abstract readonly startLineTooLong: number;
 
   #incomplete(lineStart: number, end: number): number {
-    if (end - lineStart > this.limits.lineBytes) return this.#inFields ? Fault.FIELDS_TOO_LARGE : this.startLineTooLong;
+    if (end - lineStart > this.limits.lineBytes)
+      return this.#inFields ? Fault.FIELDS_TOO_LARGE : this.startLineTooLong;
     return end - this.#headStart > this.limits.headBytes ? Fault.FIELDS_TOO_LARGE : INCOMPLETE;
   }
 
@@ -107,7 +122,8 @@ abstract class HeadParser {
         at++;
       }
       if (at >= end) return INCOMPLETE;
-      if (byte !== COLON || at === name) return byte === CR && at === name ? this.#headEnd(buffer, at, end) : Fault.MALFORMED;
+      if (byte !== COLON || at === name)
+        return byte === CR && at === name ? this.#headEnd(buffer, at, end) : Fault.MALFORMED;
       const nameEnd = at++;
       while (at < end && ((byte = buffer[at] as number) === SP || byte === HTAB)) at++;
       const value = at;
@@ -117,9 +133,11 @@ abstract class HeadParser {
       if (at + 1 >= end) return INCOMPLETE;
       if (buffer[at + 1] !== LF) return Fault.MALFORMED;
       let valueEnd = at;
-      while (valueEnd > value && ((byte = buffer[valueEnd - 1] as number) === SP || byte === HTAB)) valueEnd--;
+      while (valueEnd > value && ((byte = buffer[valueEnd - 1] as number) === SP || byte === HTAB))
+        valueEnd--;
       at += 2;
-      if (at - name > lineBytes || at - this.#headStart > headBytes || fields.count >= lines) return Fault.FIELDS_TOO_LARGE;
+      if (at - name > lineBytes || at - this.#headStart > headBytes || fields.count >= lines)
+        return Fault.FIELDS_TOO_LARGE;
       fields.push(name, nameEnd, value, valueEnd, hash | 0);
       this.#resume = at;
     }
@@ -211,7 +229,11 @@ export class ResponseHeadParser extends HeadParser {
     }
     if (at + 5 >= end) return INCOMPLETE;
     const minor = buffer[at] as number;
-    const [hundreds, tens, ones] = [(buffer[at + 2] as number) - ZERO, (buffer[at + 3] as number) - ZERO, (buffer[at + 4] as number) - ZERO];
+    const [hundreds, tens, ones] = [
+      (buffer[at + 2] as number) - ZERO,
+      (buffer[at + 3] as number) - ZERO,
+      (buffer[at + 4] as number) - ZERO,
+    ];
     if (!isDigit(minor) || buffer[at + 1] !== SP || !isStatus(hundreds, tens, ones)) return Fault.MALFORMED;
     at += 5;
     if (buffer[at] === SP) at++;
@@ -241,7 +263,8 @@ function isStatus(hundreds: number, tens: number, ones: number): boolean {
 function methodName(buffer: Buffer, start: number, end: number): string {
   const length = end - start;
   const first = buffer[start] as number;
-  if (length === 3 && first === 0x47 && buffer[start + 1] === 0x45 && buffer[start + 2] === 0x54) return 'GET';
+  if (length === 3 && first === 0x47 && buffer[start + 1] === 0x45 && buffer[start + 2] === 0x54)
+    return 'GET';
   if (length === 4 && first === 0x50 && latin1(buffer, start, end) === 'POST') return 'POST';
   return latin1(buffer, start, end);
 }

@@ -14,14 +14,19 @@ const statusLines = new Map<number, { readonly reason: string; readonly bytes: B
 export function writeRequestHead(output: Output, head: OutgoingRequest): void {
   const { method, target, authority, headers, bodyLength, upgrade } = head;
   const declared = dropForeignLength(headers, bodyLength);
-  const room = FIXED_BYTES + method.length + target.length + authority.length + upgrade.length + fieldBytes(headers);
+  const room =
+    FIXED_BYTES + method.length + target.length + authority.length + upgrade.length + fieldBytes(headers);
   const buffer = output.reserve(room);
   let at = putLatin1(buffer, output.length, method);
   buffer[at++] = 0x20;
   at = putLatin1(buffer, at, target);
   at = putLatin1(buffer, at, ' HTTP/1.1\r\nHost: ');
   at = putLatin1(buffer, at, authority);
-  at = putLatin1(buffer, at, upgrade === '' ? '\r\nConnection: keep-alive' : '\r\nConnection: keep-alive, Upgrade\r\nUpgrade: ');
+  at = putLatin1(
+    buffer,
+    at,
+    upgrade === '' ? '\r\nConnection: keep-alive' : '\r\nConnection: keep-alive, Upgrade\r\nUpgrade: ',
+  );
   if (upgrade !== '') at = putLatin1(buffer, at, upgrade);
   buffer[at++] = 0x0d;
   buffer[at++] = 0x0a;
@@ -38,11 +43,7 @@ export interface ResponseFraming {
   readonly upgrade: string;
 }
 
-export function writeResponseHead(
-  output: Output,
-  head: ResponseHead,
-  framing: ResponseFraming,
-): void {
+export function writeResponseHead(output: Output, head: ResponseHead, framing: ResponseFraming): void {
   const { status, reason, headers, bodyLength } = head;
   const declared = bodyLength === NO_BODY ? true : dropForeignLength(headers, bodyLength);
   const line = statusLine(status, reason);
@@ -52,7 +53,9 @@ export function writeResponseHead(
   at += line.length;
   if (framing.connection !== '') at = writeField(buffer, at, 'Connection', framing.connection);
   if (framing.upgrade !== '') at = writeField(buffer, at, 'Upgrade', framing.upgrade);
-  at = framing.chunked ? putLatin1(buffer, at, 'Transfer-Encoding: chunked\r\n') : putFraming(buffer, at, bodyLength === UNKNOWN_LENGTH ? NO_BODY : bodyLength, declared);
+  at = framing.chunked
+    ? putLatin1(buffer, at, 'Transfer-Encoding: chunked\r\n')
+    : putFraming(buffer, at, bodyLength === UNKNOWN_LENGTH ? NO_BODY : bodyLength, declared);
   output.advance(putFields(buffer, at, headers));
 }
 
@@ -72,7 +75,8 @@ export function writeLastChunk(output: Output, trailers: Trailers | null): void 
 
 /** True when the lines hold a Content-Length that says the same as `bodyLength`; another one is removed. */
 function dropForeignLength(headers: Headers, bodyLength: BodyLength): boolean {
-  const declared = headers instanceof FieldLines ? headers.known(ID['content-length']) : headers.get('content-length');
+  const declared =
+    headers instanceof FieldLines ? headers.known(ID['content-length']) : headers.get('content-length');
   if (declared === undefined) return false;
   if (bodyLength >= 0 && declared === String(bodyLength)) return true;
   headers.remove('content-length');

@@ -79,7 +79,8 @@ export function interpretRequest(parser: RequestHeadParser, knownHost: string): 
   const fields = parser.fields;
   const head = new Http1RequestHead(parser);
   const host = fields.known(ID.host);
-  if (host === undefined ? parser.version !== '1.0' : (fields.repeated & (1 << ID.host)) !== 0) return Fault.HOST;
+  if (host === undefined ? parser.version !== '1.0' : (fields.repeated & (1 << ID.host)) !== 0)
+    return Fault.HOST;
   if (host !== undefined && host !== knownHost && !isAuthority(host)) return Fault.HOST;
   head.authority = host ?? '';
   if (parser.method === 'CONNECT' || parser.method === 'TRACE') return Fault.METHOD_NOT_ALLOWED;
@@ -91,7 +92,8 @@ export function interpretRequest(parser: RequestHeadParser, knownHost: string): 
     const fault = readRequestControls(head, fields);
     if (fault !== 0) return fault;
   }
-  if ((fields.seen & REQUEST_HOP_BY_HOP_SET) !== 0) for (const id of REQUEST_HOP_BY_HOP) fields.removeKnown(id);
+  if ((fields.seen & REQUEST_HOP_BY_HOP_SET) !== 0)
+    for (const id of REQUEST_HOP_BY_HOP) fields.removeKnown(id);
   return head;
 }
 
@@ -117,11 +119,13 @@ function readRequestControls(head: Http1RequestHead, fields: FieldLines): number
   const connection = readConnection(fields);
   if ((connection & CLOSE) !== 0) head.keepAlive = false;
   else if ((connection & KEEP_ALIVE) !== 0) head.keepAlive = true;
-  if ((connection & UPGRADE) !== 0 && head.version === '1.1') head.upgrade = (fields.known(ID.upgrade) ?? '').toLowerCase();
+  if ((connection & UPGRADE) !== 0 && head.version === '1.1')
+    head.upgrade = (fields.known(ID.upgrade) ?? '').toLowerCase();
   if (fields.has('te')) head.acceptsTrailers = fields.all('te').some((value) => hasToken(value, 'trailers'));
   const expect = fields.known(ID.expect);
   if (expect !== undefined) {
-    if (expect.toLowerCase() !== '100-continue' || (fields.repeated & (1 << ID.expect)) !== 0) return Fault.EXPECTATION;
+    if (expect.toLowerCase() !== '100-continue' || (fields.repeated & (1 << ID.expect)) !== 0)
+      return Fault.EXPECTATION;
     head.expectsContinue = head.version === '1.1' && head.bodyLength !== NO_BODY && head.bodyLength !== 0;
   }
   return 0;
@@ -175,7 +179,13 @@ function readConnection(fields: FieldLines): number {
 }
 
 /** Naming these in `Connection` must not take them away: they are read after it. */
-const FRAMING_NAMES: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'host', 'te', 'expect']);
+const FRAMING_NAMES: ReadonlySet<string> = new Set([
+  'content-length',
+  'transfer-encoding',
+  'host',
+  'te',
+  'expect',
+]);
 
 function hasToken(list: string, token: string): boolean {
   return list.split(',').some((part) => (part.split(';')[0] ?? '').trim().toLowerCase() === token);
@@ -214,7 +224,11 @@ export class Http1ResponseHead implements ResponseHead {
 }
 
 /** Reads a complete response head to `method`; answers it or a fault. */
-export function interpretResponse(parser: ResponseHeadParser, method: string, keepTrailer: boolean): Http1ResponseHead | number {
+export function interpretResponse(
+  parser: ResponseHeadParser,
+  method: string,
+  keepTrailer: boolean,
+): Http1ResponseHead | number {
   const fields = parser.fields;
   const head = new Http1ResponseHead(parser);
   const { status } = head;
@@ -228,9 +242,11 @@ export function interpretResponse(parser: ResponseHeadParser, method: string, ke
   if (bodiless || framed) head.keepAlive = persists(parser.version, connection);
   head.bodyLength = bodiless ? NO_BODY : length;
   if (bodiless) head.chunked = false;
-  if (status === 101 && (connection & UPGRADE) !== 0) head.upgrade = (fields.known(ID.upgrade) ?? '').toLowerCase();
+  if (status === 101 && (connection & UPGRADE) !== 0)
+    head.upgrade = (fields.known(ID.upgrade) ?? '').toLowerCase();
   if (status === 204 || status < 200) fields.removeKnown(ID['content-length']);
-  if ((fields.seen & RESPONSE_HOP_BY_HOP_SET) !== 0) for (const id of RESPONSE_HOP_BY_HOP) fields.removeKnown(id);
+  if ((fields.seen & RESPONSE_HOP_BY_HOP_SET) !== 0)
+    for (const id of RESPONSE_HOP_BY_HOP) fields.removeKnown(id);
   if (!keepTrailer) fields.removeKnown(ID.trailer);
   return head;
 }

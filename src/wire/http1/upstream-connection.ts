@@ -81,7 +81,11 @@ export class UpstreamConnection implements ClientStream {
   #held = false;
   #reading = false;
 
-  constructor(address: { readonly host: string; readonly port: number }, timeouts: UpstreamTimeouts, context: UpstreamContext) {
+  constructor(
+    address: { readonly host: string; readonly port: number },
+    timeouts: UpstreamTimeouts,
+    context: UpstreamContext,
+  ) {
     this.#context = context;
     this.#timeouts = timeouts;
     this.#parser = new ResponseHeadParser(new FieldLines(Buffer.alloc(0)), context.limits);
@@ -113,6 +117,10 @@ export class UpstreamConnection implements ClientStream {
 
   get ready(): boolean {
     return this.#state === OPEN;
+  }
+
+  get #resting(): boolean {
+    return this.#state === IDLE;
   }
 
   get reused(): boolean {
@@ -193,7 +201,8 @@ export class UpstreamConnection implements ClientStream {
   #armExchange(): void {
     if (this.#state !== OPEN) return;
     if (this.#socket.writableLength > 0) this.#context.wheel.arm(this.#timer, this.#timeouts.write);
-    else if (this.#paused || !(this.#requestEnded || this.#head !== null)) this.#context.wheel.disarm(this.#timer);
+    else if (this.#paused || !(this.#requestEnded || this.#head !== null))
+      this.#context.wheel.disarm(this.#timer);
     else this.#context.wheel.arm(this.#timer, this.#timeouts.read);
   }
 
@@ -234,7 +243,7 @@ export class UpstreamConnection implements ClientStream {
     const at = this.#consume(buffer, length, handler);
     if (this.#handler !== handler) {
       // The response has ended (or the handler gave up) in this read.
-      if (at !== length && this.#state === IDLE) this.#close();
+      if (at !== length && this.#resting) this.#close();
     } else if (this.#state === OPEN) {
       this.#armExchange();
     }
@@ -284,7 +293,8 @@ export class UpstreamConnection implements ClientStream {
     else if (head.bodyLength === UNKNOWN_LENGTH) this.#body.startUntilClose();
     const handler = this.#handler;
     handler?.onResponse(head);
-    if (this.#handler === handler && (head.bodyLength === NO_BODY || head.bodyLength === 0)) this.#onBodyEnd(null);
+    if (this.#handler === handler && (head.bodyLength === NO_BODY || head.bodyLength === 0))
+      this.#onBodyEnd(null);
   }
 
   #onSwitch(head: Http1ResponseHead, buffer: Buffer, at: number, end: number): void {
@@ -301,7 +311,11 @@ export class UpstreamConnection implements ClientStream {
 
   #onBodyEnd(trailers: Trailers | null): void {
     const handler = this.#handler;
-    const reusable = this.#head?.keepAlive === true && this.#requestEnded && this.#socket.writableLength === 0 && this.#output.length === 0;
+    const reusable =
+      this.#head?.keepAlive === true &&
+      this.#requestEnded &&
+      this.#socket.writableLength === 0 &&
+      this.#output.length === 0;
     this.#handler = null;
     if (this.#paused) this.#unpause();
     if (reusable) this.#context.release(this);
@@ -339,7 +353,9 @@ export class UpstreamConnection implements ClientStream {
           : (['upstream_read_timeout', this.#anyByte ? 'never' : 'always'] as const);
     this.#handler = null;
     this.#close();
-    handler?.onError(new GatewayError(code, 'The upstream server is timing out', { source: 'upstream', status: 504, retry }));
+    handler?.onError(
+      new GatewayError(code, 'The upstream server is timing out', { source: 'upstream', status: 504, retry }),
+    );
   }
 
   #fault(fault: number): void {
@@ -358,9 +374,15 @@ export class UpstreamConnection implements ClientStream {
     this.#handler = null;
     this.#close();
     if (handler === null) return;
-    const code = connecting ? 'upstream_connect_failed' : this.#anyByte ? 'upstream_closed_early' : 'upstream_closed';
+    const code = connecting
+      ? 'upstream_connect_failed'
+      : this.#anyByte
+        ? 'upstream_closed_early'
+        : 'upstream_closed';
     const retry = this.#anyByte ? 'never' : stale ? 'if-reused' : 'always';
-    handler.onError(new GatewayError(code, INVALID_RESPONSE, { source: 'upstream', status: 502, retry, cause }));
+    handler.onError(
+      new GatewayError(code, INVALID_RESPONSE, { source: 'upstream', status: 502, retry, cause }),
+    );
   }
 
   #close(): void {

@@ -45,7 +45,11 @@ export class UpstreamPool {
   readonly #endpoints = new Map<string, Map<number, Endpoint>>();
   #draining = false;
 
-  constructor(shared: { wheel: TimerWheel; scratch: Scratch; limits: HeadLimits }, zone: WorkerZone, options: PoolOptions) {
+  constructor(
+    shared: { wheel: TimerWheel; scratch: Scratch; limits: HeadLimits },
+    zone: WorkerZone,
+    options: PoolOptions,
+  ) {
     this.#shared = shared;
     this.#zone = zone;
     this.#options = options;
@@ -77,7 +81,8 @@ export class UpstreamPool {
   drain(): void {
     this.#draining = true;
     for (const ports of this.#endpoints.values()) {
-      for (const endpoint of ports.values()) for (const connection of endpoint.idle.slice()) connection.close();
+      for (const endpoint of ports.values())
+        for (const connection of endpoint.idle.slice()) connection.close();
     }
   }
 

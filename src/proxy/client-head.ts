@@ -1,0 +1,78 @@
+/** The response phase: what the gateway adds to the head that the client gets (Kong's response headers). */
+import type { Headers, ResponseHead } from '../wire/message.ts';
+import type { Exchange } from './exchange.ts';
+
+/** A response of the upstream. */
+export function clientHead(exchange: Exchange, head: ResponseHead): void {
+  const { headers } = head;
+  const { policy } = exchange.context;
+  if (!headers.has('date')) headers.add('Date', httpDate());
+  if (policy.sendServer && !headers.has('server')) headers.add('Server', policy.serverToken);
+  if (policy.sendUpstreamStatus) headers.set('X-Kong-Upstream-Status', String(head.status));
+  stampProxied(exchange, headers);
+  stampCommon(exchange, headers);
+}
+
+/** A reply that the gateway made: an error after forwarding began counts as proxied, as in Kong. */
+export function stampReply(exchange: Exchange, headers: Headers): void {
+  const { policy } = exchange.context;
+  headers.add('Date', httpDate());
+  if (policy.sendServer) headers.add('Server', policy.serverToken);
+  if (exchange.proxied) stampProxied(exchange, headers);
+  else if (policy.sendResponseLatency) {
+    headers.set('X-Kong-Response-Latency', milliseconds(performance.now() - exchange.startedAt));
+  }
+  stampCommon(exchange, headers);
+}
+
+function stampProxied(exchange: Exchange, headers: Headers): void {
+  const { policy, startedAt, forward } = {
+    policy: exchange.context.policy,
+    startedAt: exchange.startedAt,
+    forward: exchange.forward,
+  };
+  if (policy.sendVia) {
+    const via = headers.has('via') ? `${headers.all('via').join(', ')}, ` : '';
+    headers.set('Via', `${via}1.1 ${policy.serverToken}`);
+  }
+  const sentAt = forward?.startedAt ?? startedAt;
+  if (policy.sendUpstreamLatency && exchange.upstreamHeadAt > 0) {
+    headers.set('X-Kong-Upstream-Latency', milliseconds(exchange.upstreamHeadAt - sentAt));
+  }
+  if (policy.sendProxyLatency) headers.set('X-Kong-Proxy-Latency', milliseconds(sentAt - startedAt));
+}
+
+function stampCommon(exchange: Exchange, headers: Headers): void {
+  const { policy } = exchange.context;
+  if (policy.sendRequestId) headers.set('X-Kong-Request-Id', exchange.id);
+  if (policy.debugHeader) stampDebug(exchange, headers);
+}
+
+/** Which route and service answered, for those who ask with `Kong-Debug: 1`. */
+function stampDebug(exchange: Exchange, headers: Headers): void {
+  const { route, request } = exchange;
+  if (route === null || request.headers.get('kong-debug') !== '1') return;
+  headers.set('Kong-Route-Id', route.id);
+  if (route.name !== null) headers.set('Kong-Route-Name', route.name);
+  if (route.service === null) return;
+  headers.set('Kong-Service-Id', route.service.id);
+  if (route.service.name !== null) headers.set('Kong-Service-Name', route.service.name);
+}
+
+/** Milliseconds as a header's integer. */
+function milliseconds(duration: number): string {
+  return String(Math.max(0, Math.floor(duration)));
+}
+
+let dateSecond = 0;
+let dateText = '';
+
+/** IMF-fixdate (RFC 9110 §5.6.7), made once a second. */
+function httpDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}

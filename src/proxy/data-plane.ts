@@ -1,0 +1,301 @@
+/**
+ * The data plane of one worker: its listeners, its connections, and what they share. One instance for each thread;
+ * nothing in it knows of other workers but the counters of its zone.
+ */
+import * as net from 'node:net';
+import { createResolver } from '../balancer/resolver/create-resolver.ts';
+import type { Resolver } from '../balancer/resolver/resolver.ts';
+import type { GatewayError } from '../lib/gateway-error.ts';
+import { TimerWheel } from '../lib/timer-wheel.ts';
+import { AccessLog } from '../observe/access-log.ts';
+import { ErrorLog } from '../observe/error-log.ts';
+import { LogFile, logPath } from '../observe/log-file.ts';
+import { Router } from '../router/router.ts';
+import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
+import { EMPTY_HASH } from '../snapshot/snapshot.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { ClientConnection } from '../wire/http1/client-connection.ts';
+import type { ClientContext, ClientTimeouts } from '../wire/http1/client-connection.ts';
+import { FieldLines } from '../wire/http1/field-lines.ts';
+import { RequestHeadParser } from '../wire/http1/head-parser.ts';
+import type { HeadLimits } from '../wire/http1/head-parser.ts';
+import { Scratch } from '../wire/http1/output.ts';
+import { UpstreamPool } from '../wire/http1/upstream-pool.ts';
+import type { RequestHead, ServerStream } from '../wire/message.ts';
+import { CELL } from '../zone/worker-zone.ts';
+import type { WorkerZone } from '../zone/worker-zone.ts';
+import type { ProxyContext } from './context.ts';
+import { ErrorBodies } from './error-body.ts';
+import { Exchange } from './exchange.ts';
+import { replyMalformed } from './malformed.ts';
+import { policyOf } from './policy.ts';
+import type { Policy } from './policy.ts';
+import { RealIp } from './real-ip.ts';
+
+export interface DataPlaneOptions {
+  readonly settings: Settings;
+  readonly workerId: number;
+  readonly zone: WorkerZone;
+}
+
+/** Head parsers kept for reuse. */
+const SPARE_PARSERS = 256;
+
+export class DataPlane implements ProxyContext, ClientContext {
+  readonly wheel = new TimerWheel();
+  readonly scratch = new Scratch();
+  readonly zone: WorkerZone;
+  readonly pool: UpstreamPool;
+  readonly tunnels = new Set<{ destroy(): void }>();
+  readonly resolver: Resolver;
+  snapshot: Snapshot;
+  policy: Policy;
+  realIp: RealIp;
+  errorBodies: ErrorBodies;
+  timeouts: ClientTimeouts;
+  maxRequests: number;
+  draining = false;
+  readonly trailerBytes: number;
+  accessLog: AccessLog | null = null;
+  errorLog: ErrorLog;
+  #settings: Settings;
+  readonly #requestLimits: HeadLimits;
+  readonly #logFiles: LogFile[] = [];
+  readonly #servers: net.Server[] = [];
+  readonly #connections = new Set<ClientConnection>();
+  readonly #parsers: RequestHeadParser[] = [];
+  #drained: (() => void) | null = null;
+
+  constructor({ settings, zone }: DataPlaneOptions) {
+    this.#settings = settings;
+    this.zone = zone;
+    this.snapshot = { revision: 0, hash: EMPTY_HASH, router: Router.empty(settings.router_flavor) };
+    this.policy = policyOf(settings);
+    this.realIp = new RealIp(settings);
+    this.errorBodies = new ErrorBodies(settings);
+    this.timeouts = clientTimeouts(settings);
+    this.maxRequests = settings.nginx_http_keepalive_requests;
+    this.#requestLimits = requestLimits(settings);
+    this.trailerBytes = this.#requestLimits.headBytes;
+    this.errorLog = new ErrorLog(this.#openLog(settings.proxy_error_log), settings.log_level);
+    const access = this.#openLog(settings.proxy_access_log);
+    if (access !== null) this.accessLog = new AccessLog(access);
+    this.resolver = createResolver(settings, (line) => this.errorLog.log('warn', 'resolver', line));
+    const shared = { wheel: this.wheel, scratch: this.scratch, limits: responseLimits(settings) };
+    this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
+  }
+
+  applySnapshot(snapshot: Snapshot): void {
+    this.snapshot = snapshot;
+  }
+
+  /** Settings that take effect live; the caller has refused all others. */
+  updateSettings(settings: Settings): void {
+    this.#settings = settings;
+    this.policy = policyOf(settings);
+    this.realIp = new RealIp(settings);
+    this.errorBodies = new ErrorBodies(settings);
+    this.timeouts = clientTimeouts(settings);
+    this.maxRequests = settings.nginx_http_keepalive_requests;
+    this.pool.options = poolOptions(settings);
+    this.errorLog.setLevel(settings.log_level);
+  }
+
+  /** Opens all of `proxy_listen`. */
+  async listen(): Promise<void> {
+    for (const listener of this.#settings.proxy_listen) this.#servers.push(await this.#open(listener));
+  }
+
+  /** Ports that are open, in the order of `proxy_listen`. */
+  get ports(): number[] {
+    return this.#servers.map((server) => (server.address() as net.AddressInfo).port);
+  }
+
+  /**
+   * Stops accepting, finishes what is in flight, resolves when all connections are gone; what is left after `graceMs`
+   * is cut.
+   */
+  async drain(graceMs: number): Promise<void> {
+    this.draining = true;
+    for (const server of this.#servers) server.close();
+    this.pool.drain();
+    const gone = new Promise<void>((resolve) => (this.#drained = resolve));
+    for (const connection of this.#connections) connection.drain();
+    this.#checkDrained();
+    const timer = setTimeout(() => this.#cut(), graceMs);
+    await gone;
+    clearTimeout(timer);
+    await this.close();
+  }
+
+  /** Closes everything at once; logs are written out. */
+  async close(): Promise<void> {
+    for (const server of this.#servers) server.close();
+    this.#cut();
+    this.pool.drain();
+    this.resolver.close();
+    this.wheel.close();
+    this.errorLog.close();
+    await Promise.all(this.#logFiles.map(async (file) => file.close()));
+  }
+
+  async reopenLogs(): Promise<void> {
+    await Promise.all(this.#logFiles.map(async (file) => file.reopen()));
+  }
+
+  // ClientContext
+
+  takeParser(): RequestHeadParser {
+    return this.#parsers.pop() ?? new RequestHeadParser(new FieldLines(Buffer.alloc(0)), this.#requestLimits);
+  }
+
+  releaseParser(parser: RequestHeadParser): void {
+    parser.reset();
+    if (this.#parsers.length < SPARE_PARSERS) this.#parsers.push(parser);
+  }
+
+  onRequest(stream: ServerStream, head: RequestHead): void {
+    new Exchange(this, stream, head).start();
+  }
+
+  onMalformed(stream: ServerStream, error: GatewayError, requestLine: string): void {
+    replyMalformed(this, stream, error, requestLine);
+  }
+
+  onDefect(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.errorLog.log('crit', 'defect', `unexpected error on the request path: ${text}`);
+  }
+
+  closed(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    this.#checkDrained();
+  }
+
+  // ProxyContext
+
+  reportError(exchange: Exchange, error: GatewayError): void {
+    const level: LogLevel = error.source === 'client' ? 'info' : 'error';
+    if (!this.errorLog.enabled(level)) return;
+    const { request, forward } = exchange;
+    const cause =
+      error.cause instanceof Error
+        ? `: ${error.cause.message}`
+        : typeof error.cause === 'string'
+          ? `: ${error.cause}`
+          : '';
+    this.errorLog.log(level, error.code, `${error.code.replaceAll('_', ' ')}${cause}`, {
+      client: exchange.clientIp,
+      request: `${request.method} ${request.target} HTTP/${request.version}`,
+      host: request.authority,
+      requestId: exchange.id,
+      ...(forward === null || forward.address === ''
+        ? {}
+        : { upstream: `http://${hostPort(forward.address, forward.port)}` }),
+    });
+  }
+
+  async #open(listener: Listener): Promise<net.Server> {
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#accept(socket, listener),
+    );
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once('error', reject);
+    server.listen(
+      {
+        host: listener.host,
+        port: listener.port,
+        backlog: listener.backlog,
+        ipv6Only: listener.ipv6only,
+        reusePort: process.platform === 'linux',
+      },
+      resolve,
+    );
+    await promise;
+    server.off('error', reject);
+    server.on('error', (error) => this.errorLog.log('alert', 'accept', `accept failed: ${error.message}`));
+    return server;
+  }
+
+  #accept(socket: net.Socket, listener: Listener): void {
+    this.zone.increment(CELL.accepted);
+    const { remoteAddress } = socket;
+    // The client has gone while it waited in the kernel's queue.
+    if (remoteAddress === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.zone.increment(CELL.handled);
+    const address = unmapped(remoteAddress);
+    const port = socket.localPort ?? listener.port;
+    const peer = {
+      remoteAddress: address,
+      remotePort: socket.remotePort ?? 0,
+      localAddress: unmapped(socket.localAddress ?? ''),
+      localPort: port,
+      encrypted: false,
+      trusted: this.realIp.trusts(address),
+      publicPort: this.#settings.port_maps[port] ?? port,
+    };
+    this.#connections.add(new ClientConnection(socket, peer, this));
+  }
+
+  #openLog(setting: string): LogFile | null {
+    const path = logPath(this.#settings.prefix, setting);
+    if (path === null) return null;
+    const open = this.#logFiles.find((file) => file.path === path);
+    if (open !== undefined) return open;
+    const file = new LogFile({ path });
+    this.#logFiles.push(file);
+    return file;
+  }
+
+  #cut(): void {
+    for (const tunnel of this.tunnels) tunnel.destroy();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #checkDrained(): void {
+    if (this.#drained !== null && this.#connections.size === 0) this.#drained();
+  }
+}
+
+/** `::ffff:1.2.3.4` is the client 1.2.3.4 on a socket that takes both families. */
+function unmapped(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function hostPort(ip: string, port: number): string {
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+function requestLimits(settings: Settings): HeadLimits {
+  const { number, size } = settings.nginx_http_large_client_header_buffers;
+  return {
+    lineBytes: size,
+    headBytes: settings.nginx_http_client_header_buffer_size + number * size,
+    lines: settings.max_header_lines,
+  };
+}
+
+function responseLimits(settings: Settings): HeadLimits {
+  const bytes = settings.nginx_proxy_proxy_buffer_size;
+  return { lineBytes: bytes, headBytes: bytes, lines: settings.max_header_lines };
+}
+
+function clientTimeouts(settings: Settings): ClientTimeouts {
+  return {
+    keepAlive: settings.nginx_http_keepalive_timeout,
+    header: settings.nginx_http_client_header_timeout,
+    body: settings.nginx_http_client_body_timeout,
+    send: settings.nginx_http_send_timeout,
+  };
+}
+
+function poolOptions(settings: Settings): { size: number; maxRequests: number; idleMs: number } {
+  return {
+    size: settings.upstream_keepalive_pool_size,
+    maxRequests: settings.upstream_keepalive_max_requests,
+    idleMs: settings.upstream_keepalive_idle_timeout * 1000,
+  };
+}

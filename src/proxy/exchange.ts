@@ -1,0 +1,257 @@
+/**
+ * One request, its response and everything known of them: the object that goes through the request path.
+ *
+ * The path, in the order in which a request meets it (one file each):
+ *
+ *     begin         who calls, what for                                exchange.ts, real-ip.ts
+ *     route         find the route, refuse what it does not take       route-request.ts
+ *     access        (plugins come here)
+ *     body          read it as far as the route wants it buffered      request-body.ts
+ *     forward       resolve, connect, send, try again                  forward.ts, upstream-head.ts
+ *     response      head for the client, body as it comes              client-head.ts
+ *     finish        log, count                                         finish.ts
+ *
+ * Whatever goes wrong on the way ends in `fail` (reply.ts makes it a response). An exchange that is over ignores every
+ * late call: its `state` says so.
+ */
+import type { GatewayError } from '../lib/gateway-error.ts';
+import type { RouterInput } from '../router/router.ts';
+import { normalizePath } from '../router/path.ts';
+import type { RouteTarget } from '../snapshot/snapshot.ts';
+import { NO_BODY } from '../wire/message.ts';
+import type {
+  RequestHead,
+  ResponseHead,
+  ServerStream,
+  ServerStreamHandler,
+  Trailers,
+} from '../wire/message.ts';
+import { clientHead } from './client-head.ts';
+import type { ProxyContext } from './context.ts';
+import { finishExchange } from './finish.ts';
+import { Forward } from './forward.ts';
+import { replyError } from './reply.ts';
+import { payloadTooLarge, RequestBody } from './request-body.ts';
+import { requestId } from './request-id.ts';
+import { routeRequest, serviceOf } from './route-request.ts';
+import { spliceTunnels } from './tunnel.ts';
+import type { Tunnel } from '../wire/message.ts';
+
+const REQUEST = 0;
+const RESPONSE = 1;
+const TUNNEL = 2;
+const OVER = 3;
+
+export class Exchange implements ServerStreamHandler, RouterInput {
+  readonly context: ProxyContext;
+  readonly stream: ServerStream;
+  readonly request: RequestHead;
+  readonly id = requestId();
+  /** `performance.now()` when the head was complete. */
+  readonly startedAt = performance.now();
+
+  readonly clientIp: string;
+  readonly clientPort: number;
+
+  /** Host without port, and its port or the listener's. */
+  readonly host: string;
+  readonly port: number;
+  /** Path as received, and as it is matched and forwarded. */
+  readonly rawPath: string;
+  readonly path: string;
+  readonly query: string;
+
+  route: RouteTarget | null = null;
+  /** What of the path the route matched; '' when it has no paths. */
+  matchedPrefix = '';
+
+  readonly body: RequestBody;
+  forward: Forward | null = null;
+
+  /** What the client got. */
+  status = 0;
+  bytesSent = 0;
+  /** Final status of the upstream, and when its head came; 0 while none has. */
+  upstreamStatus = 0;
+  upstreamHeadAt = 0;
+  /** The response comes from an upstream, or is an error made after forwarding began. */
+  proxied = false;
+
+  #state = REQUEST;
+
+  constructor(context: ProxyContext, stream: ServerStream, request: RequestHead) {
+    this.context = context;
+    this.stream = stream;
+    this.request = request;
+    const { peer } = stream;
+    const client = peer.trusted ? context.realIp.client(request.headers) : null;
+    this.clientIp = client?.ip ?? peer.remoteAddress;
+    this.clientPort = client === null ? peer.remotePort : (client.port ?? 0);
+
+    const { authority, target } = request;
+    const colon = portColon(authority);
+    this.host = colon < 0 ? authority : authority.slice(0, colon);
+    this.port =
+      colon < 0 || colon + 1 === authority.length ? peer.localPort : Number(authority.slice(colon + 1));
+    const mark = target.indexOf('?');
+    this.rawPath = mark < 0 ? target : target.slice(0, mark);
+    this.query = mark < 0 ? '' : target.slice(mark + 1);
+    this.path = normalizePath(this.rawPath);
+    this.body = new RequestBody(this);
+  }
+
+  get method(): string {
+    return this.request.method;
+  }
+
+  get scheme(): 'http' | 'https' {
+    return this.stream.peer.encrypted ? 'https' : 'http';
+  }
+
+  get sni(): string {
+    return '';
+  }
+
+  get srcIp(): string {
+    return this.clientIp;
+  }
+
+  get srcPort(): number {
+    return this.clientPort;
+  }
+
+  get dstIp(): string {
+    return this.stream.peer.localAddress;
+  }
+
+  get dstPort(): number {
+    return this.stream.peer.localPort;
+  }
+
+  headerValues(name: string): readonly string[] {
+    return name === 'host' ? [this.request.authority] : this.request.headers.all(name);
+  }
+
+  /** The response's head has been written. */
+  get responded(): boolean {
+    return this.#state >= RESPONSE;
+  }
+
+  get over(): boolean {
+    return this.#state === OVER;
+  }
+
+  /** Takes the request from its head to the upstream, or to an answer of our own. */
+  start(): void {
+    this.stream.handle(this);
+    if (this.request.bodyLength > this.context.policy.maxBody) return this.fail(payloadTooLarge());
+    const match = routeRequest(this);
+    if (match === null) return;
+    this.route = match.value;
+    this.matchedPrefix = match.matchedPrefix;
+    const service = serviceOf(this, match.value);
+    if (service === null) return;
+    this.forward = new Forward(this, match.value, service);
+    this.body.begin(match.value.requestBuffering);
+  }
+
+  // The upstream's side of the exchange, told by `forward`.
+
+  /** The head of the upstream's final response. */
+  respond(head: ResponseHead): void {
+    this.upstreamStatus = head.status;
+    this.upstreamHeadAt = performance.now();
+    this.proxied = true;
+    clientHead(this, head);
+    this.stream.readAhead(this.route?.responseBuffering === true ? this.context.policy.responseBuffer : 0);
+    this.send(head);
+  }
+
+  /** Sends a head that is ready as it is. */
+  send(head: ResponseHead): void {
+    this.#state = RESPONSE;
+    this.status = head.status;
+    this.stream.respond(head);
+  }
+
+  /** False: the client is slow, stop until `forward.resume`. */
+  sendBody(chunk: Buffer): boolean {
+    this.bytesSent += chunk.length;
+    return this.stream.write(chunk);
+  }
+
+  sendEnd(trailers: Trailers | null): void {
+    this.stream.end(trailers);
+  }
+
+  switchProtocols(head: ResponseHead, upstream: Tunnel): void {
+    this.upstreamStatus = this.status = head.status;
+    this.upstreamHeadAt = performance.now();
+    this.proxied = true;
+    clientHead(this, head);
+    this.#state = TUNNEL;
+    const client = this.stream.upgrade(head);
+    spliceTunnels(this, client, upstream);
+  }
+
+  /** Answers with an error, or breaks off a response that has begun. */
+  fail(error: GatewayError): void {
+    if (this.#state === OVER) return;
+    this.context.reportError(this, error);
+    this.forward?.cancel();
+    if (this.#state === REQUEST) return replyError(this, error);
+    this.stream.reset();
+    this.finish();
+  }
+
+  /** Ends the exchange: logged and counted once, whatever ended it. */
+  finish(): void {
+    if (this.#state === OVER) return;
+    this.#state = OVER;
+    this.body.release();
+    finishExchange(this);
+  }
+
+  // ServerStreamHandler: the client's side.
+
+  onBody(chunk: Buffer): void {
+    if (this.#state !== OVER) this.body.add(chunk);
+  }
+
+  onBodyEnd(trailers: Trailers | null): void {
+    if (this.#state !== OVER) this.body.end(trailers);
+  }
+
+  onReadEnd(): void {
+    this.forward?.flushRequest();
+  }
+
+  onDrain(): void {
+    this.forward?.resume();
+  }
+
+  onFinish(): void {
+    this.forward?.cancel();
+    this.finish();
+  }
+
+  onRequestError(error: GatewayError): void {
+    if (error.status !== 499) return this.fail(error);
+    this.context.reportError(this, error);
+    this.forward?.cancel();
+    if (this.status === 0) this.status = error.status;
+    this.finish();
+  }
+
+  /** The request has no body to read. */
+  get bodiless(): boolean {
+    const length = this.request.bodyLength;
+    return length === NO_BODY || length === 0;
+  }
+}
+
+/** Index of the colon before the port; -1 when the authority has none. */
+function portColon(authority: string): number {
+  const colon = authority.lastIndexOf(':');
+  return colon > authority.lastIndexOf(']') ? colon : -1;
+}

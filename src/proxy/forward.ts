@@ -1,0 +1,189 @@
+/**
+ * The forward phase: resolve the service's name, take a connection, send the request, hand the response back; and try
+ * again where Kong would (nginx's `error timeout`).
+ *
+ * A try may be repeated when no byte of a response has come, the body is still here, and the upstream cannot have
+ * acted twice: it never got the request, or its method is idempotent. A reused connection that turns out to be dead is
+ * repeated on a new one without counting as a try, since it says nothing about the upstream.
+ */
+import { DnsError } from '../balancer/resolver/resolver.ts';
+import type { ResolvedName } from '../balancer/resolver/resolver.ts';
+import { GatewayError } from '../lib/gateway-error.ts';
+import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
+import type { UpstreamTimeouts } from '../wire/http1/upstream-connection.ts';
+import type {
+  ClientStream,
+  ClientStreamHandler,
+  OutgoingRequest,
+  ResponseHead,
+  Trailers,
+  Tunnel,
+} from '../wire/message.ts';
+import { CELL } from '../zone/worker-zone.ts';
+import type { Exchange } from './exchange.ts';
+import { upstreamHead } from './upstream-head.ts';
+
+/** nginx never sends these twice once they were sent. */
+const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH']);
+
+export class Forward implements ClientStreamHandler {
+  /** `performance.now()` when the request was ready to go upstream. */
+  startedAt = 0;
+  /** The address of the current try, for logs. */
+  address = '';
+  port = 0;
+  /** Where the body goes: set once the head was sent. */
+  upstream: ClientStream | null = null;
+  readonly #exchange: Exchange;
+  readonly #route: RouteTarget;
+  readonly #service: ServiceTarget;
+  #head: OutgoingRequest | null = null;
+  #stream: ClientStream | null = null;
+  #sent = false;
+  #tries = 0;
+
+  constructor(exchange: Exchange, route: RouteTarget, service: ServiceTarget) {
+    this.#exchange = exchange;
+    this.#route = route;
+    this.#service = service;
+  }
+
+  /** The request's head is settled and its body is here, or may stream. */
+  start(): void {
+    this.startedAt = performance.now();
+    const head = upstreamHead(this.#exchange, this.#route, this.#service);
+    const bodyLength = this.#exchange.body.outgoingLength;
+    this.#head = bodyLength === head.bodyLength ? head : { ...head, bodyLength };
+    this.#try(false);
+  }
+
+  cancel(): void {
+    const stream = this.#stream;
+    this.#stream = this.upstream = null;
+    stream?.cancel();
+  }
+
+  /** The client takes bytes again. */
+  resume(): void {
+    this.#stream?.resumeBody();
+  }
+
+  flushRequest(): void {
+    this.upstream?.flush();
+  }
+
+  #try(fresh: boolean): void {
+    const { resolver } = this.#exchange.context;
+    const known = resolver.peek(this.#service.host);
+    if (known !== null) return this.#connect(known, fresh);
+    resolver.resolve(this.#service.host).then(
+      (resolved) => {
+        if (!this.#exchange.over) this.#connect(resolved, fresh);
+      },
+      (error: unknown) => this.#exchange.fail(resolveError(this.#service.host, error)),
+    );
+  }
+
+  #connect(resolved: ResolvedName, fresh: boolean): void {
+    const { ip, port } = resolved.next();
+    const { pool } = this.#exchange.context;
+    this.address = ip;
+    this.port = port ?? this.#service.port;
+    this.#exchange.proxied = true;
+    this.#sent = false;
+    const timeouts = timeoutsOf(this.#service);
+    const stream = fresh
+      ? pool.fresh(ip, this.port, timeouts, this)
+      : pool.take(ip, this.port, timeouts, this);
+    this.#stream = stream;
+    if (stream.ready) this.onConnect();
+  }
+
+  // ClientStreamHandler: the upstream's side.
+
+  onConnect(): void {
+    const stream = this.#stream;
+    if (stream === null || this.#head === null) return;
+    this.#sent = true;
+    this.upstream = stream;
+    stream.send(this.#head);
+    if (!this.#exchange.bodiless) this.#exchange.body.sendTo(stream);
+    else if (this.#head.bodyLength === 0) stream.end(null);
+    stream.flush();
+  }
+
+  onInform(head: ResponseHead): void {
+    this.#exchange.stream.inform(head);
+  }
+
+  onResponse(head: ResponseHead): void {
+    this.#exchange.respond(head);
+  }
+
+  onBody(chunk: Buffer): void {
+    if (!this.#exchange.sendBody(chunk)) this.#stream?.pauseBody();
+  }
+
+  onBodyEnd(trailers: Trailers | null): void {
+    this.#stream = this.upstream = null;
+    this.#exchange.sendEnd(trailers);
+  }
+
+  onReadEnd(): boolean {
+    return this.#exchange.responded && !this.#exchange.over && this.#exchange.stream.flush();
+  }
+
+  onDrain(): void {
+    this.#exchange.stream.resumeBody();
+  }
+
+  onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
+    this.#stream = this.upstream = null;
+    this.#exchange.switchProtocols(head, tunnel);
+  }
+
+  onError(error: GatewayError): void {
+    const stale = error.retry === 'if-reused';
+    this.#stream = this.upstream = null;
+    const exchange = this.#exchange;
+    if (exchange.over) return;
+    const repeatable =
+      error.retry !== 'never' &&
+      exchange.body.replayable &&
+      (!this.#sent || !NOT_IDEMPOTENT.has(exchange.method));
+    if (!repeatable || exchange.responded || (!stale && this.#tries >= this.#service.retries))
+      return exchange.fail(error);
+    if (!stale) {
+      this.#tries++;
+      exchange.context.zone.increment(CELL.retries);
+      exchange.context.reportError(exchange, error);
+    }
+    this.#try(stale);
+  }
+}
+
+const timeoutsByService = new WeakMap<ServiceTarget, UpstreamTimeouts>();
+
+function timeoutsOf(service: ServiceTarget): UpstreamTimeouts {
+  let timeouts = timeoutsByService.get(service);
+  if (timeouts === undefined) {
+    timeouts = { connect: service.connectTimeout, write: service.writeTimeout, read: service.readTimeout };
+    timeoutsByService.set(service, timeouts);
+  }
+  return timeouts;
+}
+
+/** Kong's answers to a name that does not resolve. */
+function resolveError(host: string, cause: unknown): GatewayError {
+  const unknown = cause instanceof DnsError && (cause.code === 'name_error' || cause.code === 'empty');
+  if (unknown) {
+    return new GatewayError('name_resolution_failed', 'name resolution failed', {
+      source: 'gateway',
+      status: 503,
+      cause,
+    });
+  }
+  const reason = cause instanceof DnsError ? cause.code.replaceAll('_', ' ') : 'unexpected error';
+  const message = `failed the initial dns/balancer resolve for '${host}' with: ${reason}`;
+  return new GatewayError('resolver_failed', message, { source: 'gateway', status: 500, cause });
+}

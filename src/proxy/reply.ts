@@ -1,0 +1,59 @@
+/** Responses that the gateway makes itself: refusals, redirects, errors. */
+import { STATUS_CODES } from 'node:http';
+import type { GatewayError } from '../lib/gateway-error.ts';
+import { FlatHeaders } from '../wire/flat-headers.ts';
+import type { Headers } from '../wire/message.ts';
+import { stampReply } from './client-head.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Kong's own refusals (`kong.response.error`): a message in the form that the client accepts. */
+export function replyMessage(
+  exchange: Exchange,
+  status: number,
+  message: string,
+  fields: readonly string[] = [],
+): void {
+  replyBody(exchange, 'kong', status, message, fields);
+}
+
+export function replyEmpty(exchange: Exchange, status: number, fields: readonly string[]): void {
+  sendReply(exchange, status, new FlatHeaders(fields), Buffer.alloc(0));
+}
+
+/** What failed on the path: nginx's error pages, except for what Kong's balancer says itself. */
+export function replyError(exchange: Exchange, error: GatewayError): void {
+  const kind = error.source === 'gateway' ? 'kong' : 'nginx';
+  replyBody(exchange, kind, error.status, error.message, []);
+}
+
+function replyBody(
+  exchange: Exchange,
+  kind: 'kong' | 'nginx',
+  status: number,
+  message: string,
+  fields: readonly string[],
+): void {
+  const { headers } = exchange.request;
+  const accept = headers.has('accept') ? headers.all('accept').join(', ') : undefined;
+  const made = exchange.context.errorBodies.errorBody({
+    kind,
+    status,
+    message,
+    accept,
+    contentType: headers.get('content-type'),
+    requestId: exchange.id,
+    isGrpc: false,
+  });
+  const reply = new FlatHeaders(fields);
+  reply.add('Content-Type', made.contentType);
+  for (const [name, value] of made.headers ?? []) reply.add(name, value);
+  sendReply(exchange, made.status, reply, made.body);
+}
+
+function sendReply(exchange: Exchange, status: number, headers: Headers, body: Buffer): void {
+  stampReply(exchange, headers);
+  exchange.send({ status, reason: STATUS_CODES[status] ?? '', headers, bodyLength: body.length });
+  if (body.length > 0 && exchange.method !== 'HEAD') exchange.sendBody(body);
+  exchange.sendEnd(null);
+  exchange.stream.flush();
+}

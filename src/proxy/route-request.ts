@@ -1,0 +1,54 @@
+/** The route phase: which route takes the request, and what is refused before any upstream is asked. */
+import { GatewayError } from '../lib/gateway-error.ts';
+import type { Match } from '../router/router.ts';
+import { PROTOCOL_HTTP, PROTOCOL_HTTPS } from '../snapshot/snapshot.ts';
+import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
+import type { Exchange } from './exchange.ts';
+import { replyEmpty, replyMessage } from './reply.ts';
+
+/** The match, or null when the request was answered. */
+export function routeRequest(exchange: Exchange): Match<RouteTarget> | null {
+  const match = exchange.context.snapshot.router.match(exchange);
+  if (match !== null) return match;
+  replyMessage(exchange, 404, 'no Route matched with those values');
+  return null;
+}
+
+/** The service to forward to, or null when the request was answered (Kong checks protocols after the match). */
+export function serviceOf(exchange: Exchange, route: RouteTarget): ServiceTarget | null {
+  if (route.broken !== null) {
+    const init = { source: 'gateway', status: 503, cause: route.broken } as const;
+    exchange.fail(new GatewayError('broken_route', 'The route is not available', init));
+    return null;
+  }
+  const httpsOnly = (route.protocols & (PROTOCOL_HTTP | PROTOCOL_HTTPS)) === PROTOCOL_HTTPS;
+  if (httpsOnly && forwardedScheme(exchange) !== 'https') {
+    redirectToHttps(exchange, route);
+    return null;
+  }
+  if (route.service === null) replyMessage(exchange, 503, 'no Service found with those values');
+  return route.service;
+}
+
+/** Scheme that the client used, as far as a trusted proxy in front says another than ours. */
+function forwardedScheme(exchange: Exchange): string {
+  const { peer } = exchange.stream;
+  const forwarded = peer.trusted ? exchange.request.headers.get('x-forwarded-proto') : undefined;
+  return forwarded === undefined ? exchange.scheme : forwarded.toLowerCase();
+}
+
+function redirectToHttps(exchange: Exchange, route: RouteTarget): void {
+  if (route.httpsRedirectStatus === 426) {
+    replyMessage(exchange, 426, 'Please use HTTPS protocol', [
+      'Connection',
+      'Upgrade',
+      'Upgrade',
+      'TLS/1.2, HTTP/1.1',
+    ]);
+    return;
+  }
+  const { peer } = exchange.stream;
+  const forwarded = peer.trusted ? exchange.request.headers.get('x-forwarded-host') : undefined;
+  const host = forwarded ?? exchange.host;
+  replyEmpty(exchange, route.httpsRedirectStatus, ['Location', `https://${host}${exchange.request.target}`]);
+}

@@ -1,0 +1,72 @@
+/** The head that goes upstream: Host, path, and what Kong tells an upstream of the client (its request headers). */
+import { upstreamPath } from '../router/path.ts';
+import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
+import type { Headers, OutgoingRequest } from '../wire/message.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Edits the request's headers in place: made once, before the first attempt. */
+export function upstreamHead(
+  exchange: Exchange,
+  route: RouteTarget,
+  service: ServiceTarget,
+): OutgoingRequest {
+  const { request } = exchange;
+  addForwarded(exchange, route, request.headers);
+  return {
+    method: request.method,
+    target: upstreamTarget(exchange, route, service),
+    authority: route.preserveHost && request.authority !== '' ? request.authority : service.hostHeader,
+    headers: request.headers,
+    bodyLength: request.bodyLength,
+    // Kong passes WebSocket on and no other protocol.
+    upgrade: request.upgrade === 'websocket' ? request.upgrade : '',
+    acceptsTrailers: request.acceptsTrailers,
+  };
+}
+
+function upstreamTarget(exchange: Exchange, route: RouteTarget, service: ServiceTarget): string {
+  const { target } = exchange.request;
+  if (target === '*') return target;
+  const path = upstreamPath(
+    service.path,
+    exchange.path,
+    exchange.matchedPrefix,
+    route.stripPath,
+    route.pathHandling,
+  );
+  const { length } = exchange.rawPath;
+  // The common case sends the very string that came; a bare `?` stays.
+  if (path === exchange.rawPath) return target;
+  return length === target.length ? path : path + target.slice(length);
+}
+
+function addForwarded(exchange: Exchange, route: RouteTarget, headers: Headers): void {
+  const { stream, context, clientIp } = exchange;
+  const { peer } = stream;
+  const { policy } = context;
+  const trusted = peer.trusted;
+  const forwardedFor = headers.get('x-forwarded-for');
+  headers.set('X-Real-IP', clientIp);
+  headers.set(
+    'X-Forwarded-For',
+    forwardedFor === undefined
+      ? clientIp
+      : `${headers.all('x-forwarded-for').join(', ')}, ${peer.remoteAddress}`,
+  );
+  if (!trusted || !headers.has('x-forwarded-proto')) headers.set('X-Forwarded-Proto', exchange.scheme);
+  if (!trusted || !headers.has('x-forwarded-host'))
+    headers.set('X-Forwarded-Host', exchange.host.toLowerCase());
+  if (!trusted || !headers.has('x-forwarded-port')) headers.set('X-Forwarded-Port', String(peer.publicPort));
+  if (!trusted || !headers.has('x-forwarded-path')) headers.set('X-Forwarded-Path', exchange.rawPath);
+  if (!trusted || !headers.has('x-forwarded-prefix')) {
+    if (route.stripPath && exchange.matchedPrefix !== '' && exchange.matchedPrefix !== '/') {
+      headers.set('X-Forwarded-Prefix', exchange.matchedPrefix);
+    } else {
+      headers.remove('x-forwarded-prefix');
+    }
+  }
+  const via = headers.get('via');
+  const own = `${exchange.request.version} ${policy.serverToken}`;
+  headers.set('Via', via === undefined ? own : `${headers.all('via').join(', ')}, ${own}`);
+  if (policy.upstreamRequestId) headers.set('X-Kong-Request-Id', exchange.id);
+}

@@ -1,0 +1,51 @@
+/** Header fields as a flat list of strings: for messages that the gateway makes itself, and for HTTP/2. */
+import type { Headers } from './message.ts';
+
+export class FlatHeaders implements Headers {
+  /** Name, value, name, value. */
+  readonly #fields: string[];
+
+  constructor(fields: readonly string[] = []) {
+    this.#fields = [...fields];
+  }
+
+  get(name: string): string | undefined {
+    const at = this.#find(name);
+    return at < 0 ? undefined : this.#fields[at + 1];
+  }
+
+  all(name: string): string[] {
+    const values: string[] = [];
+    this.each((field, value) => {
+      if (field.toLowerCase() === name) values.push(value);
+    });
+    return values;
+  }
+
+  has(name: string): boolean {
+    return this.#find(name) >= 0;
+  }
+
+  each(visit: (name: string, value: string) => void): void {
+    for (let i = 0; i < this.#fields.length; i += 2) visit(this.#fields[i] ?? '', this.#fields[i + 1] ?? '');
+  }
+
+  set(name: string, value: string): void {
+    this.remove(name);
+    this.#fields.push(name, value);
+  }
+
+  add(name: string, value: string): void {
+    this.#fields.push(name, value);
+  }
+
+  remove(name: string): void {
+    const lower = name.toLowerCase();
+    for (let at = this.#find(lower); at >= 0; at = this.#find(lower)) this.#fields.splice(at, 2);
+  }
+
+  #find(name: string): number {
+    for (let i = 0; i < this.#fields.length; i += 2) if (this.#fields[i]?.toLowerCase() === name) return i;
+    return -1;
+  }
+}
