@@ -16,7 +16,10 @@ export interface Load {
   readonly bodySize: number;
   readonly connections: number;
   readonly seconds: number;
-  /** Requests per second to aim at; without it each connection sends its next request at once. */
+  /**
+   * Requests per second to aim at, with as many connections as that takes; the result says what it became. Without
+   * it, each of `connections` sends its next request at once.
+   */
   readonly rate?: number;
 }
 
@@ -42,9 +45,19 @@ interface Raw {
   max: number;
 }
 
+/** Milliseconds that a connection waits between two requests, on average, to hold a rate: wrk knows only whole ones. */
+const MEAN_PAUSE = 10;
+
+/** How many connections, and how long each waits: a rate is held by as many as it takes at about `MEAN_PAUSE`. */
+function pace(load: Load): { connections: number; pause: number } {
+  if (load.rate === undefined) return { connections: load.connections, pause: 0 };
+  const connections = Math.max(1, Math.round((load.rate * MEAN_PAUSE) / 1000));
+  return { connections, pause: Math.max(1, Math.round((connections / load.rate) * 1000)) };
+}
+
 export async function runLoad(load: Load): Promise<LoadResult> {
-  const pause = load.rate === undefined ? 0 : Math.max(1, Math.round((load.connections / load.rate) * 1000));
-  const options = `-t 1 -c ${load.connections} -d ${load.seconds}s --timeout 10s`.split(' ');
+  const { connections, pause } = pace(load);
+  const options = `-t 1 -c ${connections} -d ${load.seconds}s --timeout 10s`.split(' ');
   const url = `http://127.0.0.1:${load.port}`;
   const forScript = [load.method, load.paths, String(load.bodySize), String(pause)];
   const words = ['wrk', ...options, '-s', SCRIPT, url, '--', ...forScript];
