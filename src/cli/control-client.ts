@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { join } from 'node:path';
+import { controlSocketPath, pidFilePath } from '../control/prefix-lock.ts';
 
 export type ControlFailure = 'not-running' | 'permission' | 'no-answer' | 'bad-answer';
 
@@ -34,14 +34,6 @@ export interface ControlAnswer {
 /** A health answer or a list of errors is far below. */
 const MAX_ANSWER = 16 * 1024 * 1024;
 
-export function socketPath(prefix: string): string {
-  return join(prefix, 'control.sock');
-}
-
-export function pidPath(prefix: string): string {
-  return join(prefix, 'pids', 'sluice.pid');
-}
-
 /** Throws ControlError when there is no answer; an answer with any status is returned. */
 export async function callControl(prefix: string, call: ControlRequest): Promise<ControlAnswer> {
   const { status, text } = await exchange(prefix, call);
@@ -53,7 +45,7 @@ export async function callControl(prefix: string, call: ControlRequest): Promise
   }
   throw new ControlError(
     'bad-answer',
-    `${socketPath(prefix)} answered ${status} with something that is not JSON`,
+    `${controlSocketPath(prefix)} answered ${status} with something that is not JSON`,
   );
 }
 
@@ -62,7 +54,7 @@ function exchange(prefix: string, call: ControlRequest): Promise<{ status: numbe
   const payload = call.body === undefined ? '' : JSON.stringify(call.body);
   const outgoing = request(
     {
-      socketPath: socketPath(prefix),
+      socketPath: controlSocketPath(prefix),
       method: call.method,
       path: call.path,
       agent: false,
@@ -96,7 +88,7 @@ function exchange(prefix: string, call: ControlRequest): Promise<{ status: numbe
 }
 
 function explain(prefix: string, error: NodeJS.ErrnoException): ControlError {
-  const socket = socketPath(prefix);
+  const socket = controlSocketPath(prefix);
   switch (error.code) {
     case 'ENOENT':
     case 'ENOTDIR':
@@ -122,7 +114,7 @@ function explain(prefix: string, error: NodeJS.ErrnoException): ControlError {
 /** The process id in the pid file, or null. */
 export function readPid(prefix: string): number | null {
   try {
-    const text = readFileSync(pidPath(prefix), 'utf8').trim();
+    const text = readFileSync(pidFilePath(prefix), 'utf8').trim();
     return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
   } catch {
     return null;

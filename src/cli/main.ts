@@ -135,10 +135,14 @@ function explainOption(error: TypeError, known: readonly string[]): string {
   return near === undefined ? sentence : `${sentence}, did you mean '--${near}'?`;
 }
 
+/** Milliseconds that something forgotten may hold the process once its command is done. */
+const LEFTOVER_MS = 1000;
+
 if (import.meta.main) {
   process.exitCode = await main(process.argv.slice(2), {
     env: process.env,
     out: (line) => process.stdout.write(`${line}\n`),
     error: (line) => process.stderr.write(`${line}\n`),
   });
+  setTimeout(() => process.exit(), LEFTOVER_MS).unref();
 }

@@ -32,7 +32,7 @@ ${SETTINGS_OPTIONS_HELP}`,
     return stopGateway(invocation, {
       request: { method: 'POST', path: '/quit', body: { timeout, wait } },
       patience: (timeout + wait + MARGIN) * 1000,
-      done: 'Sluice stopped (gracefully)',
+      done: 'Sluice stopped gracefully',
     });
   },
 };

@@ -1,6 +1,10 @@
 /** `sluice start`: runs the gateway in the foreground until it is told to stop. */
+import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
+import type { LoadedSettings } from '../../settings/load.ts';
 import { SETTINGS_OPTIONS, SETTINGS_OPTIONS_HELP, stringOption, type Command } from '../command.ts';
+
+const COMPILED_AFTER_MS = 10_000;
 
 export const command: Command = {
   help: `Usage: sluice start [OPTIONS]
@@ -26,8 +30,21 @@ an abnormal end.`,
       import('../read-settings.ts'),
       import('../../control/main.ts'),
     ]);
-    // Problems are told in full before anything is started.
-    readSettings(invocation, overrides);
-    return runGateway({ loadSettings: settingsReader(invocation, overrides), argv: invocation.argv });
+    // Problems are told in full before anything is started; the gateway's first reading is this one.
+    let first: LoadedSettings | undefined = readSettings(invocation, overrides);
+    const readAgain = settingsReader(invocation, overrides);
+    flushCompileCacheLater();
+    return runGateway({
+      loadSettings() {
+        const loaded = first ?? readAgain();
+        first = undefined;
+        return loaded;
+      },
+    });
   },
 };
+
+/** Node keeps compiled code only when a process ends well; a gateway that is killed after months should start fast too. */
+function flushCompileCacheLater(): void {
+  setTimeout(() => flushCompileCache(), COMPILED_AFTER_MS).unref();
+}
