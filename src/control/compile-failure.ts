@@ -1,13 +1,39 @@
-/** Errors of a declarative configuration → lines for people and Kong's error body. */
+/** Errors of a declarative configuration → lines for people and Kong's error body (code 14). */
+import type { FieldsTree } from '../entities/schema/issue.ts';
 import type { DeclarativeError } from '../store/file/declarative.ts';
+import { errorFields, flattenErrors, renderErrors } from '../store/file/render.ts';
 import type { CompileFailure } from './compile-job.ts';
 
+/** @param flatten Kong's `flatten_errors`: errors of entities stand in `flattened_errors`, the others in `fields`. */
 export function compileFailure(
   errors: readonly DeclarativeError[],
   name: string,
   flatten: boolean,
 ): CompileFailure {
-  void flatten;
-  const lines = errors.map(({ line, path, message }) => `${name}:${line ?? 0}: ${path}: ${message}`);
-  return { ok: false, status: 400, lines, body: JSON.stringify({ code: 14, message: lines.join('\n') }) };
+  const fields = errorFields(flatten ? errors.filter(({ entity }) => entity === undefined) : errors);
+  const body = {
+    code: 14,
+    name: 'invalid declarative configuration',
+    message: `declarative config is invalid: ${luaTable(fields)}`,
+    fields,
+    ...(flatten ? { flattened_errors: flattenErrors(errors) } : {}),
+  };
+  return { ok: false, status: 400, lines: renderErrors(errors, name), body: JSON.stringify(body) };
+}
+
+/** A tree of messages as Kong's message shows it: a Lua table on one line. */
+export function luaTable(value: FieldsTree[string] | FieldsTree): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    const holes = value.includes(null);
+    const items = value.map((item, index) =>
+      item === null ? '' : `${holes ? `[${index + 1}]=` : ''}${luaTable(item)}`,
+    );
+    return `{${items.filter((item) => item !== '').join(',')}}`;
+  }
+  const members = Object.entries(value).map(([key, item]) => {
+    const name = /^[A-Za-z_]\w*$/.test(key) ? key : `[${JSON.stringify(key)}]`;
+    return `${name}=${luaTable(item)}`;
+  });
+  return `{${members.join(',')}}`;
 }
