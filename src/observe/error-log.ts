@@ -157,7 +157,7 @@ function formatTime(date: Date): string {
 // oxlint-disable-next-line no-control-regex -- finding control characters is its purpose
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
-export function escapeControls(text: string, max: number): string {
+function escapeControls(text: string, max: number): string {
   const cut = text.length > max ? text.slice(0, max) : text;
   return cut.replace(CONTROLS, escapeCharacter);
 }

@@ -6,7 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-export const SYSTEM_PREFIX = '/usr/local/sluice';
+const SYSTEM_PREFIX = '/usr/local/sluice';
 
 export interface PrefixProbe {
   readonly isRoot: boolean;

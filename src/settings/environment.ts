@@ -6,7 +6,7 @@
  * anybody and are passed over without a word.
  */
 
-export const ENVIRONMENT_PREFIXES = ['SLUICE_', 'KONG_'] as const;
+const ENVIRONMENT_PREFIXES = ['SLUICE_', 'KONG_'] as const;
 
 /** Read by the launcher and the command line, or set by Kong's container images: no settings. */
 const OTHER_NAMES = new Set([

@@ -56,9 +56,6 @@ export type Section =
 
 type Table = { readonly [K in keyof Settings]: SettingSpec<Settings[K]> };
 
-/** The prefix depends on the user: see default-prefix.ts. */
-export const PREFIX_DEFAULT_DOC = '/usr/local/sluice or ~/.sluice';
-
 const LATENCY = [
   'x-kong-proxy-latency',
   'x-kong-upstream-latency',
@@ -111,7 +108,7 @@ export const SETTINGS: Table = {
     unset: '',
     takesEffect: 'restart',
     section: 'General',
-    doc: 'Working directory: logs, pid file, control socket. Unset, it is `/usr/local/sluice` when this user may write there (or create it), else `~/.sluice`.',
+    doc: 'Working directory: logs, pid file, control socket. Unset, it is `/usr/local/sluice` when this user is root or may write there, else `~/.sluice`.',
   },
   log_level: {
     initial: 'notice',
