@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway } from '../../test/support/gateway.ts';
 import { plainConfig } from '../contenders/sluice.ts';
 import { family, residentMemory } from '../support/proc.ts';
-import { writePaths } from '../support/request-paths.ts';
+import { writeRequests } from '../support/request-file.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { table } from '../support/table.ts';
 import { runLoad } from '../support/wrk.ts';
@@ -22,7 +22,10 @@ export const memory: Scenario = {
   summary: 'resident memory with two workers, idle and over --minutes of load',
   run: async (context) => {
     const { options, upstream, say } = context;
-    const paths = await writePaths(context, 'memory', ['/api/v1/orders/4711?expand=items', '/100k']);
+    const requests = await writeRequests(context, 'memory', [
+      { method: 'GET', path: '/api/v1/orders/4711?expand=items' },
+      { method: 'GET', path: '/100k' },
+    ]);
     await using gateway = await startGateway({
       config: plainConfig(upstream.port),
       settings: { nginx_worker_processes: 2, proxy_access_log: 'off' },
@@ -37,7 +40,7 @@ export const memory: Scenario = {
     const minutes = (): number => (performance.now() - begun) / 60_000;
     let failed = 0;
     while (minutes() < options.minutes) {
-      const load = { port: gateway.proxyPort, method: 'GET', paths, bodySize: 0, connections: 64 } as const;
+      const load = { port: gateway.proxyPort, requests, bodySize: 0, connections: 64 } as const;
       failed += (await runLoad({ ...load, seconds: 10 })).failed;
       samples.push({ minute: minutes(), bytes: residentMemory(gateway.pid) });
       say(`${minutes().toFixed(1)} min: ${((samples.at(-1)?.bytes ?? 0) / MIB).toFixed(1)} MiB`);

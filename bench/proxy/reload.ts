@@ -5,8 +5,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Gateway } from '../../test/support/gateway.ts';
 import { startSluice } from '../contenders/sluice.ts';
-import { writePaths } from '../support/request-paths.ts';
-import { manyPaths } from '../support/route-sets.ts';
+import { writeRequests } from '../support/request-file.ts';
+import { manyRouteSet } from '../support/route-sets.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { median } from '../support/statistics.ts';
 import { table } from '../support/table.ts';
@@ -46,13 +46,13 @@ export const reload: Scenario = {
   summary: '10,000 routes reloaded again and again at half of the capacity',
   run: async (context) => {
     const { options, upstream, say } = context;
-    const set = manyPaths(ROUTES);
+    const set = manyRouteSet(ROUTES);
     // YAML is what people post; JSON is YAML too, and is posted as such.
     const changed = set.changed(upstream.port, CHANGED);
     const configs = [changed, set.config(upstream.port)].map((config) => JSON.stringify(config));
     await using sluice = await startSluice({ config: set.config(upstream.port) });
-    const paths = await writePaths(context, 'reload', set.targets(20_000));
-    const load = { port: sluice.port, method: 'GET', paths, bodySize: 0, connections: 64 } as const;
+    const requests = await writeRequests(context, 'reload', set.requests(20_000));
+    const load = { port: sluice.port, requests, bodySize: 0, connections: 64 } as const;
     await runLoad({ ...load, seconds: options.seconds });
     const capacity = (await runLoad({ ...load, seconds: options.seconds })).perSecond;
     const rate = Math.round(capacity / 2);

@@ -6,8 +6,8 @@
 import { nginx } from '../contenders/nginx.ts';
 import { plainConfig, startSluice } from '../contenders/sluice.ts';
 import { compare, report } from '../support/compare.ts';
-import { writePaths } from '../support/request-paths.ts';
-import { largeApi, manyPaths, type RouteSet } from '../support/route-sets.ts';
+import { writeRequests } from '../support/request-file.ts';
+import { manyRouteSet, restRouteSet, type RouteSet } from '../support/route-sets.ts';
 import type { Context, Report, Scenario } from '../support/scenario.ts';
 
 /** Different requests in the file that the load goes through. */
@@ -15,8 +15,8 @@ const REQUESTS = 20_000;
 
 async function runRoutes(context: Context, title: string, set: RouteSet): Promise<Report> {
   const { upstream, options, say } = context;
-  const paths = await writePaths(context, 'routes', set.targets(REQUESTS));
-  const load = { method: 'GET', paths, bodySize: 0, connections: 64 } as const;
+  const requests = await writeRequests(context, 'routes', set.requests(REQUESTS));
+  const load = { requests, bodySize: 0, connections: 64 } as const;
   const upstreamPort = upstream.port;
   await using one = await startSluice({ config: plainConfig(upstreamPort) });
   await using many = await startSluice({ config: set.config(upstreamPort) });
@@ -36,11 +36,11 @@ async function runRoutes(context: Context, title: string, set: RouteSet): Promis
 export const routes609: Scenario = {
   name: 'routes-609',
   summary: 'the 609 routes of a large REST API, load over all of them, against 1 route',
-  run: (context) => runRoutes(context, '609 routes', largeApi()),
+  run: (context) => runRoutes(context, '609 routes', restRouteSet()),
 };
 
 export const routes100k: Scenario = {
   name: 'routes-100k',
   summary: '100,000 routes, load spread over them, against 1 route',
-  run: (context) => runRoutes(context, '100,000 routes', manyPaths(100_000)),
+  run: (context) => runRoutes(context, '100,000 routes', manyRouteSet(100_000)),
 };

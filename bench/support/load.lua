@@ -1,16 +1,9 @@
--- The load, for wrk. Arguments: method, file of paths (one per line), body size, mean delay in ms (0: none).
--- One path makes one fixed request; more are taken in turn, each thread from a place of its own.
+-- The load, for wrk. Arguments: file of requests (one per line: METHOD HOST TARGET), body size, mean delay in ms (0:
+-- none). One request is sent again and again; more are sent in turn. For one thread.
 
-local threads = 0
-
-function setup(thread)
-  thread:set("number", threads)
-  threads = threads + 1
-end
-
-local function headers(body)
+local function headers(host, body)
   local set = {
-    ["Host"] = "api.example.com",
+    ["Host"] = host,
     ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
     ["Accept"] = "application/json, text/plain, */*",
     ["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.8",
@@ -27,14 +20,14 @@ local function headers(body)
 end
 
 function init(args)
-  local method, file, size, pause = args[1], args[2], tonumber(args[3]), tonumber(args[4])
+  local file, size, pause = args[1], tonumber(args[2]), tonumber(args[3])
   local body = size > 0 and string.rep("x", size) or nil
-  local set = headers(body)
   local requests = {}
-  for path in io.lines(file) do
-    requests[#requests + 1] = wrk.format(method, path, set, body)
+  for line in io.lines(file) do
+    local method, host, target = line:match("^(%S+) (%S+) (%S+)$")
+    requests[#requests + 1] = wrk.format(method, target, headers(host, body), body)
   end
-  local at = (number * 7919) % #requests
+  local at = 0
   if #requests == 1 then
     local only = requests[1]
     request = function() return only end
@@ -46,7 +39,7 @@ function init(args)
     end
   end
   if pause > 0 then
-    math.randomseed(number + 1)
+    math.randomseed(1)
     local span = 2 * pause + 1
     delay = function() return math.floor(math.random() * span) end
   end

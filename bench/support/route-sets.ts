@@ -1,51 +1,70 @@
-/** Sets of routes for the benchmarks: their configuration, and requests spread over them. */
+/** Sets of routes for the benchmarks: their configuration, and requests spread over all of them. */
 import type { KongConfig } from '../../test/support/gateway.ts';
+import {
+  manyRequestFor,
+  manyRoutes,
+  requestFor,
+  restRoutes,
+  type PlainRequest,
+  type PlainRoute,
+} from './rest-routes.ts';
 
 export interface RouteSet {
   readonly count: number;
   config(upstreamPort: number): KongConfig;
   /** The same with the first `count` routes changed in something that does not show in an answer. */
   changed(upstreamPort: number, count: number): KongConfig;
-  /** Request targets, one route after the other in a mixed order, each with segments of its own. */
-  targets(count: number): string[];
+  /** Requests for one route after the other in a mixed order, each with path segments of its own. */
+  requests(count: number): PlainRequest[];
 }
 
-type KongRoute = Readonly<Record<string, unknown>>;
+/** Shares no factor with the numbers of routes used: steps of it visit all before any comes again. */
+const STEP = 7919;
+
+/** Repeatable: the same numbers in every run (a linear congruential generator). */
+function generator(): () => number {
+  let seed = 42;
+  return () => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+    return seed / 0x8000_0000;
+  };
+}
 
 function routeSet(
-  routes: readonly KongRoute[],
-  target: (route: number, request: number) => string,
+  routes: readonly PlainRoute[],
+  request: (route: number, rand: () => number) => PlainRequest,
 ): RouteSet {
-  const config = (upstreamPort: number, list: readonly KongRoute[]): KongConfig => ({
+  const configure = (port: number, changed: number): KongConfig => ({
     _format_version: '3.0',
-    services: [{ name: 'upstream', url: `http://127.0.0.1:${upstreamPort}`, routes: list }],
+    services: [
+      {
+        name: 'upstream',
+        url: `http://127.0.0.1:${port}`,
+        routes: routes.map((route, index) => ({
+          ...route,
+          strip_path: false,
+          preserve_host: index < changed,
+        })),
+      },
+    ],
   });
   return {
     count: routes.length,
-    config: (upstreamPort) => config(upstreamPort, routes),
-    changed: (upstreamPort, count) =>
-      config(
-        upstreamPort,
-        routes.map((route, index) => (index < count ? { ...route, preserve_host: true } : route)),
-      ),
-    targets: (count) => {
-      // A step that shares no factor with the number of routes visits them all before any comes again.
-      const step = 7919;
-      return Array.from({ length: count }, (_, request) => target((request * step) % routes.length, request));
+    config: (port) => configure(port, 0),
+    changed: configure,
+    requests: (count) => {
+      const rand = generator();
+      return Array.from({ length: count }, (_, index) => request((index * STEP) % routes.length, rand));
     },
   };
 }
 
-/** Routes `/service-N/items`, each a prefix of its own. */
-export function manyPaths(count: number): RouteSet {
-  const routes = Array.from({ length: count }, (_, n) => ({
-    name: `route-${n}`,
-    paths: [`/service-${n}/items`],
-    strip_path: false,
-  }));
-  return routeSet(routes, (route, request) => `/service-${route}/items/${request}?page=2`);
+/** The shape of a large REST API. */
+export function restRouteSet(): RouteSet {
+  return routeSet(restRoutes(), requestFor);
 }
 
-export function largeApi(): RouteSet {
-  return manyPaths(609);
+/** Any number of routes over many hosts and prefixes. */
+export function manyRouteSet(count: number): RouteSet {
+  return routeSet(manyRoutes(count), manyRequestFor);
 }

@@ -2,7 +2,7 @@
 import type { Contender, Running } from '../contenders/contender.ts';
 import { fastify } from '../contenders/fastify.ts';
 import { compare, type Row } from './compare.ts';
-import { writePaths } from './request-paths.ts';
+import { writeRequests } from './request-file.ts';
 import type { Context } from './scenario.ts';
 
 export interface PlainLoad {
@@ -21,7 +21,7 @@ export async function withContenders(
   load: PlainLoad,
 ): Promise<Row[]> {
   const { options, upstream } = context;
-  const paths = await writePaths(context, 'one', [load.path]);
+  const requests = await writeRequests(context, 'one', [{ method: load.method, path: load.path }]);
   await using stack = new AsyncDisposableStack();
   const subjects = [];
   for (const contender of contenders) {
@@ -31,9 +31,9 @@ export async function withContenders(
     const accessLog = load.accessLog ?? false;
     const running = stack.use(await contender.start({ upstreamPort: upstream.port, accessLog }));
     if (load.meanwhile !== undefined) stack.use(await load.meanwhile(contender.name, running));
-    const { method, bodySize, connections } = load;
+    const { bodySize, connections } = load;
     const slow = contender === fastify;
-    subjects.push({ name: contender.name, running, slow, load: { method, paths, bodySize, connections } });
+    subjects.push({ name: contender.name, running, slow, load: { requests, bodySize, connections } });
   }
   return await compare(subjects, options, context.say);
 }

@@ -9,9 +9,8 @@ const run = promisify(execFile);
 
 export interface Load {
   readonly port: number;
-  readonly method: 'GET' | 'POST';
-  /** A file with one request target per line; they are asked for in turn. */
-  readonly paths: string;
+  /** A file with one request per line (see load.lua); they are sent in turn. */
+  readonly requests: string;
   /** Bytes. */
   readonly bodySize: number;
   readonly connections: number;
@@ -59,7 +58,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
   const { connections, pause } = pace(load);
   const options = `-t 1 -c ${connections} -d ${load.seconds}s --timeout 10s`.split(' ');
   const url = `http://127.0.0.1:${load.port}`;
-  const forScript = [load.method, load.paths, String(load.bodySize), String(pause)];
+  const forScript = [load.requests, String(load.bodySize), String(pause)];
   const words = ['wrk', ...options, '-s', SCRIPT, url, '--', ...forScript];
   const { stdout } = await run(...pinned(CORES.load, words), { maxBuffer: 1 << 24 });
   const line = /^RESULT (\{.*\})$/m.exec(stdout)?.[1];
