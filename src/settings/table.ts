@@ -3,8 +3,8 @@
  * Parsing, messages and `docs/reference/settings.md` all come from here; the type makes the table complete.
  *
  * Names, notation and defaults are Kong 3.9's (and nginx's, for the directives that Kong injects by `nginx_http_…`)
- * where nothing else is said. A setting is `live` only if everything that reads it reads the current value per request
- * or per connection; listeners, threads, files and what is sized once at start need a restart.
+ * where nothing else is said. A setting is `live` only if everything that reads it takes a new value when the data plane
+ * is told (`updateSettings`); listeners, threads, files and what is sized once at start need a restart.
  */
 import { resolve } from 'node:path';
 import type { Settings } from './settings.ts';
@@ -203,13 +203,13 @@ export const SETTINGS: Table = {
     doc: 'How routes are written and matched: traditional_compatible, expressions or traditional.',
   },
 
-  nginx_http_client_header_buffer_size: client(
+  nginx_http_client_header_buffer_size: sizedAtStart(
     '1k',
     size(128, 2 ** 20),
     'Buffer for a request head of usual size.',
     'client_header_buffer_size',
   ),
-  nginx_http_large_client_header_buffers: client(
+  nginx_http_large_client_header_buffers: sizedAtStart(
     '4 8k',
     buffers,
     'Number and size of the buffers for a larger head: no line may exceed one buffer (414 for the request line, 400 for a header), and the head not all of them (400).',
@@ -218,7 +218,7 @@ export const SETTINGS: Table = {
   max_header_lines: {
     initial: '200',
     parse: integer(1, 10_000),
-    takesEffect: 'live',
+    takesEffect: 'restart',
     section: 'Client side',
     doc: "Sluice's own: how many header lines a request or a response may have.",
   },
@@ -231,7 +231,7 @@ export const SETTINGS: Table = {
   nginx_http_client_body_buffer_size: client(
     '8k',
     size(0, 2 ** 30),
-    'Memory for a request body that a plugin reads.',
+    'Taken, and without effect: no body goes to a temporary file here, and `request_buffer_size` bounds what memory holds.',
     'client_body_buffer_size',
   ),
   nginx_admin_client_max_body_size: {
@@ -375,7 +375,7 @@ export const SETTINGS: Table = {
   nginx_proxy_proxy_buffer_size: {
     initial: '32k',
     parse: size(1024, 2 ** 20),
-    takesEffect: 'live',
+    takesEffect: 'restart',
     aliases: ['nginx_http_proxy_buffer_size', 'nginx_location_proxy_buffer_size'],
     section: 'Upstream side',
     doc: "Largest head of an upstream's response, 502 beyond. nginx's default is 4k, which large cookies exceed.",
@@ -421,6 +421,16 @@ function log(initial: string, doc: string): SettingSpec<string> {
 function client<T>(initial: string, parse: ValueParser<T>, doc: string, directive: string): SettingSpec<T> {
   const aliases = [`nginx_proxy_${directive}`, `nginx_location_${directive}`];
   return { initial, parse, takesEffect: 'live', section: 'Client side', doc, aliases };
+}
+
+/** As `client`, for what the head parsers of a worker are built with. */
+function sizedAtStart<T>(
+  initial: string,
+  parse: ValueParser<T>,
+  doc: string,
+  directive: string,
+): SettingSpec<T> {
+  return Object.assign(client(initial, parse, doc, directive), { takesEffect: 'restart' } as const);
 }
 
 function template(kind: string): SettingSpec<string | null> {
