@@ -65,7 +65,8 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   /** What of the path the route matched; '' when it has no paths. */
   matchedPrefix = '';
 
-  readonly body: RequestBody;
+  /** Null when the request has none. */
+  body: RequestBody | null = null;
   forward: Forward | null = null;
 
   /** What the client got. */
@@ -97,7 +98,6 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     this.rawPath = mark < 0 ? target : target.slice(0, mark);
     this.query = mark < 0 ? '' : target.slice(mark + 1);
     this.path = normalizePath(this.rawPath);
-    this.body = new RequestBody(this);
   }
 
   get method(): string {
@@ -152,6 +152,9 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     const service = serviceOf(this, match.value);
     if (service === null) return;
     this.forward = new Forward(this, match.value, service);
+    const { bodyLength } = this.request;
+    if (bodyLength === NO_BODY || bodyLength === 0) return this.forward.start();
+    this.body = new RequestBody(this);
     this.body.begin(match.value.requestBuffering);
   }
 
@@ -208,18 +211,18 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   finish(): void {
     if (this.#state === OVER) return;
     this.#state = OVER;
-    this.body.release();
+    this.body?.release();
     finishExchange(this);
   }
 
   // ServerStreamHandler: the client's side.
 
   onBody(chunk: Buffer): void {
-    if (this.#state !== OVER) this.body.add(chunk);
+    if (this.#state !== OVER) this.body?.add(chunk);
   }
 
   onBodyEnd(trailers: Trailers | null): void {
-    if (this.#state !== OVER) this.body.end(trailers);
+    if (this.#state !== OVER) this.body?.end(trailers);
   }
 
   onReadEnd(): void {
@@ -241,12 +244,6 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     this.forward?.cancel();
     if (this.status === 0) this.status = error.status;
     this.finish();
-  }
-
-  /** The request has no body to read. */
-  get bodiless(): boolean {
-    const length = this.request.bodyLength;
-    return length === NO_BODY || length === 0;
   }
 }
 

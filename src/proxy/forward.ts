@@ -52,7 +52,7 @@ export class Forward implements ClientStreamHandler {
   start(): void {
     this.startedAt = performance.now();
     const head = upstreamHead(this.#exchange, this.#route, this.#service);
-    const bodyLength = this.#exchange.body.outgoingLength;
+    const bodyLength = this.#exchange.body?.outgoingLength ?? head.bodyLength;
     this.#head = bodyLength === head.bodyLength ? head : { ...head, bodyLength };
     this.#try(false);
   }
@@ -107,7 +107,8 @@ export class Forward implements ClientStreamHandler {
     this.#sent = true;
     this.upstream = stream;
     stream.send(this.#head);
-    if (!this.#exchange.bodiless) this.#exchange.body.sendTo(stream);
+    const { body } = this.#exchange;
+    if (body !== null) body.sendTo(stream);
     else if (this.#head.bodyLength === 0) stream.end(null);
     stream.flush();
   }

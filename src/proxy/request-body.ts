@@ -50,10 +50,8 @@ export class RequestBody {
 
   /** Decides how the body is read and lets the forward phase begin, now or when enough is here. */
   begin(buffering: boolean): void {
-    const { forward, bodiless, stream } = this.#exchange;
-    if (bodiless) {
-      forward?.start();
-    } else if (buffering) {
+    const { forward, stream } = this.#exchange;
+    if (buffering) {
       this.#state = KEEPING;
       this.#buffered = true;
       stream.readBody();

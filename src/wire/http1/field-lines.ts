@@ -185,6 +185,7 @@ export class FieldLines implements Headers {
     const id = ID_BY_NAME.get(name);
     const line = id === undefined ? this.#find(name, 0) : this.#firstKnown(id);
     if (line >= 0) return this.#value(line);
+    if (id !== undefined && (this.#addedKnown & (1 << id)) === 0) return undefined;
     return this.#addedValue(name);
   }
 
@@ -199,6 +200,8 @@ export class FieldLines implements Headers {
   }
 
   has(name: string): boolean {
+    const id = ID_BY_NAME.get(name);
+    if (id !== undefined) return ((this.seen | this.#addedKnown) & (1 << id)) !== 0;
     return this.#find(name, 0) >= 0 || this.#addedValue(name) !== undefined;
   }
 
@@ -238,6 +241,7 @@ export class FieldLines implements Headers {
     for (let i = this.added.length - 2; i >= 0; i -= 2) {
       if (this.added[i]?.toLowerCase() === name) this.added.splice(i, 2);
     }
+    this.#addedKnown &= ~(1 << (ID_BY_NAME.get(name) ?? 0));
   }
 
   /** First value of a known name among the received lines, without a search. */

@@ -26,6 +26,7 @@ import { Output } from './output.ts';
 import type { Scratch } from './output.ts';
 import { SocketTunnel } from '../socket-tunnel.ts';
 
+const NOTHING = Buffer.alloc(0);
 const READ_BYTES = 64 * 1024;
 /** A server may send this many interim responses to one request. */
 const MAX_INTERIM = 16;
@@ -79,6 +80,8 @@ export class UpstreamConnection implements ClientStream {
   #interim = 0;
   /** The bytes of the read buffer belong to someone else now. */
   #held = false;
+  /** The parser's field lines are those of a head that was handed on. */
+  #fieldsTaken = false;
   #reading = false;
 
   constructor(
@@ -88,7 +91,7 @@ export class UpstreamConnection implements ClientStream {
   ) {
     this.#context = context;
     this.#timeouts = timeouts;
-    this.#parser = new ResponseHeadParser(new FieldLines(Buffer.alloc(0)), context.limits);
+    this.#parser = new ResponseHeadParser(new FieldLines(NOTHING), context.limits);
     this.#timer = new WheelTimer(() => this.#onTimeout());
     this.#body = new BodyReader({
       bodyData: (chunk) => this.#handler?.onBody(chunk),
@@ -249,8 +252,16 @@ export class UpstreamConnection implements ClientStream {
     }
     if (this.#tunnel !== null) return true;
     this.#held = handler.onReadEnd();
+    // Answered and delivered within one read, as nearly all are: the exchange is over and so are its field lines.
+    if (!this.#held && this.#handler !== handler) this.#fieldsTaken = false;
     if (!this.#held && this.#handler === handler && this.#head !== headBefore) this.#head?.headers.detach();
     return true;
+  }
+
+  /** Field lines for the next head: those of the last one may still be read by its exchange. */
+  #renewFields(): void {
+    this.#fieldsTaken = false;
+    this.#parser.fields = new FieldLines(NOTHING);
   }
 
   /** Heads and body in one read; answers how far it came. */
@@ -258,6 +269,7 @@ export class UpstreamConnection implements ClientStream {
     let at = 0;
     while (at < length && this.#state === OPEN && this.#handler === handler) {
       if (this.#head === null) {
+        if (this.#fieldsTaken) this.#renewFields();
         if (!this.#headBuffer.read(this.#parser, buffer, at, length)) {
           if (this.#headBuffer.fault !== 0) this.#fault(this.#headBuffer.fault);
           return length;
@@ -287,7 +299,7 @@ export class UpstreamConnection implements ClientStream {
       return;
     }
     this.#head = head;
-    this.#parser.fields = new FieldLines(Buffer.alloc(0));
+    this.#fieldsTaken = true;
     if (head.bodyLength >= 0) this.#body.startLength(head.bodyLength);
     else if (head.chunked) this.#body.startChunked(this.#context.limits.headBytes);
     else if (head.bodyLength === UNKNOWN_LENGTH) this.#body.startUntilClose();
