@@ -10,7 +10,8 @@ export function compileFailure(
   name: string,
   flatten: boolean,
 ): CompileFailure {
-  const fields = errorFields(flatten ? errors.filter(({ entity }) => entity === undefined) : errors);
+  const shown = flatten ? errors.filter(({ entity }) => entity === undefined) : errors;
+  const fields = shown.length === 0 ? {} : errorFields(shown);
   const body = {
     code: 14,
     name: 'invalid declarative configuration',

@@ -27,10 +27,11 @@ export function socketPathProblem(path: string): string | null {
   return `${path} is ${length} octets long; a unix socket's path may have ${MAX_PATH}: choose a shorter prefix`;
 }
 
-/** Call only while holding the prefix's lock: a socket file that is there belongs to a dead gateway. */
+/**
+ * Call only while holding the prefix's lock: a socket file that is there belongs to a dead gateway.
+ * @param path one that `socketPathProblem` has nothing against.
+ */
 export async function openControlSocket(path: string, handlers: ControlHandlers): Promise<Server> {
-  const problem = socketPathProblem(path);
-  if (problem !== null) throw new Error(problem);
   const server = createServer((request, response) => {
     void answer(request, response, handlers);
   });

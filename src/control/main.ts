@@ -10,7 +10,7 @@ import type { Server } from 'node:http';
 import { rmSync } from 'node:fs';
 import type { LoadedSettings } from '../settings/load.ts';
 import type { Settings } from '../settings/settings.ts';
-import { openControlSocket } from './control-socket.ts';
+import { openControlSocket, socketPathProblem } from './control-socket.ts';
 import { controlHandlers } from './control-handlers.ts';
 import type { HttpListener } from './http-listener.ts';
 import { Life } from './life.ts';
@@ -57,6 +57,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
   let log: MainLog | null = null;
   let lock: PrefixLock | null = null;
   try {
+    const socketProblem = socketPathProblem(controlSocketPath(settings.prefix));
+    if (socketProblem !== null) throw new CannotStart([socketProblem]);
     lock = await lockPrefix(settings.prefix);
     const held = lock;
     process.on('exit', () => held.release());

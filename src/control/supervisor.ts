@@ -32,6 +32,8 @@ export interface SupervisorTuning {
   /** Milliseconds before a dead worker is started again: the first time, and at most. */
   readonly restartMs: number;
   readonly maxRestartMs: number;
+  /** MiB of JavaScript heap of a worker; null is Node's own choice, which follows the machine's memory. */
+  readonly workerHeapMb: number | null;
 }
 
 export const DEFAULT_TUNING: SupervisorTuning = {
@@ -39,6 +41,7 @@ export const DEFAULT_TUNING: SupervisorTuning = {
   callMs: 5000,
   restartMs: 50,
   maxRestartMs: 10_000,
+  workerHeapMb: null,
 };
 
 /** A worker that lived this long starts its back-off anew. */
@@ -240,10 +243,14 @@ export class Supervisor {
   }
 
   #spawn(id: number): WorkerHandle {
-    return new WorkerHandle(
-      { workerId: id, settings: this.#settings, zone: this.zone.buffer, dataPlane: this.#dataPlane },
-      (worker, error) => this.#onExit(worker, error),
-    );
+    const data = {
+      workerId: id,
+      settings: this.#settings,
+      zone: this.zone.buffer,
+      dataPlane: this.#dataPlane,
+    };
+    const onExit = (worker: WorkerHandle, error: unknown): void => this.#onExit(worker, error);
+    return new WorkerHandle(data, this.#tuning.workerHeapMb, onExit);
   }
 
   #onExit(worker: WorkerHandle, error: unknown): void {

@@ -32,12 +32,16 @@ export class WorkerHandle {
   #nextCall = 1;
   #online: Promise<CallResult>;
 
-  constructor(data: WorkerData, onExit: ExitListener) {
+  /** @param heapMb MiB of JavaScript heap; null leaves it to Node. */
+  constructor(data: WorkerData, heapMb: number | null, onExit: ExitListener) {
     this.id = data.workerId;
     this.#worker = new Worker(moduleUrl('./worker-thread', import.meta.url), {
       name: `sluice worker ${data.workerId}`,
       workerData: data,
-      resourceLimits: { maxYoungGenerationSizeMb: WORKER_YOUNG_GENERATION_MB },
+      resourceLimits: {
+        maxYoungGenerationSizeMb: WORKER_YOUNG_GENERATION_MB,
+        ...(heapMb === null ? {} : { maxOldGenerationSizeMb: heapMb }),
+      },
     });
     let failure: unknown = null;
     this.#online = new Promise((resolve) => this.#calls.set(0, resolve));

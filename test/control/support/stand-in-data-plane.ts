@@ -67,7 +67,8 @@ export class DataPlane {
     if (pathname === '/throw') setImmediate(() => throwNow());
     else if (pathname === '/block') block(ms);
     else if (pathname === '/eat') eat();
-    setTimeout(() => response.end(JSON.stringify(this.#state())), ms);
+    const delay = pathname === '/block' ? 0 : ms;
+    setTimeout(() => response.end(JSON.stringify(this.#state())), delay);
   }
 
   #state(): object {

@@ -1,0 +1,200 @@
+/** Admin and status listeners, with the stand-in data plane. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { waitFor } from '../support/wait.ts';
+import { type StandInGateway, config, startStandIn } from './support/gateway.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+async function call(
+  gateway: StandInGateway,
+  path: string,
+  init: RequestInit = {},
+): Promise<{ status: number; body: Json; headers: Headers }> {
+  const response = await fetch(gateway.url('admin', path), init);
+  const text = await response.text();
+  return {
+    status: response.status,
+    body: text === '' ? {} : (JSON.parse(text) as Json),
+    headers: response.headers,
+  };
+}
+
+const post = (body: string, type: string | null, more: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  // As octets, so that fetch adds no Content-Type of its own.
+  body: new TextEncoder().encode(body),
+  headers: { ...(type === null ? {} : { 'content-type': type }), ...more },
+});
+
+test('the node tells who it is, as Kong does', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  const { status, body, headers } = await call(gateway, '/');
+  assert.equal(status, 200);
+  assert.match(String(body['version']), /^3\.9\./);
+  assert.equal(body['tagline'], 'Welcome to kong');
+  const configuration = body['configuration'] as Json;
+  assert.equal(configuration['database'], 'off');
+  assert.equal(headers.get('content-type'), 'application/json; charset=utf-8');
+  assert.match(headers.get('server') ?? '', /^sluice\//);
+  assert.match(headers.get('x-kong-admin-latency') ?? '', /^\d+$/);
+  assert.equal(headers.get('access-control-allow-origin'), null);
+});
+
+test('status counts over the workers and names the configuration by its hash', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  for (let n = 0; n < 5; n++) await gateway.ask();
+  for (const url of [
+    gateway.url('admin', '/status?unit=k&scale=0'),
+    gateway.url('status', '/status?unit=k&scale=0'),
+  ]) {
+    const body = (await (await fetch(url)).json()) as {
+      memory: { workers_lua_vms: Array<{ http_allocated_gc: string }> };
+      server: Json;
+      configuration_hash: string;
+    };
+    assert.equal(body.server['total_requests'], 5);
+    assert.match(body.configuration_hash, /^[0-9a-f]{32}$/);
+    assert.equal(body.memory.workers_lua_vms.length, 2);
+    assert.match(body.memory.workers_lua_vms[0]?.http_allocated_gc ?? '', /^\d+ KiB$/);
+  }
+  assert.equal((await call(gateway, '/status?unit=x')).status, 400);
+});
+
+test('paths and methods that are not there are answered as Kong answers them', async () => {
+  await using gateway = await startStandIn();
+  const unknown = await call(gateway, '/nothing');
+  assert.deepEqual([unknown.status, unknown.body], [404, { message: 'Not found' }]);
+  const wrong = await call(gateway, '/config', { method: 'DELETE' });
+  assert.deepEqual([wrong.status, wrong.body], [405, { message: 'Method not allowed' }]);
+  const options = await call(gateway, '/config', { method: 'OPTIONS' });
+  assert.equal(options.status, 204);
+  assert.equal(options.headers.get('allow'), 'GET, HEAD, OPTIONS, POST');
+  const head = await fetch(gateway.url('admin', '/status/'), { method: 'HEAD' });
+  assert.deepEqual([head.status, await head.text()], [200, '']);
+});
+
+const JSON_CONFIG = JSON.stringify({ _format_version: '3.0', services: [{ name: 's', host: 'up.test' }] });
+
+test('POST /config takes every form of a configuration', async () => {
+  await using gateway = await startStandIn();
+  const form = new FormData();
+  form.set('config', config('/multipart'));
+  const ways: ReadonlyArray<[what: string, init: RequestInit]> = [
+    ['json', post(JSON_CONFIG, 'application/json')],
+    ['json with text', post(JSON.stringify({ config: config('/a') }), 'application/json')],
+    ['yaml', post(config('/b'), 'text/yaml')],
+    ['application/yaml', post(config('/c'), 'application/yaml')],
+    ['form', post(`config=${encodeURIComponent(config('/d'))}`, 'application/x-www-form-urlencoded')],
+    ['multipart', { method: 'POST', body: form }],
+    ['no type', post(config('/e'), null)],
+  ];
+  let revision = 0;
+  for (const [what, init] of ways) {
+    const { status, body } = await call(gateway, '/config', init);
+    assert.equal(status, 201, `${what}: ${JSON.stringify(body)}`);
+    const [service] = Object.values(body['services'] as Record<string, Json>);
+    assert.deepEqual([service?.['name'], service?.['path']], ['s', null], what);
+    assert.equal((await gateway.ask()).revision, ++revision, what);
+  }
+});
+
+test('GET /config answers what is served, in a form that POST takes', async () => {
+  await using gateway = await startStandIn({ config: config('/one', '/two') });
+  const { body } = await call(gateway, '/config');
+  const text = String(body['config']);
+  assert.match(text, /_format_version: "3.0"/);
+  assert.match(text, /\/two/);
+  assert.equal((await call(gateway, '/config', post(text, 'text/yaml'))).status, 201);
+});
+
+test('check_hash answers 304 for the same text and loads another', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  const same = await fetch(gateway.url('admin', '/config?check_hash=1'), post(config('/one'), 'text/yaml'));
+  assert.deepEqual([same.status, await same.text()], [304, '']);
+  const other = await call(gateway, '/config?check_hash=1', post(config('/two'), 'text/yaml'));
+  assert.equal(other.status, 201);
+  assert.equal((await gateway.ask()).revision, 2);
+});
+
+test('what is wrong is refused with its status and changes nothing', async () => {
+  const settings = { nginx_admin_client_max_body_size: '1k' };
+  await using gateway = await startStandIn({ config: config('/one'), settings });
+  const wrong = '_format_version: "3.0"\nservices:\n- name: s\n  host: up.test\n  port: x\n';
+  const invalid = await call(gateway, '/config', post(wrong, 'text/yaml'));
+  assert.equal(invalid.status, 400);
+  assert.deepEqual([invalid.body['code'], invalid.body['name']], [14, 'invalid declarative configuration']);
+  assert.deepEqual(invalid.body['fields'], { services: [{ port: 'expected an integer' }] });
+  const flat = await call(gateway, '/config?flatten_errors=1', post(wrong, 'text/yaml'));
+  assert.deepEqual(flat.body['fields'], {});
+  const [error] = flat.body['flattened_errors'] as Json[];
+  assert.deepEqual([error?.['entity_type'], error?.['entity_name']], ['service', 's']);
+
+  const nothing = await call(gateway, '/config', post('', 'text/yaml'));
+  assert.deepEqual([nothing.status, nothing.body['message']], [400, 'expected a declarative configuration']);
+  assert.equal((await call(gateway, '/config', post('{', 'application/json'))).status, 400);
+  assert.equal((await call(gateway, '/config', post('x', 'text/plain'))).status, 415);
+  assert.equal((await call(gateway, '/config', post('x'.repeat(2000), 'text/yaml'))).status, 413);
+  assert.equal(await chunked(gateway, 2000), 413);
+  assert.equal((await gateway.ask()).revision, 1);
+});
+
+/** A body without Content-Length, which shows its size only while it comes. */
+async function chunked(gateway: StandInGateway, octets: number): Promise<number> {
+  const socket = connect({ port: gateway.ports[1] ?? 0, host: '127.0.0.1' });
+  const chunk = 'x'.repeat(octets);
+  socket.write(`POST /config HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  socket.write(`${octets.toString(16)}\r\n${chunk}\r\n`);
+  const [data] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return Number(data.toString().split(' ')[1]);
+}
+
+test('two Content-Type lines are refused', async () => {
+  await using gateway = await startStandIn();
+  const socket = connect({ port: gateway.ports[1] ?? 0, host: '127.0.0.1' });
+  socket.write('POST /config HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/yaml\r\n');
+  socket.write('Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}');
+  const [data] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  assert.match(data.toString(), /^HTTP\/1\.1 400 /);
+});
+
+test('a page of another site cannot change the configuration', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  const init = post(config('/two'), 'text/plain', { origin: 'https://evil.test' });
+  const { status, headers } = await call(gateway, '/config', init);
+  assert.equal(status, 403);
+  assert.equal(headers.get('access-control-allow-origin'), null);
+  const socket = connect({ port: gateway.ports[1] ?? 0, host: '127.0.0.1' });
+  socket.write('GET /config HTTP/1.1\r\nHost: rebound.evil.test:8001\r\n\r\n');
+  const [data] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  assert.match(data.toString(), /^HTTP\/1\.1 403 /);
+  assert.equal((await gateway.ask()).revision, 1);
+});
+
+test('ready only with a configuration, and no more when draining was announced', async () => {
+  await using gateway = await startStandIn();
+  const ready = async (init?: RequestInit): Promise<[number, unknown]> => {
+    const response = await fetch(gateway.url('status', '/status/ready'), init);
+    const text = await response.text();
+    return [response.status, text === '' ? null : (JSON.parse(text) as Json)['message']];
+  };
+  assert.deepEqual(await ready(), [503, 'no configuration available (empty configuration present)']);
+  await call(gateway, '/config', post(config('/one'), 'text/yaml'));
+  await waitFor(async () => (await ready())[0] === 200);
+  assert.deepEqual(await ready({ method: 'HEAD' }), [200, null]);
+  assert.equal((await ready(post('{"status":"x"}', 'application/json')))[0], 400);
+  assert.deepEqual(await ready(post('{"status":"draining"}', 'application/json')), [204, null]);
+  assert.deepEqual(await ready(), [503, 'draining']);
+});
+
+test('listeners that are off are off', async () => {
+  await using gateway = await startStandIn({ settings: { admin_listen: 'off', status_listen: 'off' } });
+  await assert.rejects(fetch(gateway.url('admin')));
+  await assert.rejects(fetch(gateway.url('status')));
+  assert.equal((await gateway.ask()).revision, 0);
+});

@@ -1,0 +1,104 @@
+/** Reload, with the stand-in data plane: all workers or none, and an answer that says which. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { waitFor } from '../support/wait.ts';
+import { config, startStandIn } from './support/gateway.ts';
+
+test('a reload answers when every worker serves the new revision', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  for (let revision = 2; revision < 6; revision++) {
+    await writeFile(gateway.configFile, config(`/r${revision}`));
+    const reply = await gateway.control('POST', '/reload');
+    assert.deepEqual([reply.status, reply.body['revision']], [200, revision], JSON.stringify(reply));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => gateway.ask()));
+    assert.deepEqual([...new Set(answers.map((answer) => answer.revision))], [revision]);
+    assert.equal(new Set(answers.map((answer) => answer.worker)).size, 2);
+  }
+});
+
+test('an invalid file changes nothing and every error is told', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  await writeFile(gateway.configFile, `${config('/one')}  retries: x\n  port: y\n`);
+  const reply = await gateway.control('POST', '/reload');
+  assert.equal(reply.status, 400);
+  const errors = (reply.body['errors'] as string[]).join('\n');
+  assert.match(errors, /kong\.yml:8:\d+: .*retries/);
+  assert.match(errors, /kong\.yml:9:\d+: .*port/);
+  assert.equal((await gateway.ask()).revision, 1);
+  assert.match(await waitFor(async () => (await gateway.errorLog()).match(/retries.*/)?.[0]), /retries/);
+});
+
+test('the same text is the same revision', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  const reply = await gateway.control('POST', '/reload');
+  assert.deepEqual([reply.status, reply.body['revision']], [200, 1]);
+});
+
+test('live settings take effect together with the configuration; others refuse all of it', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  await gateway.writeSettings({ log_level: 'info' });
+  assert.equal((await gateway.control('POST', '/reload')).status, 200);
+  assert.equal((await gateway.ask()).logLevel, 'info');
+
+  await gateway.writeSettings({ log_level: 'warn', nginx_worker_processes: 3 });
+  await writeFile(gateway.configFile, config('/two'));
+  const reply = await gateway.control('POST', '/reload');
+  assert.equal(reply.status, 400);
+  assert.match(String(reply.body['message']), /^needs a restart: nginx_worker_processes changed/);
+  const answer = await gateway.ask();
+  assert.deepEqual([answer.logLevel, answer.revision], ['info', 1]);
+
+  await gateway.writeSettings({ no_such_setting: 1 });
+  const wrong = await gateway.control('POST', '/reload');
+  assert.equal(wrong.status, 400);
+  assert.match(String(wrong.body['errors']), /no_such_setting/);
+});
+
+test('another router flavour is a new compilation of the same text', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  await gateway.writeSettings({ router_flavor: 'traditional' });
+  const reply = await gateway.control('POST', '/reload');
+  assert.deepEqual([reply.status, reply.body['revision']], [200, 2], JSON.stringify(reply));
+});
+
+test('SIGHUP reloads', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  await writeFile(gateway.configFile, config('/two'));
+  gateway.child.kill('SIGHUP');
+  await waitFor(async () => (await gateway.ask()).revision === 2);
+});
+
+test('many reloads at once are one after the other, and none is lost', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  const replies = await Promise.all(
+    Array.from({ length: 12 }, async (_, n) => {
+      await writeFile(gateway.configFile, config(`/r${n}`));
+      return await gateway.control('POST', '/reload');
+    }),
+  );
+  assert.deepEqual([...new Set(replies.map(({ status }) => status))], [200]);
+  const last = Math.max(...replies.map(({ body }) => Number(body['revision'])));
+  const { workers } = await gateway.health();
+  assert.deepEqual(
+    workers.map(({ revision }) => revision),
+    [last, last],
+  );
+});
+
+test('a worker that does not take a revision in time is named, and takes it later', async () => {
+  await using gateway = await startStandIn({ config: config('/one'), tuning: { prepareMs: 200 } });
+  const blocked = gateway.ask('/block?ms=3000');
+  await waitFor(async () => (await gateway.counters())['total_requests'] === 1);
+  await writeFile(gateway.configFile, config('/two'));
+  const reply = await gateway.control('POST', '/reload');
+  assert.equal(reply.status, 200);
+  assert.match(String(reply.body['warnings']), /worker \d does not serve revision 2 yet/);
+  const before = await gateway.health();
+  assert.deepEqual(before.workers.map(({ state }) => state).sort(), ['lagging', 'running']);
+  await blocked;
+  await waitFor(async () => {
+    const { workers } = await gateway.health();
+    return workers.every(({ state, revision }) => state === 'running' && revision === 2);
+  });
+});
