@@ -36,7 +36,7 @@ ${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`).j
 'sluice COMMAND --help' tells the options of a command.`;
 
 /** Runs one command line and returns the exit code. Never throws. */
-export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
   try {
     return await dispatch(argv, terminal);
   } catch (error) {
