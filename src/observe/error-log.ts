@@ -133,6 +133,8 @@ export class ErrorLog {
     line += escapeControls(message, MAX_LINE);
     if (context !== undefined) line += formatContext(context);
     this.#file?.writeLine(line.length > MAX_LINE ? line.slice(0, MAX_LINE) : line);
+    // The thread may be about to end.
+    if (SEVERITY[level] <= SEVERITY.crit) this.#file?.flush();
   }
 }
 

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { CHUNK_BYTES, LogFile, logPath, type LogIo } from './log-file.ts';
+import { CHUNK_BYTES, LogFile, logPath } from './log-file.ts';
+import type { LogIo } from './log-io.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-log-'));
 after(() => rmSync(folder, { recursive: true }));

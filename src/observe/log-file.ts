@@ -10,8 +10,8 @@
  * Memory is bounded: while the disk stalls, chunks queue up to `maxPendingBytes`, then lines are dropped and counted,
  * and one message says how many once it is over. Nothing here throws after `open`.
  */
-import { close, constants, fstatSync, mkdirSync, openSync, write, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeSync } from 'node:fs';
+import { isRegularFile, systemIo, type LogIo } from './log-io.ts';
 
 /** Room that one line may ask for at most; the access log's longest line fits. */
 export const CHUNK_BYTES = 256 * 1024;
@@ -21,19 +21,6 @@ const RETRY_MS = 20;
 /** Chunks kept for reuse. */
 const SPARE_CHUNKS = 2;
 const NEWLINE = 10;
-
-/** The calls to the system, replaceable for tests of stalls and full disks. */
-export interface LogIo {
-  open(path: string): number;
-  write(
-    fd: number,
-    bytes: Buffer,
-    offset: number,
-    length: number,
-    done: (error: NodeJS.ErrnoException | null, written: number) => void,
-  ): void;
-  close(fd: number, done: () => void): void;
-}
 
 export interface LogFileOptions {
   /** Absolute path, `/dev/stdout` or `/dev/stderr`. Missing folders are made. */
@@ -273,48 +260,3 @@ function countLines(batch: Batch, offset: number): number {
   for (let i = offset; i < batch.end; i++) if (batch.bytes[i] === NEWLINE) lines++;
   return lines;
 }
-
-function isRegularFile(fd: number): boolean {
-  try {
-    return fstatSync(fd).isFile();
-  } catch {
-    return false;
-  }
-}
-
-/** mkdir -p. Node's own (`recursive`) never returns where a file system says ENOENT for good, as /proc does. */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    makeFolder(dirname(path));
-    mkdirSync(path);
-  }
-}
-
-const systemIo: LogIo = {
-  open(path) {
-    const standard = path === '/dev/stdout' ? 1 : path === '/dev/stderr' ? 2 : undefined;
-    const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
-    if (standard === undefined) {
-      makeFolder(dirname(path));
-      return openSync(path, O_WRONLY | O_APPEND | O_CREAT, 0o644);
-    }
-    try {
-      // A description of our own, so that O_NONBLOCK holds for this log alone and not for whoever shares the terminal.
-      return openSync(path, O_WRONLY | O_APPEND | O_NONBLOCK);
-    } catch {
-      // A socket (systemd's journal) cannot be opened by path, nor another user's terminal.
-      return standard;
-    }
-  },
-  write(fd, bytes, offset, length, done) {
-    write(fd, bytes, offset, length, null, done);
-  },
-  close(fd, done) {
-    close(fd, () => done());
-  },
-};
