@@ -1,6 +1,6 @@
 /**
  * The imports of a TypeScript file, read with a regular expression: enough because the formatter puts every static
- * import and export at the start of a line. Type-only imports count like others.
+ * import and export at the start of a line.
  */
 
 export interface Import {
@@ -10,6 +10,8 @@ export interface Import {
   readonly line: number;
   /** Names taken from the other file, by their names there; `*` for all. Empty for side effects. */
   readonly names: readonly string[];
+  /** Nothing of it is left when types are stripped. */
+  readonly typeOnly: boolean;
 }
 
 const STATIC = /^(?:import|export)\s(?:type\s)?([^'"`;=()]*?)\s?from\s+'([^']+)'|^import\s+'([^']+)'/gm;
@@ -43,10 +45,16 @@ export function importsOf(source: string): Import[] {
   const found: Import[] = [];
   for (const match of source.matchAll(STATIC)) {
     const specifier = match[2] ?? match[3] ?? '';
-    found.push({ specifier, line: lineAt(source, match.index), names: namesIn(match[1] ?? '') });
+    const typeOnly = /^(?:import|export)\s+type\b/.test(match[0]);
+    found.push({ specifier, line: lineAt(source, match.index), names: namesIn(match[1] ?? ''), typeOnly });
   }
   for (const match of source.matchAll(DYNAMIC)) {
-    found.push({ specifier: match[1] ?? '', line: lineAt(source, match.index), names: ['*'] });
+    found.push({
+      specifier: match[1] ?? '',
+      line: lineAt(source, match.index),
+      names: ['*'],
+      typeOnly: false,
+    });
   }
   return found;
 }

@@ -57,7 +57,7 @@ const CASES: readonly { name: string; rule: Rule; files: Record<string, string>;
       want: ['src/a.ts:4'],
     },
     {
-      name: 'cycles between files, each once',
+      name: 'cycles between files, each once, not of types alone',
       rule: checkCycles,
       files: {
         'src/lib/a.ts': `import { b } from './b.ts';\n`,

@@ -1,8 +1,8 @@
 /**
  * Rules about the source tree that a linter does not know. Each is a function from the files to its violations:
  *
- * - layers: the folders of `src` import one way only, and only packages that are installed with the gateway;
- * - no cycles between files, no barrels, no exports that nobody imports;
+ * - layers: the folders of `src` import one way only (types too), and only packages that are installed with the gateway;
+ * - no cycles between files at run time, no barrels, no exports that nobody imports;
  * - nothing in the repository names the folder that it lies in, or the registry that its packages came from.
  */
 import { dirname, join, normalize } from 'node:path/posix';
@@ -98,14 +98,19 @@ export function checkPackages(files: Files): Violation[] {
   });
 }
 
-/** Every cycle is reported once, where its first import (in the order of the search) closes it. */
+/**
+ * Cycles of what is loaded: the order of loading would decide whether they work. Types may refer to each other, as
+ * those of an exchange and of its stages do. Every cycle is reported once, where its first import (in
+ * the order of the search) closes it.
+ */
 export function checkCycles(files: Files): Violation[] {
   const violations: Violation[] = [];
   const done = new Set<string>();
   const path: string[] = [];
   const visit = (file: string): void => {
     path.push(file);
-    for (const { specifier, line } of importsOf(files.get(file) ?? '')) {
+    for (const { specifier, line, typeOnly } of importsOf(files.get(file) ?? '')) {
+      if (typeOnly) continue;
       const to = target(file, specifier);
       if (to === null || done.has(to) || !files.has(to)) continue;
       const start = path.indexOf(to);
