@@ -62,7 +62,9 @@ const CASES: readonly { name: string; rule: Rule; files: Record<string, string>;
       files: {
         'src/lib/a.ts': `import { b } from './b.ts';\n`,
         'src/lib/b.ts': `import { c } from './c.ts';\n`,
-        'src/lib/c.ts': `\nimport type { a } from './a.ts';\n`,
+        'src/lib/c.ts': `\nimport { type A, a } from './a.ts';\n`,
+        'src/lib/t.ts': `import type { A } from './u.ts';\n`,
+        'src/lib/u.ts': `import { t } from './t.ts';\n`,
         'src/lib/d.ts': `import { a } from './a.ts';\n`,
       },
       want: ['src/lib/c.ts:2'],
