@@ -278,7 +278,7 @@ const variants = new Map<string, EntityVariant>();
 
 function variantOf(input: Values, flavor: RouterFlavor): EntityVariant | null {
   const { protocols } = input;
-  const list: readonly unknown[] = Array.isArray(protocols) ? protocols : [protocols ?? 'http'];
+  const list: readonly unknown[] = Array.isArray(protocols) ? protocols : [];
   const known = list.find((one) => typeof one === 'string' && Object.hasOwn(FAMILIES, one));
   const family = FAMILIES[known as string] ?? 'http';
   const key = `${flavor} ${family}`;
@@ -294,9 +294,10 @@ export const routes: EntityDefinition = {
   entity_checks: [snisNeedTls, routerCheck],
   subschema_key: 'protocols',
   subschema_error: (protocols) => {
-    const list: readonly unknown[] = Array.isArray(protocols) ? protocols : [protocols];
+    const list: readonly unknown[] = Array.isArray(protocols) ? protocols : [];
     const known = list.some((one) => typeof one === 'string' && Object.hasOwn(FAMILIES, one));
-    return known || list.length === 0 ? null : `unknown type: ${String(list[0])}`;
+    const first = list[0];
+    return known || typeof first !== 'string' ? null : `unknown type: ${first}`;
   },
   variants: variantOf,
 };

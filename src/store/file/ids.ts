@@ -31,10 +31,12 @@ export function deriveId(kind: string, key: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** The name from which Kong derives the id, or null where Kong's id is random. */
+/** The name from which the id is derived, or null when nothing names the entity. */
 export function idKey(item: Item): string | null {
   const { definition } = item.kind;
-  if (definition.cache_key !== undefined) return cacheKey(item, definition.cache_key);
+  const cache = definition.cache_key === undefined ? null : cacheKey(item, definition.cache_key);
+  if (cache !== null) return cache;
+  // A key that is generated when missing makes Kong 3's ids random; given, it names the entity, as it did in Kong 2.
   const endpoint = definition.endpoint_key === undefined ? undefined : item.raw[definition.endpoint_key];
   return typeof endpoint === 'string' ? endpoint : null;
 }
@@ -45,11 +47,12 @@ function cacheKey(item: Item, names: readonly string[]): string | null {
   for (const name of names) {
     const value = raw[name];
     const field = kind.definition.fields[name];
+    if (field?.auto === true) return null;
     if (typeof value === 'string') {
       parts.push(value);
     } else if (value === undefined) {
       if (name === parentField && parent !== null) parts.push(parent.id);
-      else if (field?.required === true || field?.auto === true) return null;
+      else if (field?.required === true) return null;
       else parts.push('');
     } else if (value !== null) {
       // Kong leaves a reference written as a table out, so that two such plugins get one id; here it counts.

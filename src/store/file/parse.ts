@@ -6,6 +6,7 @@
  * shared, but validation visits each use, so uses are counted before anything walks them.
  */
 import { load, YAMLException } from 'js-yaml';
+import { jsonFault } from './json-fault.ts';
 import { type JsonDuplicate, measureJson, scanJson } from './json-scan.ts';
 import { Lines, type Position } from './places.ts';
 import { LYAML_SCHEMA } from './yaml-schema.ts';
@@ -45,9 +46,9 @@ function parseJson(text: string): ParseResult & { readonly notJson?: true } {
     value = JSON.parse(text);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const offset = / at position (\d+)/.exec(message)?.[1];
-    const position = offset === undefined ? null : new Lines(text).position(Number(offset));
-    return { ...failed(message.replace(/ \(line \d+ column \d+\)$/, ''), position), notJson: true };
+    const position = new Lines(text).position(jsonFault(text));
+    const plain = message.replace(/ at position .*$|, (?:\.\.\.)?".*$/s, '');
+    return { ...failed(plain, position), notJson: true };
   }
   if (countKeys(value) === keys) return { value, format: 'json' };
   const duplicates: JsonDuplicate[] = [];

@@ -39,19 +39,21 @@ export class References {
       const value = item.raw[name];
       if (name === item.parentField && item.parent !== null) {
         overrides[name] = { id: item.parent.id };
-        if (value !== undefined && value !== null && this.#find(field, value) !== item.parent) {
-          this.#problems.add({
-            at: [...placeOf(item), name],
-            message: 'value must be null',
-            kind: 'schema',
-            item,
-          });
-        }
+        if (value !== undefined && value !== null) this.#checkNested(item, name, field);
       } else if (value !== undefined && value !== null) {
         overrides[name] = { id: this.#find(field, value)?.id ?? this.#missing(item, name, field) };
       }
     }
     return overrides;
+  }
+
+  /** A nested entity may name its parent, and nothing else. */
+  #checkNested(item: Item, name: string, field: ForeignField): void {
+    const found = this.#find(field, item.raw[name]);
+    if (found === item.parent) return;
+    const at = [...placeOf(item), name];
+    if (found === undefined) this.#missing(item, name, field);
+    else this.#problems.add({ at, message: 'value must be null', kind: 'schema', item });
   }
 
   #missing(item: Item, name: string, field: ForeignField): string {
