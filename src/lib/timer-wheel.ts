@@ -9,6 +9,8 @@
  * Precision is one tick, always late, never early.
  */
 
+import { performance } from 'node:perf_hooks';
+
 const SLOTS = 512;
 const MASK = SLOTS - 1;
 

@@ -1,4 +1,5 @@
 /** The response phase: what the gateway adds to the head that the client gets (Kong's response headers). */
+import { performance } from 'node:perf_hooks';
 import type { Headers, ResponseHead } from '../wire/message.ts';
 import type { Exchange } from './exchange.ts';
 

@@ -6,6 +6,7 @@
  * acted twice: it never got the request, or its method is idempotent. A reused connection that turns out to be dead is
  * repeated on a new one without counting as a try, since it says nothing about the upstream.
  */
+import { performance } from 'node:perf_hooks';
 import { DnsError } from '../balancer/resolver/resolver.ts';
 import type { ResolvedName } from '../balancer/resolver/resolver.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
@@ -150,7 +151,7 @@ export class Forward implements ClientStreamHandler {
     if (exchange.over) return;
     const repeatable =
       error.retry !== 'never' &&
-      exchange.body.replayable &&
+      (exchange.body === null || exchange.body.replayable) &&
       (!this.#sent || !NOT_IDEMPOTENT.has(exchange.method));
     if (!repeatable || exchange.responded || (!stale && this.#tries >= this.#service.retries))
       return exchange.fail(error);

@@ -10,6 +10,7 @@
  * thousand requests in one packet gets them answered on the same stack.
  */
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { GatewayError } from '../../lib/gateway-error.ts';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';

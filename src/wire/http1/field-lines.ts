@@ -116,8 +116,9 @@ export class FieldLines implements Headers {
   seen = 0;
   /** A known name from the set `1 << id` occurs more than once. */
   repeated = 0;
-  /** Added by the gateway: name, value, name, value. */
-  readonly added: string[] = [];
+  /** Added by the gateway: name, value, name, value; the first `#addedCount` of them. */
+  readonly #added: string[] = [];
+  #addedCount = 0;
   #removed = 0;
   /** Bit `1 << id` for each known name among `added`. */
   #addedKnown = 0;
@@ -137,7 +138,7 @@ export class FieldLines implements Headers {
     this.repeated = 0;
     this.#removed = 0;
     this.#addedKnown = 0;
-    if (this.added.length > 0) this.added.length = 0;
+    this.#addedCount = 0;
   }
 
   /** The bytes moved: the section's start, once at `from`, is now the start of `buffer`. */
@@ -193,8 +194,8 @@ export class FieldLines implements Headers {
     const values: string[] = [];
     for (let line = this.#find(name, 0); line >= 0; line = this.#find(name, line + 1))
       values.push(this.#value(line));
-    for (let i = 0; i < this.added.length; i += 2) {
-      if (this.added[i]?.toLowerCase() === name) values.push(this.added[i + 1] ?? '');
+    for (let i = 0; i < this.#addedCount; i += 2) {
+      if (this.#added[i]?.toLowerCase() === name) values.push(this.#added[i + 1] ?? '');
     }
     return values;
   }
@@ -212,7 +213,7 @@ export class FieldLines implements Headers {
       if (lines[at + TAG] === REMOVED) continue;
       visit(latin1(this.buffer, lines[at + NAME] ?? 0, lines[at + NAME_END] ?? 0), this.#value(line));
     }
-    for (let i = 0; i < this.added.length; i += 2) visit(this.added[i] ?? '', this.added[i + 1] ?? '');
+    for (let i = 0; i < this.#addedCount; i += 2) visit(this.#added[i] ?? '', this.#added[i + 1] ?? '');
   }
 
   set(name: string, value: string): void {
@@ -222,7 +223,8 @@ export class FieldLines implements Headers {
 
   add(name: string, value: string): void {
     this.#addedKnown |= 1 << (ID_BY_NAME.get(name) ?? 0);
-    this.added.push(name, value);
+    this.#added[this.#addedCount++] = name;
+    this.#added[this.#addedCount++] = value;
   }
 
   remove(name: string): void {
@@ -238,8 +240,10 @@ export class FieldLines implements Headers {
   }
 
   #removeAdded(name: string): void {
-    for (let i = this.added.length - 2; i >= 0; i -= 2) {
-      if (this.added[i]?.toLowerCase() === name) this.added.splice(i, 2);
+    for (let i = this.#addedCount - 2; i >= 0; i -= 2) {
+      if (this.#added[i]?.toLowerCase() !== name) continue;
+      this.#added.splice(i, 2);
+      this.#addedCount -= 2;
     }
     this.#addedKnown &= ~(1 << (ID_BY_NAME.get(name) ?? 0));
   }
@@ -266,14 +270,14 @@ export class FieldLines implements Headers {
   /** Upper bound of the bytes that `copyTo` writes. */
   get byteLength(): number {
     let bytes = this.count === 0 ? 0 : this.end - (this.#lines[NAME] ?? 0);
-    for (let i = 0; i < this.added.length; i++) bytes += (this.added[i]?.length ?? 0) + 2;
+    for (let i = 0; i < this.#addedCount; i++) bytes += (this.#added[i]?.length ?? 0) + 2;
     return bytes;
   }
 
   /** Writes all lines, each with its CRLF, at `at`; returns where they end. The target has `byteLength` bytes left. */
   copyTo(target: Buffer, at: number): number {
     const next = this.#removed === 0 ? this.#copyAll(target, at) : this.#copyRuns(target, at);
-    return this.added.length === 0 ? next : this.#copyAdded(target, next);
+    return this.#addedCount === 0 ? next : this.#copyAdded(target, next);
   }
 
   #copyAll(target: Buffer, at: number): number {
@@ -303,8 +307,9 @@ export class FieldLines implements Headers {
   }
 
   #copyAdded(target: Buffer, at: number): number {
-    const added = this.added;
-    for (let i = 0; i < added.length; i += 2) at = writeField(target, at, added[i] ?? '', added[i + 1] ?? '');
+    const added = this.#added;
+    for (let i = 0; i < this.#addedCount; i += 2)
+      at = writeField(target, at, added[i] ?? '', added[i + 1] ?? '');
     return at;
   }
 
@@ -364,8 +369,8 @@ export class FieldLines implements Headers {
   }
 
   #addedValue(name: string): string | undefined {
-    for (let i = 0; i < this.added.length; i += 2) {
-      if (this.added[i]?.toLowerCase() === name) return this.added[i + 1];
+    for (let i = 0; i < this.#addedCount; i += 2) {
+      if (this.#added[i]?.toLowerCase() === name) return this.#added[i + 1];
     }
     return undefined;
   }

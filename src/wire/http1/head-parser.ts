@@ -16,14 +16,14 @@ import {
   COLON,
   CR,
   FIELD,
+  FIELD_BYTE,
   HTAB,
   LF,
-  LOWER,
   METHOD,
   NINE,
   SP,
   TARGET,
-  TOKEN,
+  TOKEN_LOWER,
   ZERO,
 } from './syntax.ts';
 
@@ -117,8 +117,9 @@ abstract class HeadParser {
       const name = at;
       let hash = HASH_SEED;
       let byte = 0;
-      while (at < end && ((BYTE_CLASS[(byte = buffer[at] as number)] as number) & TOKEN) !== 0) {
-        hash = Math.imul(hash, 33) ^ (LOWER[byte] as number);
+      let lower = 0;
+      while (at < end && (lower = TOKEN_LOWER[(byte = buffer[at] as number)] as number) !== 0) {
+        hash = Math.imul(hash, 33) ^ lower;
         at++;
       }
       if (at >= end) return INCOMPLETE;
@@ -127,7 +128,7 @@ abstract class HeadParser {
       const nameEnd = at++;
       while (at < end && ((byte = buffer[at] as number) === SP || byte === HTAB)) at++;
       const value = at;
-      while (at < end && ((BYTE_CLASS[(byte = buffer[at] as number)] as number) & FIELD) !== 0) at++;
+      while (at < end && FIELD_BYTE[(byte = buffer[at] as number)] !== 0) at++;
       if (at >= end) return INCOMPLETE;
       if (byte !== CR) return Fault.MALFORMED;
       if (at + 1 >= end) return INCOMPLETE;

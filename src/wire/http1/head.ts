@@ -164,6 +164,7 @@ function readConnection(fields: FieldLines): number {
   if ((fields.seen & (1 << ID.connection)) === 0) return 0;
   const once = (fields.repeated & (1 << ID.connection)) === 0;
   const value = once ? (fields.known(ID.connection) ?? '') : fields.all('connection').join(',');
+  if (value === 'keep-alive') return KEEP_ALIVE;
   const lower = value.toLowerCase();
   if (lower === 'keep-alive') return KEEP_ALIVE;
   if (lower === 'close') return CLOSE;

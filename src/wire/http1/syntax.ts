@@ -36,6 +36,12 @@ mark(`${ALPHANUMERIC}!#$%&'*+-.^_\`|~`, TOKEN);
 mark(`${UPPER}_-`, METHOD);
 mark(`${ALPHANUMERIC}-._~!$&'()*+,;=%[]:`, AUTHORITY);
 
+/** A token's byte in lower case, 0 for any other: what the loop over field names reads. */
+export const TOKEN_LOWER = new Uint8Array(256);
+
+/** 1 for a byte of a field value: what the loop over values reads. */
+export const FIELD_BYTE = new Uint8Array(256);
+
 for (let code = 0; code < 256; code++) {
   LOWER[code] = code >= 0x41 && code <= 0x5a ? code + 0x20 : code;
   const visible = (code > SP && code < 0x7f) || code >= 0x80;
@@ -43,4 +49,6 @@ for (let code = 0; code < 256; code++) {
   if (visible || code === SP || code === HTAB) bits |= FIELD;
   if (visible && code !== 0x23) bits |= TARGET;
   BYTE_CLASS[code] = bits;
+  FIELD_BYTE[code] = (bits & FIELD) === 0 ? 0 : 1;
+  TOKEN_LOWER[code] = (bits & TOKEN) === 0 ? 0 : (LOWER[code] ?? 0);
 }
