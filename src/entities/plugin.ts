@@ -3,7 +3,7 @@ import type { Entity, EntityDefinition } from './schema/field.ts';
 import * as t from './typedefs.ts';
 
 /** Kong's bundled plugins. Whether one works here yet is not this file's question. */
-export const PLUGIN_NAMES: ReadonlySet<string> = new Set([
+const PLUGIN_NAMES: ReadonlySet<string> = new Set([
   'acl',
   'acme',
   'ai-prompt-decorator',

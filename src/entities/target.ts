@@ -26,7 +26,7 @@ const fields = {
 export interface Target extends Entity<typeof fields> {}
 
 /** `host:port` as it is stored: port filled in, IPv6 expanded and in brackets. */
-export function normalizeTarget(target: string): string {
+function normalizeTarget(target: string): string {
   const parsed = parseHost(target);
   if (typeof parsed === 'string') return target;
   const host = parsed.type === 'ipv6' ? `[${parsed.host}]` : parsed.host;

@@ -2,9 +2,6 @@
 import type { Entity, EntityDefinition } from './schema/field.ts';
 import * as t from './typedefs.ts';
 
-/** The id of the workspace `default` where none is given. */
-export const DEFAULT_WORKSPACE_ID = '0dc6f45b-8f8d-40d2-a504-473544ee190b';
-
 const fields = {
   id: t.uuid,
   name: { ...t.utf8Name, required: true },

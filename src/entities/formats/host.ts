@@ -8,7 +8,7 @@ export interface Host {
 }
 
 /** What `parseHost` answers for a port above 65535; any other failure says `invalid hostname: X` and the like. */
-export const INVALID_PORT = 'invalid port number';
+const INVALID_PORT = 'invalid port number';
 
 /** A string is what is wrong. */
 export function parseHost(text: string): Host | string {

@@ -1,12 +1,12 @@
 /** IP addresses and networks. */
 import { isIPv4, isIPv6 } from 'node:net';
 
-export function isIp(text: string): boolean {
+function isIp(text: string): boolean {
   // Node accepts a zone (`fe80::1%eth0`), which is no address of a rule.
   return isIPv4(text) || (isIPv6(text) && !text.includes('%'));
 }
 
-export function isIpOrCidr(text: string): boolean {
+function isIpOrCidr(text: string): boolean {
   const slash = text.indexOf('/');
   if (slash === -1) return isIp(text);
   const address = text.slice(0, slash);

@@ -30,7 +30,7 @@ export type Check = (value: unknown, run: Run) => unknown;
 
 const compiled = new WeakMap<Field, Check>();
 
-export function compileField(field: Field): Check {
+function compileField(field: Field): Check {
   let check = compiled.get(field);
   if (check === undefined) {
     check = withPresence(field, compileType(field));

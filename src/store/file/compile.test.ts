@@ -330,7 +330,7 @@ consumers: [{username: c}]
       errors.map(({ line, path, message, kind }) => [line, path, message, kind]),
       [
         [
-          5,
+          4,
           'services[1].protocol',
           'Sluice does not support protocol "https" of services yet',
           'unsupported',

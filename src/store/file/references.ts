@@ -114,7 +114,7 @@ export class References {
   }
 }
 
-export function repeatedMessage(kind: Kind, field: string, value: string): string {
+function repeatedMessage(kind: Kind, field: string, value: string): string {
   return `uniqueness violation: '${kind.name}' entity with ${field} set to '${value}' already declared`;
 }
 
