@@ -101,6 +101,12 @@ services:
     );
   });
 
+  test('many merge keys are no attack', () => {
+    const list = Array.from({ length: 3000 }, (_, n) => `- {<<: *r, name: r${n}}`).join('\n');
+    const text = `${HEAD}_ignore: [&r {paths: [/], methods: [GET], hosts: [a], strip_path: no}]\nroutes:\n${list}`;
+    assert.equal(good(text).routes.length, 3000);
+  });
+
   test('scalars are read as Kong reads them', () => {
     const { routes, services } = good(
       `${HEAD}services: [{name: y, host: n, port: 0x50, retries: 010, enabled: off}]\n` +
@@ -135,6 +141,11 @@ services:
   test('fields of the expressions flavour only there', () => {
     const text = `${HEAD}routes: [{name: r, expression: 'http.path == "/"', priority: 3}]`;
     assert.equal(good(text, { flavor: 'expressions' }).routes[0]?.priority, 3);
+    assert.deepEqual(lines(text.replace('==', '=='.repeat(2)), { flavor: 'expressions' }).length, 1);
+    assert.match(
+      lines(text.replace('http.path', 'http.nope'), { flavor: 'expressions' })[0] ?? '',
+      /^2:10: routes\[0\]: Router Expression failed validation: /,
+    );
     assert.deepEqual(lines(text).slice(0, 1), [
       "2:10: routes[0]: must set one of 'methods', 'hosts', 'headers', 'paths', 'snis' when 'protocols' is 'https'",
     ]);
@@ -249,6 +260,12 @@ describe('an invalid file', () => {
   for (const [name, text, ...expected] of table) {
     test(name, () => assert.deepEqual(lines(text), expected));
   }
+
+  test('regexes are those that the router compiles', () => {
+    good(`${HEAD}routes: [{paths: ['~/(?<x>a)|\\u{e9}|(?i)B']}]`);
+    const [line] = lines(`${HEAD}routes:\n- paths: ['/a', '~/(?=x)']`);
+    assert.match(line ?? '', /^3:17: routes\[0\]\.paths\[1\]: invalid regex: '\/\(\?=x\)' \(.+\)$/);
+  });
 
   test('prototypes stay as they are', () => {
     bad(`${HEAD}__proto__: {polluted: 1}`);

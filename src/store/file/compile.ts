@@ -16,6 +16,7 @@ import { notYet } from './not-yet.ts';
 import { parseText, type SyntaxProblem } from './parse.ts';
 import { Problems } from './problems.ts';
 import { References, UniqueValues } from './references.ts';
+import { ROUTE_CHECKS } from './route-checks.ts';
 
 /** Never throws. The size of the text is the caller's to bound. */
 export function compileDeclarative(text: string, options: CompileOptions): CompileResult {
@@ -57,7 +58,7 @@ class FileCompiler {
   readonly #problems: Problems;
 
   constructor(options: CompileOptions, problems: Problems) {
-    this.#context = options;
+    this.#context = { flavor: options.flavor, now: options.now, ...ROUTE_CHECKS };
     this.#problems = problems;
   }
 

@@ -1,6 +1,6 @@
 /** Shapes that the declarative file's compiler hands out; see compile.ts. All of them can be sent between threads. */
 import type { Route } from '../../entities/route.ts';
-import type { CheckContext, RouterFlavor, Values } from '../../entities/schema/field.ts';
+import type { RouterFlavor, Values } from '../../entities/schema/field.ts';
 import type { Segment } from '../../entities/schema/issue.ts';
 import type { Service } from '../../entities/service.ts';
 
@@ -10,9 +10,6 @@ export interface CompileOptions {
   readonly flavor: RouterFlavor;
   /** Unix seconds: `created_at` of entities that do not say, `updated_at` of all. */
   readonly now: number;
-  /** The router's own checks of regexes and expressions; see {@link CheckContext}. */
-  readonly checkRegex?: NonNullable<CheckContext['checkRegex']>;
-  readonly checkExpression?: NonNullable<CheckContext['checkExpression']>;
 }
 
 /** A validated file. Every entity is complete: defaults filled, references resolved to `{ id }`, unset fields null. */

@@ -76,7 +76,7 @@ function countKeys(value: unknown): number {
 function parseYaml(text: string): ParseResult {
   let value: unknown;
   try {
-    value = load(text, { schema: LYAML_SCHEMA, maxDepth: MAX_DEPTH });
+    value = load(text, { schema: LYAML_SCHEMA, maxDepth: MAX_DEPTH, maxTotalMergeKeys: MAX_ALIASED_VALUES });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const { mark, reason } = error;
