@@ -23,6 +23,8 @@ export interface Bucket<T> {
   readonly depth: number;
   /** Best first. */
   readonly list: Array<Entry<T>>;
+  /** First of the list, so that a list of one need not be touched. */
+  best: Entry<T> | null;
   groups: Array<SplitGroup<T>> | null;
 }
 
@@ -32,11 +34,13 @@ export function addToBucket<T>(
   depth: number,
   edit: EditToken,
 ): Bucket<T> {
-  const mine = bucket === null ? { owner: edit, depth, list: [], groups: null } : ownBucket(bucket, edit);
+  const mine =
+    bucket === null ? { owner: edit, depth, list: [], best: null, groups: null } : ownBucket(bucket, edit);
   const split = entry.splits[depth];
   if (split !== undefined && mine.groups === null && mine.list.length >= LONG) splitBucket(mine, edit);
   if (split !== undefined && mine.groups !== null) addToGroup(mine, entry, split, edit);
   else insert(mine.list, entry);
+  mine.best = mine.list[0] ?? null;
   return mine;
 }
 
@@ -54,17 +58,14 @@ export function removeFromBucket<T>(
     const index = mine.list.indexOf(entry);
     if (index !== -1) mine.list.splice(index, 1);
   }
-  return mine.list.length === 0 && mine.groups === null ? null : mine;
+  mine.best = mine.list[0] ?? null;
+  return mine.best === null && mine.groups === null ? null : mine;
 }
 
 function ownBucket<T>(bucket: Bucket<T>, edit: EditToken): Bucket<T> {
   if (bucket.owner === edit) return bucket;
-  return {
-    owner: edit,
-    depth: bucket.depth,
-    list: bucket.list.slice(),
-    groups: bucket.groups?.slice() ?? null,
-  };
+  const { depth, list, best, groups } = bucket;
+  return { owner: edit, depth, list: list.slice(), best, groups: groups === null ? null : groups.slice() };
 }
 
 function splitBucket<T>(bucket: Bucket<T>, edit: EditToken): void {

@@ -17,6 +17,7 @@ import {
 } from './conditions.ts';
 import type { CompiledRoute, Entry, Split } from './entry.ts';
 import { compileExpressionRoute } from './expressions/route.ts';
+import { methodBits } from './methods.ts';
 import { compatRank, type Rank, traditionalRank, virtualId } from './rank.ts';
 import { CompiledRegex, encodeBytes, lowerBytes } from './regex.ts';
 import type { RouterFlavor } from './router.ts';
@@ -107,25 +108,29 @@ function traditionalGroup(route: Route): Group {
 
 function groupEntries<T>(group: Group, common: Common<T>, traditional: boolean): Array<Entry<T>> {
   const paths = group.paths.length === 0 ? [null] : group.paths;
+  const bits = methodBits(common.methods);
   return paths.map((path, index) => {
     const { prefix, regex, proven, mustEnd, steps } = pathFields(path, traditional);
+    // In this order what a match reads lies side by side.
     return {
       high: group.rank.high,
       middle: group.rank.middle,
       low: group.rank.low,
-      order: common.order,
-      id: group.id,
-      index,
+      methodBits: bits,
+      mustEnd,
+      proven,
+      regex,
+      conditions: common.conditions,
+      prefix,
       value: common.value,
       routeId: common.routeId,
       methods: common.methods,
-      conditions: common.conditions,
-      prefix,
-      regex,
-      proven,
-      mustEnd,
+      order: common.order,
+      id: group.id,
+      index,
       steps,
       splits: common.splits,
+      evaluate: null,
     };
   });
 }

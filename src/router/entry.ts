@@ -3,6 +3,7 @@
  * found it.
  */
 import type { Condition, HostPattern } from './conditions.ts';
+import type { Evaluate } from './expressions/evaluate.ts';
 import type { CompiledRegex } from './regex.ts';
 import type { Step } from './trie.ts';
 
@@ -11,6 +12,8 @@ export interface Entry<T> {
   readonly high: number;
   readonly middle: number;
   readonly low: number;
+  /** Bits of `methods`, see `methods.ts`; 0: any method. */
+  readonly methodBits: number;
   /** Larger wins before the id is looked at: minus `created_at` in the flavor `traditional`, else 0. */
   readonly order: number;
   /** Id of the virtual route; the larger wins. */
@@ -31,6 +34,8 @@ export interface Entry<T> {
   readonly steps: readonly Step[];
   /** By what long lists of entries are split. */
   readonly splits: readonly Split[];
+  /** The expression, to ask what it matched of the path; null for other routes. It is also a condition. */
+  readonly evaluate: Evaluate | null;
 }
 
 export interface Split {

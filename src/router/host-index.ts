@@ -24,10 +24,12 @@ export interface HostIndex<T> {
   prefix: TrieNode<PathIndex<T>> | null;
   /** Routes without hosts. */
   any: PathTree<T> | null;
+  /** No entry under `any` has a higher `high`. */
+  anyHigh: number;
 }
 
 export function emptyHostIndex<T>(owner: EditToken, strict: boolean): HostIndex<T> {
-  return { owner, strict, exact: null, suffix: null, prefix: null, any: null };
+  return { owner, strict, exact: null, suffix: null, prefix: null, any: null, anyHigh: -1 };
 }
 
 export function ownHostIndex<T>(index: HostIndex<T>, edit: EditToken): HostIndex<T> {
@@ -37,7 +39,10 @@ export function ownHostIndex<T>(index: HostIndex<T>, edit: EditToken): HostIndex
 /** @param index owned by the edit; so below. */
 export function addRoute<T>(index: HostIndex<T>, route: CompiledRoute<T>, edit: EditToken): void {
   if (route.hosts === null) {
-    for (const entry of route.entries) index.any = addEntry(index.any, entry, edit);
+    for (const entry of route.entries) {
+      index.any = addEntry(index.any, entry, edit);
+      index.anyHigh = Math.max(index.anyHigh, entry.high);
+    }
     return;
   }
   for (const host of route.hosts) {

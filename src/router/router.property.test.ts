@@ -1,7 +1,7 @@
 /** The router against the naive reference, over random routes, requests and edits. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Route } from '../entities/route.ts';
 import { Router, type RouterFlavor, type RouterInput } from './router.ts';
 import { request, route, uuid } from './testing/fixtures.ts';
@@ -102,11 +102,11 @@ const fieldsArb = fc.record({
   created_at: fc.integer({ min: 1, max: 3 }),
 });
 
-const routesArb = fc
-  .array(fieldsArb, { maxLength: 40 })
-  .map((list) => [
-    ...new Map(list.map(({ n, ...fields }) => [n, route({ id: uuid(n), ...fields })])).values(),
-  ]);
+const routesArb = fc.array(fieldsArb, { maxLength: 40 }).map((list) => {
+  const byId = new Map<number, Route>();
+  for (const { n, ...fields } of list) byId.set(n, route({ id: uuid(n), ...fields }));
+  return Array.from(byId.values());
+});
 
 const requestArb = fc
   .record({

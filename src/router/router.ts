@@ -17,6 +17,7 @@
 import type { Route } from '../entities/route.ts';
 import { compileRoute } from './compile.ts';
 import type { CompiledRoute, Entry } from './entry.ts';
+import type { Evaluate, PathTrace } from './expressions/evaluate.ts';
 import { addRoute, emptyHostIndex, type HostIndex, ownHostIndex, removeRoute } from './host-index.ts';
 import { type Captures, encodeBytes, isAscii } from './regex.ts';
 import { type EditToken, lookup, own, place, replaceValue, TrieNode } from './trie.ts';
@@ -97,9 +98,12 @@ export class Router<T> {
     const walker = this.#walker;
     walker.walk(this.#hosts, input);
     const { best } = walker;
-    const match = best === null ? null : new FoundMatch(best, input.path, walker.end);
+    const { end } = walker;
     walker.clear();
-    return match;
+    if (best === null) return null;
+    return best.evaluate === null
+      ? new FoundMatch(best, input.path, end)
+      : expressionMatch(best, best.evaluate, input);
   }
 
   /** Starts a copy that shares what the edit does not touch. This router stays as it is. */
@@ -202,4 +206,15 @@ class FoundMatch<T> implements Match<T> {
     this.#captures ??= regex.exec(this.#path);
     return this.#captures;
   }
+}
+
+/** Which path predicates held is asked once more, of the winner alone. */
+function expressionMatch<T>(entry: Entry<T>, evaluate: Evaluate, input: RouterInput): Match<T> {
+  const trace: PathTrace = { prefix: '', regex: null };
+  evaluate(input, trace);
+  return new FoundMatch(
+    { ...entry, prefix: trace.regex === null ? trace.prefix : null, regex: trace.regex, proven: false },
+    input.path,
+    0,
+  );
 }

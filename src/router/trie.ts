@@ -19,39 +19,81 @@ export interface ParamEdge<V> {
 
 export type Step = string | SegmentClass;
 
-/** With more children than this a node has a table by byte. */
-const WIDE = 6;
+/** Up to this many children are told apart by their first bytes packed in one integer; more have a range of slots. */
+const PACKED = 4;
 
+/**
+ * What a walk costs is memory that it touches first, so a node says all of itself in one object: an only child is a
+ * field, and few or many children one array.
+ */
 export class TrieNode<V> {
-  owner: EditToken;
   /** Text between the parent and this node; empty for roots and behind parameter edges. */
   label: string;
+  /** First byte of the label. */
+  first: number;
   value: V | null = null;
-  /** First chars of the children's labels, in the order of `kids`. */
-  firsts = '';
-  kids: Array<TrieNode<V>> | null = null;
-  /** Index in `kids` plus one by first byte. */
-  table: Uint16Array | null = null;
+  only: TrieNode<V> | null = null;
   params: Array<ParamEdge<V>> | null = null;
+  /** Two or more children: in any order, or by first byte less `base`. */
+  kids: Array<TrieNode<V> | null> | null = null;
+  /** Byte of slot 0, or -1: the children are in the order of `packed`. */
+  base = -1;
+  packed = 0;
+  owner: EditToken;
 
   constructor(owner: EditToken, label: string) {
     this.owner = owner;
-    this.label = label;
+    this.label = flat(label);
+    this.first = label === '' ? -1 : label.charCodeAt(0);
   }
 
   /** The child whose label starts with the byte. */
   kid(byte: number): TrieNode<V> | null {
-    const kids = this.kids;
+    const { only, kids, packed } = this;
+    if (only !== null) return only.first === byte ? only : null;
     if (kids === null) return null;
-    if (this.table !== null) return byte > 0xff ? null : (kids[(this.table[byte] ?? 0) - 1] ?? null);
-    const firsts = this.firsts;
-    for (let i = 0; i < firsts.length; i++) if (firsts.charCodeAt(i) === byte) return kids[i] ?? null;
-    return null;
+    if (this.base >= 0) {
+      const slot = byte - this.base;
+      return slot >= 0 && slot < kids.length ? (kids[slot] ?? null) : null;
+    }
+    if ((packed & 0xff) === byte) return kids[0] ?? null;
+    if (((packed >>> 8) & 0xff) === byte) return kids[1] ?? null;
+    if (((packed >>> 16) & 0xff) === byte) return kids[2] ?? null;
+    return packed >>> 24 === byte ? (kids[3] ?? null) : null;
   }
 
   isEmpty(): boolean {
-    return this.value === null && this.kids === null && this.params === null;
+    return this.value === null && this.only === null && this.kids === null && this.params === null;
   }
+
+  /** All children, in any order. */
+  children(): Array<TrieNode<V>> {
+    if (this.only !== null) return [this.only];
+    return this.kids === null ? [] : this.kids.filter((kid) => kid !== null);
+  }
+
+  setChildren(children: Array<TrieNode<V>>): void {
+    this.only = null;
+    this.kids = null;
+    this.base = -1;
+    this.packed = 0;
+    if (children.length <= 1) {
+      this.only = children[0] ?? null;
+    } else if (children.length <= PACKED) {
+      this.kids = children;
+      for (const [i, kid] of children.entries()) this.packed |= kid.first << (8 * i);
+    } else {
+      this.base = Math.min(...children.map((kid) => kid.first));
+      const last = Math.max(...children.map((kid) => kid.first));
+      this.kids = Array.from({ length: last - this.base + 1 }, () => null);
+      for (const kid of children) this.kids[kid.first - this.base] = kid;
+    }
+  }
+}
+
+/** Slices of long strings point into the string that they were cut from; a label is one piece of memory. */
+function flat(label: string): string {
+  return label.length < 13 ? label : Buffer.from(label, 'latin1').toString('latin1');
 }
 
 /** The node itself when the edit owns it, else a copy that it owns. */
@@ -59,11 +101,18 @@ export function own<V>(node: TrieNode<V>, edit: EditToken): TrieNode<V> {
   if (node.owner === edit) return node;
   const copy = new TrieNode<V>(edit, node.label);
   copy.value = node.value;
-  copy.firsts = node.firsts;
+  copy.only = node.only;
   copy.kids = node.kids === null ? null : node.kids.slice();
-  copy.table = node.table === null ? null : node.table.slice();
+  copy.base = node.base;
+  copy.packed = node.packed;
   copy.params = node.params === null ? null : node.params.slice();
   return copy;
+}
+
+/** @param node owned by the edit. */
+function relabel<V>(node: TrieNode<V>, label: string): void {
+  node.label = flat(label);
+  node.first = label.charCodeAt(0);
 }
 
 /** Value of exactly that key. */
@@ -128,7 +177,7 @@ function commonLength(label: string, text: string, at: number): number {
 function split<V>(node: TrieNode<V>, length: number, edit: EditToken): TrieNode<V> {
   const upper = new TrieNode<V>(edit, node.label.slice(0, length));
   const lower = own(node, edit);
-  lower.label = lower.label.slice(length);
+  relabel(lower, lower.label.slice(length));
   addKid(upper, lower);
   return upper;
 }
@@ -144,31 +193,26 @@ function placeParam<V>(node: TrieNode<V>, segment: SegmentClass, edit: EditToken
 }
 
 function addKid<V>(node: TrieNode<V>, kid: TrieNode<V>): void {
-  node.kids ??= [];
-  node.kids.push(kid);
-  node.firsts += kid.label.charAt(0);
-  if (node.table !== null) node.table[kid.label.charCodeAt(0)] = node.kids.length;
-  else if (node.kids.length > WIDE) node.table = tableOf(node.firsts);
-}
-
-function tableOf(firsts: string): Uint16Array {
-  const table = new Uint16Array(256);
-  for (let i = 0; i < firsts.length; i++) table[firsts.charCodeAt(i)] = i + 1;
-  return table;
+  const { kids, base } = node;
+  const slot = kid.first - base;
+  if (kids !== null && base >= 0 && slot >= 0 && slot < kids.length) kids[slot] = kid;
+  else node.setChildren([...node.children(), kid]);
 }
 
 function replaceKid<V>(node: TrieNode<V>, kid: TrieNode<V>): void {
-  const { kids } = node;
-  if (kids !== null) kids[node.firsts.indexOf(kid.label.charAt(0))] = kid;
+  const { kids, base, packed } = node;
+  if (kids === null) {
+    node.only = kid;
+    return;
+  }
+  // By the packed bytes: the old child may have lost its first byte to `kid` just now.
+  let slot = kid.first - base;
+  if (base < 0) for (slot = 0; ((packed >>> (8 * slot)) & 0xff) !== kid.first; slot++);
+  kids[slot] = kid;
 }
 
 function removeKid<V>(node: TrieNode<V>, kid: TrieNode<V>): void {
-  const index = node.firsts.indexOf(kid.label.charAt(0));
-  if (node.kids === null || index === -1) return;
-  node.kids.splice(index, 1);
-  node.firsts = node.firsts.slice(0, index) + node.firsts.slice(index + 1);
-  if (node.kids.length === 0) node.kids = null;
-  node.table = node.kids !== null && node.kids.length > WIDE ? tableOf(node.firsts) : null;
+  node.setChildren(node.children().filter((other) => other.first !== kid.first));
 }
 
 /** Whether the tree has a node at exactly that place. */
@@ -238,10 +282,10 @@ function prune<V>(parent: TrieNode<V>, node: TrieNode<V>, edit: EditToken): bool
     }
     return true;
   }
-  const only = node.kids?.length === 1 ? node.kids[0] : undefined;
-  if (only !== undefined && node.value === null && node.params === null && node.label !== '') {
+  const { only } = node;
+  if (only !== null && node.value === null && node.params === null && node.label !== '') {
     const joined = own(only, edit);
-    joined.label = node.label + only.label;
+    relabel(joined, node.label + only.label);
     replaceKid(parent, joined);
   }
   return false;

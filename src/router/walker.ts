@@ -10,6 +10,7 @@
 import type { HostIndex, PathIndex } from './host-index.ts';
 import type { Bucket } from './bucket.ts';
 import { type Entry, outranks } from './entry.ts';
+import { methodBit, OTHER_METHOD } from './methods.ts';
 import { decodeBytes, isAscii, lowerBytes } from './regex.ts';
 import type { SegmentClass } from './regex/template.ts';
 import type { RouterInput } from './router.ts';
@@ -36,6 +37,8 @@ export class Walker<T> {
   /** -1: not looked at yet. */
   #ascii = -1;
   #decoded: string | null = null;
+  /** 0: not looked at yet. */
+  #methodBit = 0;
   best: Entry<T> | null = null;
   /** Where in the path the walk found `best`. */
   end = 0;
@@ -44,6 +47,7 @@ export class Walker<T> {
     this.#input = input;
     this.#path = input.path;
     this.#ascii = -1;
+    this.#methodBit = 0;
     this.best = null;
     if (hosts.exact !== null) {
       const found = lookup(hosts.exact, input.host);
@@ -51,7 +55,12 @@ export class Walker<T> {
     }
     if (hosts.suffix !== null) this.#hostSuffixes(hosts.suffix, hosts.strict ? 1 : 0);
     if (hosts.prefix !== null) this.#hostPrefixes(hosts.prefix, hosts.strict ? 1 : 0);
-    if (hosts.any !== null) this.#tree(hosts.any, 0);
+    // Most routes without hosts rank below any with one.
+    if (hosts.any !== null && hosts.anyHigh >= this.#high()) this.#tree(hosts.any, 0);
+  }
+
+  #high(): number {
+    return this.best === null ? -1 : this.best.high;
   }
 
   /** Lets go of the request. */
@@ -145,14 +154,28 @@ export class Walker<T> {
   }
 
   #scan(bucket: Bucket<T>, at: number): void {
-    for (const entry of bucket.list) {
-      if (this.best !== null && !outranks(entry, this.best)) break;
-      if (!this.#accepts(entry, at)) continue;
-      this.best = entry;
-      this.end = at;
-      break;
+    const first = bucket.best;
+    if (first !== null && (this.best === null || outranks(first, this.best))) {
+      if (this.#accepts(first, at)) this.#found(first, at);
+      else this.#scanRest(bucket.list, at);
     }
     if (bucket.groups !== null) this.#scanGroups(bucket, at);
+  }
+
+  #scanRest(list: ReadonlyArray<Entry<T>>, at: number): void {
+    for (let i = 1; i < list.length; i++) {
+      const entry = list[i];
+      if (entry === undefined || (this.best !== null && !outranks(entry, this.best))) return;
+      if (this.#accepts(entry, at)) {
+        this.#found(entry, at);
+        return;
+      }
+    }
+  }
+
+  #found(entry: Entry<T>, at: number): void {
+    this.best = entry;
+    this.end = at;
   }
 
   #scanGroups(bucket: Bucket<T>, at: number): void {
@@ -171,12 +194,18 @@ export class Walker<T> {
 
   #accepts(entry: Entry<T>, at: number): boolean {
     if (entry.mustEnd && at !== this.#path.length) return false;
-    if (entry.methods !== null && !entry.methods.includes(this.#input.method)) return false;
+    if (entry.methodBits !== 0 && !this.#methodFits(entry)) return false;
     if (entry.regex !== null && !(entry.proven && this.#isAscii()) && !this.#runRegex(entry.regex))
       return false;
     if (entry.conditions === null) return true;
     for (const condition of entry.conditions) if (!condition(this.#input)) return false;
     return true;
+  }
+
+  #methodFits(entry: Entry<T>): boolean {
+    if (this.#methodBit === 0) this.#methodBit = methodBit(this.#input.method);
+    if ((entry.methodBits & this.#methodBit) === 0) return false;
+    return this.#methodBit !== OTHER_METHOD || entry.methods?.includes(this.#input.method) === true;
   }
 
   #runRegex(regex: NonNullable<Entry<T>['regex']>): boolean {
