@@ -76,10 +76,19 @@ export const reload: Scenario = {
       median(results.map((result) => result.p50)).toFixed(2),
       median(results.map((result) => result.p99)).toFixed(2),
       Math.max(...results.map((result) => result.max)).toFixed(1),
-      String(results.reduce((sum, { failed }) => sum + failed, 0)),
+      String(results.reduce((sum, { refused }) => sum + refused, 0)),
+      String(results.reduce((sum, { broken }) => sum + broken, 0)),
     ];
     const ratios = during.map((result, round) => result.p99 / (without[round]?.p99 ?? Number.NaN));
-    const header = ['10,000 routes', 'requests/s', 'p50 ms', 'p99 ms', 'longest ms', 'failed'];
+    const header = [
+      '10,000 routes',
+      'requests/s',
+      'p50 ms',
+      'p99 ms',
+      'longest ms',
+      'error answers',
+      'broken',
+    ];
     return {
       text: [
         '### Reload at half of the capacity',

@@ -30,7 +30,7 @@ interface Turn {
   /** How much of its core the gateway used, 0 to 1. */
   readonly busy: number;
   readonly perSecond: number;
-  readonly failed: number;
+  readonly result: LoadResult;
 }
 
 export interface Row {
@@ -48,7 +48,8 @@ export interface Row {
   readonly p50: number;
   readonly p99: number;
   readonly rate: number;
-  readonly failed: number;
+  readonly refused: number;
+  readonly broken: number;
 }
 
 async function fullLoad(subject: Subject, seconds: number): Promise<Turn> {
@@ -59,8 +60,8 @@ async function fullLoad(subject: Subject, seconds: number): Promise<Turn> {
   const user = (after.user - before.user) / result.requests;
   const system = (after.system - before.system) / result.requests;
   const cpu = user + system;
-  const { perSecond, failed } = result;
-  return { user, system, cpu, busy: (cpu * perSecond) / 1e6, perSecond, failed };
+  const { perSecond } = result;
+  return { user, system, cpu, busy: (cpu * perSecond) / 1e6, perSecond, result };
 }
 
 /** One list per subject, filled round by round, each round beginning with another subject. */
@@ -112,6 +113,7 @@ export async function compare(
     const waits = latencies[index] ?? [];
     const base = turns[0] ?? [];
     const ratios = own.map((turn, round) => turn.cpu / (base[round]?.cpu ?? Number.NaN));
+    const loads = [...own.map((turn) => turn.result), ...waits];
     const of = (field: 'cpu' | 'user' | 'system' | 'perSecond'): number =>
       median(own.map((turn) => turn[field]));
     return {
@@ -127,7 +129,8 @@ export async function compare(
       p50: median(waits.map((wait) => wait.p50)),
       p99: median(waits.map((wait) => wait.p99)),
       rate: median(waits.map((wait) => wait.perSecond)),
-      failed: [...own, ...waits].reduce((sum, { failed }) => sum + failed, 0),
+      refused: loads.reduce((sum, { refused }) => sum + refused, 0),
+      broken: loads.reduce((sum, { broken }) => sum + broken, 0),
     };
   });
 }
@@ -161,8 +164,10 @@ export function report(title: string, rows: readonly Row[], notes: readonly stri
     .slice(1)
     .map((row) => `${row.name} × ${base} by round: ${row.ratios.map((ratio) => ratio.toFixed(2)).join(' ')}`);
   const failures = rows
-    .filter((row) => row.failed > 0)
-    .map((row) => `FAILED REQUESTS: ${row.name}: ${row.failed}`);
+    .filter(({ refused, broken }) => refused + broken > 0)
+    .map(
+      ({ name, refused, broken }) => `FAILED: ${name}: ${refused} error answers, ${broken} broken or late`,
+    );
   return {
     text: [`### ${title}`, '', table(header, cells), '', ...notes, ...rounds, ...failures].join('\n'),
     data: { title, rows },

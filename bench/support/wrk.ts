@@ -26,7 +26,11 @@ export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
   readonly perSecond: number;
-  /** Answers that were neither 2xx nor 3xx, and connections that broke or answers that did not come. */
+  /** Answers with status 400 and above. */
+  readonly refused: number;
+  /** Connections that broke, and answers that did not come in time. */
+  readonly broken: number;
+  /** Both. */
   readonly failed: number;
   /** Milliseconds. */
   readonly p50: number;
@@ -37,7 +41,7 @@ export interface LoadResult {
 interface Raw {
   requests: number;
   microseconds: number;
-  failed: number;
+  refused: number;
   broken: number;
   p50: number;
   p99: number;
@@ -69,7 +73,9 @@ export async function runLoad(load: Load): Promise<LoadResult> {
     requests: raw.requests,
     seconds,
     perSecond: raw.requests / seconds,
-    failed: raw.failed + raw.broken,
+    refused: raw.refused,
+    broken: raw.broken,
+    failed: raw.refused + raw.broken,
     p50: raw.p50 / 1000,
     p99: raw.p99 / 1000,
     max: raw.max / 1000,
