@@ -121,8 +121,12 @@ export function readImage(image: SharedArrayBuffer): Image {
 }
 
 function rowOf(entity: Service | Route, serviceRow: number): Row {
-  const { id, created_at: createdAt, updated_at: updatedAt, ...rest } = entity;
-  return { text: JSON.stringify({ id, ...rest }), createdAt, updatedAt, serviceRow };
+  let text = JSON.stringify({ ...entity, created_at: undefined, updated_at: undefined });
+  if (!text.startsWith('{"id":')) {
+    const { id, created_at: _, updated_at: __, ...rest } = entity;
+    text = JSON.stringify({ id, ...rest });
+  }
+  return { text, createdAt: entity.created_at, updatedAt: entity.updated_at, serviceRow };
 }
 
 function removalOf(id: string): Row {
