@@ -7,7 +7,7 @@
  */
 import type { Trailers } from '../message.ts';
 import * as Fault from './fault.ts';
-import { BYTE_CLASS, COLON, CR, FIELD, LF, TOKEN } from './syntax.ts';
+import { BYTE_CLASS, COLON, CR, FIELD, LF, TOKEN, trimOws } from './syntax.ts';
 
 export interface BodySink {
   bodyData(chunk: Buffer): void;
@@ -16,9 +16,9 @@ export interface BodySink {
 
 /** 2^52 has 14 hex digits at most. */
 const MAX_SIZE_DIGITS = 13;
-/** Octets of chunk extensions in one line and, beyond a start, in proportion to the data. */
+/** Octets of chunk extensions in one line, and of all of them beyond the octets of data. */
 const MAX_EXTENSION = 4096;
-const MAX_EXTENSIONS_TOTAL = 64 * 1024;
+const MAX_EXTENSIONS_SURPLUS = 64 * 1024;
 
 const IDLE = 0;
 const LENGTH = 1;
@@ -135,11 +135,12 @@ export class BodyReader {
       case EXTENSION:
         if (byte === CR) this.#state = SIZE_LF;
         else if (((BYTE_CLASS[byte] ?? 0) & FIELD) === 0) return false;
-        return ++this.#extension <= MAX_EXTENSION && ++this.#extensions <= MAX_EXTENSIONS_TOTAL;
+        return ++this.#extension <= MAX_EXTENSION && ++this.#extensions <= MAX_EXTENSIONS_SURPLUS;
       case SIZE_LF:
         if (byte !== LF) return false;
         this.#state = this.#left === 0 ? TRAILER : DATA;
         this.#digits = this.#extension = 0;
+        this.#extensions = Math.max(0, this.#extensions - this.#left);
         return true;
       case DATA_CR:
         this.#state = DATA_LF;
@@ -195,7 +196,7 @@ export class BodyReader {
     for (let i = colon + 1; i < length; i++)
       if (((BYTE_CLASS[line[i] as number] ?? 0) & FIELD) === 0) return false;
     const name = line.toString('latin1', 0, colon);
-    const value = line.toString('latin1', colon + 1, length).replace(/^[ \t]+|[ \t]+$/g, '');
+    const value = trimOws(line.toString('latin1', colon + 1, length));
     if (!FORBIDDEN_TRAILERS.has(name.toLowerCase())) (this.#trailers ??= []).push(name, value);
     return true;
   }

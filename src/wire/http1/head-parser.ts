@@ -147,6 +147,7 @@ abstract class HeadParser {
   #headEnd(buffer: Buffer, at: number, end: number): number {
     if (at + 1 >= end) return INCOMPLETE;
     if (buffer[at + 1] !== LF) return Fault.MALFORMED;
+    if (at + 2 - this.#headStart > this.limits.headBytes) return Fault.FIELDS_TOO_LARGE;
     this.fields.end = at;
     return at + 2;
   }

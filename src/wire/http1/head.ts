@@ -9,7 +9,7 @@ import type { BodyLength, HttpVersion, RequestHead, ResponseHead } from '../mess
 import * as Fault from './fault.ts';
 import { FieldLines, ID } from './field-lines.ts';
 import type { RequestHeadParser, ResponseHeadParser } from './head-parser.ts';
-import { AUTHORITY, BYTE_CLASS } from './syntax.ts';
+import { AUTHORITY, BYTE_CLASS, trimOws } from './syntax.ts';
 
 const bits = (...ids: readonly number[]): number => ids.reduce((set, id) => set | (1 << id), 0);
 
@@ -81,7 +81,8 @@ export function interpretRequest(parser: RequestHeadParser, knownHost: string): 
   const host = fields.known(ID.host);
   if (host === undefined ? parser.version !== '1.0' : (fields.repeated & (1 << ID.host)) !== 0)
     return Fault.HOST;
-  if (host !== undefined && host !== knownHost && !isAuthority(host)) return Fault.HOST;
+  // `knownHost` may be empty: an HTTP/1.0 request came before, or none.
+  if (host !== undefined && (host === '' || host !== knownHost) && !isAuthority(host)) return Fault.HOST;
   head.authority = host ?? '';
   if (parser.method === 'CONNECT' || parser.method === 'TRACE') return Fault.METHOD_NOT_ALLOWED;
   if (head.target.charCodeAt(0) !== 0x2f) {
@@ -117,6 +118,7 @@ function readRequestControls(head: Http1RequestHead, fields: FieldLines): number
     head.bodyLength = length;
   }
   const connection = readConnection(fields);
+  if (connection < 0) return connection;
   if ((connection & CLOSE) !== 0) head.keepAlive = false;
   else if ((connection & KEEP_ALIVE) !== 0) head.keepAlive = true;
   if ((connection & UPGRADE) !== 0 && head.version === '1.1')
@@ -159,7 +161,10 @@ const CLOSE = 1;
 const KEEP_ALIVE = 2;
 const UPGRADE = 4;
 
-/** Options of `Connection` (RFC 9110 §7.6.1) as bits; the fields that it names are taken out. */
+/** Each option costs a look at every line, so their number must not multiply with that of the lines. */
+const MAX_OPTIONS = 64;
+
+/** Options of `Connection` (RFC 9110 §7.6.1) as bits, or a fault; the fields that it names are taken out. */
 function readConnection(fields: FieldLines): number {
   if ((fields.seen & (1 << ID.connection)) === 0) return 0;
   const once = (fields.repeated & (1 << ID.connection)) === 0;
@@ -169,8 +174,11 @@ function readConnection(fields: FieldLines): number {
   if (lower === 'keep-alive') return KEEP_ALIVE;
   if (lower === 'close') return CLOSE;
   let options = 0;
-  for (const part of lower.split(',')) {
-    const option = part.trim();
+  const parts = lower.split(',', MAX_OPTIONS + 1);
+  if (parts.length > MAX_OPTIONS) return Fault.MALFORMED;
+  for (const part of parts) {
+    // Not `trim`, which takes U+00A0 away, too: that byte is part of no token.
+    const option = trimOws(part);
     if (option === 'close') options |= CLOSE;
     else if (option === 'keep-alive') options |= KEEP_ALIVE;
     else if (option === 'upgrade') options |= UPGRADE;
@@ -239,6 +247,7 @@ export function interpretResponse(
   head.chunked = framed && length === UNKNOWN_LENGTH;
   if (!framed) head.keepAlive = false;
   const connection = readConnection(fields);
+  if (connection < 0) return connection;
   const bodiless = method === 'HEAD' || status === 204 || status === 304 || status < 200;
   if (bodiless || framed) head.keepAlive = persists(parser.version, connection);
   head.bodyLength = bodiless ? NO_BODY : length;

@@ -52,3 +52,16 @@ for (let code = 0; code < 256; code++) {
   FIELD_BYTE[code] = (bits & FIELD) === 0 ? 0 : 1;
   TOKEN_LOWER[code] = (bits & TOKEN) === 0 ? 0 : (LOWER[code] ?? 0);
 }
+
+/** Without the white space around it (OWS). A regular expression would look at inner white space again and again. */
+export function trimOws(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isOws(text.charCodeAt(start))) start++;
+  while (end > start && isOws(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isOws(code: number): boolean {
+  return code === SP || code === HTAB;
+}
