@@ -10,12 +10,12 @@ import { writeRequests } from '../support/request-file.ts';
 import { manyRouteSet, restRouteSet, type RouteSet } from '../support/route-sets.ts';
 import type { Context, Report, Scenario } from '../support/scenario.ts';
 
-/** Different requests in the file that the load goes through. */
+/** Different requests in the file that the load goes through, at least: every route is asked for. */
 const REQUESTS = 20_000;
 
 async function runRoutes(context: Context, title: string, set: RouteSet): Promise<Report> {
   const { upstream, options, say } = context;
-  const requests = await writeRequests(context, 'routes', set.requests(REQUESTS));
+  const requests = await writeRequests(context, 'routes', set.requests(Math.max(REQUESTS, set.count)));
   const load = { requests, bodySize: 0, connections: 64 } as const;
   const upstreamPort = upstream.port;
   await using one = await startSluice({ config: plainConfig(upstreamPort) });
