@@ -19,75 +19,84 @@ export interface ParamEdge<V> {
 
 export type Step = string | SegmentClass;
 
-/** Up to this many children are told apart by their first bytes packed in one integer; more have a range of slots. */
-const PACKED = 4;
+/** Up to this many children are fields of the node; more have a range of slots. */
+const INLINE = 4;
 
 /**
- * What a walk costs is memory that it touches first, so a node says all of itself in one object: an only child is a
- * field, and few or many children one array.
+ * What a walk costs is the memory that it touches first. So a node says all of itself in one object: few children are
+ * fields, told apart by their first bytes packed in one integer, and a label of one byte need not be read at all.
  */
 export class TrieNode<V> {
+  /** First bytes of the children `a` to `d`. */
+  packed = 0;
+  a: TrieNode<V> | null = null;
+  b: TrieNode<V> | null = null;
+  c: TrieNode<V> | null = null;
+  d: TrieNode<V> | null = null;
+  value: V | null = null;
+  params: Array<ParamEdge<V>> | null = null;
+  /** Length of the label. */
+  length: number;
   /** Text between the parent and this node; empty for roots and behind parameter edges. */
   label: string;
-  /** First byte of the label. */
-  first: number;
-  value: V | null = null;
-  only: TrieNode<V> | null = null;
-  params: Array<ParamEdge<V>> | null = null;
-  /** Two or more children: in any order, or by first byte less `base`. */
-  kids: Array<TrieNode<V> | null> | null = null;
-  /** Byte of slot 0, or -1: the children are in the order of `packed`. */
-  base = -1;
-  packed = 0;
+  /** More children than `INLINE`: by first byte less `base`. */
+  slots: Array<TrieNode<V> | null> | null = null;
+  base = 0;
   owner: EditToken;
 
   constructor(owner: EditToken, label: string) {
     this.owner = owner;
     this.label = flat(label);
-    this.first = label === '' ? -1 : label.charCodeAt(0);
+    this.length = label.length;
+  }
+
+  /** First byte of the label. */
+  get first(): number {
+    return this.label.charCodeAt(0);
   }
 
   /** The child whose label starts with the byte. */
   kid(byte: number): TrieNode<V> | null {
-    const { only, kids, packed } = this;
-    if (only !== null) return only.first === byte ? only : null;
-    if (kids === null) return null;
-    if (this.base >= 0) {
+    const { packed, slots } = this;
+    if (slots !== null) {
       const slot = byte - this.base;
-      return slot >= 0 && slot < kids.length ? (kids[slot] ?? null) : null;
+      return slot >= 0 && slot < slots.length ? (slots[slot] ?? null) : null;
     }
-    if ((packed & 0xff) === byte) return kids[0] ?? null;
-    if (((packed >>> 8) & 0xff) === byte) return kids[1] ?? null;
-    if (((packed >>> 16) & 0xff) === byte) return kids[2] ?? null;
-    return packed >>> 24 === byte ? (kids[3] ?? null) : null;
+    // An unused place has byte 0 and no child.
+    if ((packed & 0xff) === byte) return this.a;
+    if (((packed >>> 8) & 0xff) === byte) return this.b;
+    if (((packed >>> 16) & 0xff) === byte) return this.c;
+    return packed >>> 24 === byte ? this.d : null;
   }
 
   isEmpty(): boolean {
-    return this.value === null && this.only === null && this.kids === null && this.params === null;
+    return this.value === null && this.a === null && this.slots === null && this.params === null;
+  }
+
+  /** The only child, or null. */
+  only(): TrieNode<V> | null {
+    return this.b === null ? this.a : null;
   }
 
   /** All children, in any order. */
   children(): Array<TrieNode<V>> {
-    if (this.only !== null) return [this.only];
-    return this.kids === null ? [] : this.kids.filter((kid) => kid !== null);
+    return [this.a, this.b, this.c, this.d, ...(this.slots ?? [])].filter((kid) => kid !== null);
   }
 
-  setChildren(children: Array<TrieNode<V>>): void {
-    this.only = null;
-    this.kids = null;
-    this.base = -1;
-    this.packed = 0;
-    if (children.length <= 1) {
-      this.only = children[0] ?? null;
-    } else if (children.length <= PACKED) {
-      this.kids = children;
-      for (const [i, kid] of children.entries()) this.packed |= kid.first << (8 * i);
-    } else {
-      this.base = Math.min(...children.map((kid) => kid.first));
-      const last = Math.max(...children.map((kid) => kid.first));
-      this.kids = Array.from({ length: last - this.base + 1 }, () => null);
-      for (const kid of children) this.kids[kid.first - this.base] = kid;
-    }
+  setChildren(children: ReadonlyArray<TrieNode<V>>): void {
+    const inline = children.length <= INLINE ? children : [];
+    this.a = inline[0] ?? null;
+    this.b = inline[1] ?? null;
+    this.c = inline[2] ?? null;
+    this.d = inline[3] ?? null;
+    this.packed = inline.reduce((packed, kid, i) => packed | (kid.first << (8 * i)), 0);
+    this.slots = null;
+    this.base = 0;
+    if (children.length <= INLINE) return;
+    const bytes = children.map((kid) => kid.first);
+    this.base = Math.min(...bytes);
+    this.slots = Array.from({ length: Math.max(...bytes) - this.base + 1 }, () => null);
+    for (const kid of children) this.slots[kid.first - this.base] = kid;
   }
 }
 
@@ -101,10 +110,13 @@ export function own<V>(node: TrieNode<V>, edit: EditToken): TrieNode<V> {
   if (node.owner === edit) return node;
   const copy = new TrieNode<V>(edit, node.label);
   copy.value = node.value;
-  copy.only = node.only;
-  copy.kids = node.kids === null ? null : node.kids.slice();
-  copy.base = node.base;
   copy.packed = node.packed;
+  copy.a = node.a;
+  copy.b = node.b;
+  copy.c = node.c;
+  copy.d = node.d;
+  copy.slots = node.slots === null ? null : node.slots.slice();
+  copy.base = node.base;
   copy.params = node.params === null ? null : node.params.slice();
   return copy;
 }
@@ -112,7 +124,7 @@ export function own<V>(node: TrieNode<V>, edit: EditToken): TrieNode<V> {
 /** @param node owned by the edit. */
 function relabel<V>(node: TrieNode<V>, label: string): void {
   node.label = flat(label);
-  node.first = label.charCodeAt(0);
+  node.length = label.length;
 }
 
 /** Value of exactly that key. */
@@ -121,17 +133,19 @@ export function lookup<V>(root: TrieNode<V>, key: string): V | null {
   let at = 0;
   while (at < key.length) {
     const kid = node.kid(key.charCodeAt(at));
-    if (kid === null || !labelMatches(kid.label, key, at)) return null;
-    at += kid.label.length;
+    if (kid === null || !labelMatches(kid, key, at)) return null;
+    at += kid.length;
     node = kid;
   }
   return node.value;
 }
 
-/** Whether all of the label stands in the key; its first char is known to. */
-export function labelMatches(label: string, key: string, at: number): boolean {
-  const length = label.length;
+/** Whether all of the node's label stands in the key; its first byte is known to. */
+export function labelMatches<V>(node: TrieNode<V>, key: string, at: number): boolean {
+  const { length } = node;
+  if (length === 1) return true;
   if (at + length > key.length) return false;
+  const { label } = node;
   for (let i = 1; i < length; i++) if (label.charCodeAt(i) !== key.charCodeAt(at + i)) return false;
   return true;
 }
@@ -193,22 +207,21 @@ function placeParam<V>(node: TrieNode<V>, segment: SegmentClass, edit: EditToken
 }
 
 function addKid<V>(node: TrieNode<V>, kid: TrieNode<V>): void {
-  const { kids, base } = node;
-  const slot = kid.first - base;
-  if (kids !== null && base >= 0 && slot >= 0 && slot < kids.length) kids[slot] = kid;
+  const { slots } = node;
+  const slot = kid.first - node.base;
+  if (slots !== null && slot >= 0 && slot < slots.length) slots[slot] = kid;
   else node.setChildren([...node.children(), kid]);
 }
 
+/** Puts `kid` in the place of the child that had its first byte; that one may have lost it to `kid` just now. */
 function replaceKid<V>(node: TrieNode<V>, kid: TrieNode<V>): void {
-  const { kids, base, packed } = node;
-  if (kids === null) {
-    node.only = kid;
-    return;
-  }
-  // By the packed bytes: the old child may have lost its first byte to `kid` just now.
-  let slot = kid.first - base;
-  if (base < 0) for (slot = 0; ((packed >>> (8 * slot)) & 0xff) !== kid.first; slot++);
-  kids[slot] = kid;
+  const byte = kid.first;
+  const { packed, slots } = node;
+  if (slots !== null) slots[byte - node.base] = kid;
+  else if ((packed & 0xff) === byte) node.a = kid;
+  else if (((packed >>> 8) & 0xff) === byte) node.b = kid;
+  else if (((packed >>> 16) & 0xff) === byte) node.c = kid;
+  else node.d = kid;
 }
 
 function removeKid<V>(node: TrieNode<V>, kid: TrieNode<V>): void {
@@ -223,8 +236,8 @@ export function find<V>(root: TrieNode<V>, steps: readonly Step[]): TrieNode<V> 
       let at = 0;
       while (node !== null && at < step.length) {
         const kid: TrieNode<V> | null = node.kid(step.charCodeAt(at));
-        if (kid === null || !labelMatches(kid.label, step, at)) return null;
-        at += kid.label.length;
+        if (kid === null || !labelMatches(kid, step, at)) return null;
+        at += kid.length;
         node = kid;
       }
     } else {
@@ -268,7 +281,7 @@ function ownText<V>(trail: Array<TrieNode<V>>, text: string, edit: EditToken): v
     const next = own(kid, edit);
     replaceKid(node, next);
     trail.push(next);
-    at += next.label.length;
+    at += next.length;
   }
 }
 
@@ -282,7 +295,7 @@ function prune<V>(parent: TrieNode<V>, node: TrieNode<V>, edit: EditToken): bool
     }
     return true;
   }
-  const { only } = node;
+  const only = node.only();
   if (only !== null && node.value === null && node.params === null && node.label !== '') {
     const joined = own(only, edit);
     relabel(joined, node.label + only.label);

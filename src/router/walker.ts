@@ -97,8 +97,8 @@ export class Walker<T> {
     let at = 0;
     while (at + spare < host.length) {
       const kid = node.kid(host.charCodeAt(at));
-      if (kid === null || !labelMatches(kid.label, host, at)) return;
-      at += kid.label.length;
+      if (kid === null || !labelMatches(kid, host, at)) return;
+      at += kid.length;
       if (at + spare > host.length) return;
       node = kid;
       if (node.value !== null) this.#paths(node.value);
@@ -122,8 +122,8 @@ export class Walker<T> {
       if (node.params !== null) this.#params(node, at);
       if (at === length) return;
       const kid = node.kid(path.charCodeAt(at));
-      if (kid === null || !labelMatches(kid.label, path, at)) return;
-      at += kid.label.length;
+      if (kid === null || !labelMatches(kid, path, at)) return;
+      at += kid.length;
       node = kid;
     }
   }
