@@ -26,7 +26,9 @@ function check(name: string, command: string, ...args: string[]): Step {
   return {
     name,
     async run() {
-      const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+      // Some tools colour their output wherever it goes.
+      const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1' };
+      const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env });
       try {
         await once(child, 'exit');
       } catch (error) {
