@@ -1,5 +1,5 @@
 /** The head that goes upstream: Host, path, and what Kong tells an upstream of the client (its request headers). */
-import { upstreamPath } from '../router/path.ts';
+import { escapePath, upstreamPath } from '../router/path.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
 import type { Headers, OutgoingRequest } from '../wire/message.ts';
 import type { Exchange } from './exchange.ts';
@@ -54,13 +54,16 @@ function addForwarded(exchange: Exchange, route: RouteTarget, headers: Headers):
       : `${headers.all('x-forwarded-for').join(', ')}, ${peer.remoteAddress}`,
   );
   if (!trusted || !headers.has('x-forwarded-proto')) headers.set('X-Forwarded-Proto', exchange.scheme);
-  if (!trusted || !headers.has('x-forwarded-host'))
-    headers.set('X-Forwarded-Host', exchange.host.toLowerCase());
+  if (!trusted || !headers.has('x-forwarded-host')) {
+    if (exchange.host === '') headers.remove('x-forwarded-host');
+    else headers.set('X-Forwarded-Host', exchange.host.toLowerCase());
+  }
   if (!trusted || !headers.has('x-forwarded-port')) headers.set('X-Forwarded-Port', String(peer.publicPort));
   if (!trusted || !headers.has('x-forwarded-path')) headers.set('X-Forwarded-Path', exchange.rawPath);
   if (!trusted || !headers.has('x-forwarded-prefix')) {
     if (route.stripPath && exchange.matchedPrefix !== '' && exchange.matchedPrefix !== '/') {
-      headers.set('X-Forwarded-Prefix', exchange.matchedPrefix);
+      // Decoded, it may hold any byte, also the end of a line.
+      headers.set('X-Forwarded-Prefix', escapePath(exchange.matchedPrefix));
     } else {
       headers.remove('x-forwarded-prefix');
     }
