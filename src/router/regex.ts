@@ -2,9 +2,8 @@
  * Regular expressions of the configuration, in Rust's syntax, matched in linear time.
  *
  * A pattern is parsed once and then written for an engine: JavaScript's RegExp when the pattern is proven linear
- * (`regex/linear.ts`), which is several times faster, else re2js. Engines are built at the first match, since most
- * path regexes are decided by the router's tree alone; only what re2js alone can run is built at once, so that its
- * errors are found when the route is put.
+ * (`regex/linear.ts`), which is several times faster, else re2js. Engines are made at the first match, since most
+ * path regexes are decided by the router's tree alone; only what re2js alone can run is made at once.
  *
  * Text comes as one char per byte. ASCII text is matched as it is. Text with bytes above 0x7f is decoded from UTF-8
  * and always goes to re2js, since Rust's classes mean Unicode; where it is not UTF-8, each byte stands for the
@@ -16,7 +15,7 @@
 import { RE2JS } from 're2js';
 import { printJs, printRe2 } from './regex/ast.ts';
 import { isLinear } from './regex/linear.ts';
-import { parseRegex, RegexSyntaxError } from './regex/parse.ts';
+import { type ParsedRegex, parseRegex, RegexSyntaxError } from './regex/parse.ts';
 import { type PathTemplate, pathTemplate } from './regex/template.ts';
 
 export { RegexSyntaxError } from './regex/parse.ts';
@@ -32,27 +31,26 @@ export interface Captures {
 export class CompiledRegex {
   readonly source: string;
   readonly template: PathTemplate;
-  readonly #names: ReadonlyMap<string, number>;
-  /** Null: only re2js may run it. */
-  readonly #jsSource: string | null;
-  readonly #re2Source: string;
-  #js: RegExp | null = null;
-  #re2: RE2JS | null = null;
+  #engines: Engines | null = null;
 
   /** @throws RegexSyntaxError */
   constructor(source: string) {
-    const { root, names } = parseRegex(source);
+    const parsed = parseRegex(source);
     this.source = source;
-    this.template = pathTemplate(root);
-    this.#names = names;
-    this.#jsSource = isLinear(root) ? printJs(root) : null;
-    this.#re2Source = printRe2(root);
-    if (this.#jsSource === null) this.#re2 = this.#compileRe2();
+    this.template = pathTemplate(parsed.root);
+    // A proven template is nothing but text and single classes that a slash or the end follows: always linear, and
+    // seldom run. The tree of its syntax is not kept.
+    if (!this.template.proven) this.#engines = new Engines(parsed);
+  }
+
+  #run(): Engines {
+    this.#engines ??= new Engines(parseRegex(this.source));
+    return this.#engines;
   }
 
   /** The pattern is run by JavaScript's engine when the text is ASCII. */
   get usesJs(): boolean {
-    return this.#jsSource !== null;
+    return this.#run().usesJs;
   }
 
   test(text: string): boolean {
@@ -61,53 +59,82 @@ export class CompiledRegex {
 
   /** @param text known to be ASCII. */
   testAscii(text: string): boolean {
-    if (this.#jsSource === null) return this.testUnicode(text);
-    this.#js ??= new RegExp(this.#jsSource);
-    return this.#js.test(text);
+    const engines = this.#run();
+    return engines.usesJs ? engines.js().test(text) : engines.re2().matcher(text).find();
   }
 
   /** @param text decoded: see `decodeBytes`. */
   testUnicode(text: string): boolean {
-    this.#re2 ??= this.#compileRe2();
-    return this.#re2.matcher(text).find();
+    return this.#run().re2().matcher(text).find();
   }
 
   exec(text: string): Captures | null {
-    const groups = isAscii(text) && this.#jsSource !== null ? this.#execJs(text) : this.#execRe2(text);
+    const engines = this.#run();
+    const groups =
+      engines.usesJs && isAscii(text) ? execJs(engines.js(), text) : execRe2(engines.re2(), text);
     if (groups === null) return null;
     const named = new Map<string, string>();
-    for (const [name, index] of this.#names) {
+    for (const [name, index] of engines.names) {
       const group = groups[index];
       if (group !== null && group !== undefined) named.set(name, group);
     }
     return { groups, named };
   }
+}
 
-  #execJs(text: string): Array<string | null> | null {
-    this.#js ??= new RegExp(this.#jsSource ?? '');
-    const match = this.#js.exec(text);
-    return match === null ? null : Array.from(match, (group: string | undefined) => group ?? null);
+/** The pattern as the engines read it; each is made when it first runs. */
+class Engines {
+  readonly names: ReadonlyMap<string, number>;
+  /** Null: only re2js may run it. */
+  readonly #jsSource: string | null;
+  readonly #re2Source: string;
+  #js: RegExp | null = null;
+  #re2: RE2JS | null = null;
+
+  constructor({ root, names }: ParsedRegex) {
+    this.names = names;
+    this.#jsSource = isLinear(root) ? printJs(root) : null;
+    this.#re2Source = printRe2(root);
+    if (this.#jsSource === null) this.re2();
   }
 
-  #execRe2(text: string): Array<string | null> | null {
-    const decoded = decodeBytes(text);
-    const isUtf8 = decoded.length !== text.length;
-    this.#re2 ??= this.#compileRe2();
-    const matcher = this.#re2.matcher(decoded);
-    if (!matcher.find()) return null;
-    return Array.from({ length: matcher.groupCount() + 1 }, (_, i) => {
-      const group = matcher.group(i);
-      return group !== null && isUtf8 ? encodeBytes(group) : group;
-    });
+  get usesJs(): boolean {
+    return this.#jsSource !== null;
   }
 
-  #compileRe2(): RE2JS {
-    try {
-      return RE2JS.compile(this.#re2Source);
-    } catch (error) {
-      throw new RegexSyntaxError(error instanceof Error ? error.message : String(error));
-    }
+  js(): RegExp {
+    this.#js ??= new RegExp(this.#jsSource ?? '[]');
+    return this.#js;
   }
+
+  re2(): RE2JS {
+    this.#re2 ??= compileRe2(this.#re2Source);
+    return this.#re2;
+  }
+}
+
+function compileRe2(source: string): RE2JS {
+  try {
+    return RE2JS.compile(source);
+  } catch (error) {
+    throw new RegexSyntaxError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function execJs(regex: RegExp, text: string): Array<string | null> | null {
+  const match = regex.exec(text);
+  return match === null ? null : Array.from(match, (group: string | undefined) => group ?? null);
+}
+
+function execRe2(regex: RE2JS, text: string): Array<string | null> | null {
+  const decoded = decodeBytes(text);
+  const isUtf8 = decoded.length !== text.length;
+  const matcher = regex.matcher(decoded);
+  if (!matcher.find()) return null;
+  return Array.from({ length: matcher.groupCount() + 1 }, (_, i) => {
+    const group = matcher.group(i);
+    return group !== null && isUtf8 ? encodeBytes(group) : group;
+  });
 }
 
 /** Text → one char per byte of its UTF-8, the form of paths and header values on the wire. */

@@ -61,14 +61,22 @@ export function re2Char(code: number): string {
   return `\\x{${code.toString(16)}}`;
 }
 
+/** Sets by their spelling: the patterns of an API use few. */
+const known = new Map<string, SetNode>();
+const MAX_KNOWN = 1000;
+
 /** @param ignoreCase the flag `i`. */
 export function setNode(parts: readonly SetPart[], negated: boolean, ignoreCase: boolean): SetNode {
   const bare = `[${negated ? '^' : ''}${parts.map((part) => part.re2).join('')}]`;
   const re2 = ignoreCase ? `(?i:${bare})` : bare;
-  const ascii = unionAscii(parts, ignoreCase) ?? null;
-  if (ascii === null) return { type: 'set', ascii: asciiMembers(re2), re2, literal: -1 };
-  if (negated) for (let i = 0; i < 128; i++) ascii[i] = ascii[i] === 1 ? 0 : 1;
-  return { type: 'set', ascii, re2, literal: -1 };
+  const old = known.get(re2);
+  if (old !== undefined) return old;
+  const ascii = unionAscii(parts, ignoreCase);
+  if (ascii !== null && negated) for (let i = 0; i < 128; i++) ascii[i] = ascii[i] === 1 ? 0 : 1;
+  const node: SetNode = { type: 'set', ascii: ascii ?? asciiMembers(re2), re2, literal: -1 };
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(re2, node);
+  return node;
 }
 
 /** Null when only re2js can tell: Unicode properties, or folding of what may not be ASCII (U+212A folds to k). */
@@ -87,8 +95,14 @@ function unionAscii(parts: readonly SetPart[], ignoreCase: boolean): Uint8Array 
   return union;
 }
 
+const asciiLiterals: readonly SetNode[] = Array.from({ length: 128 }, (_, code) => literal(code));
+
 export function literalNode(code: number, ignoreCase: boolean): SetNode {
   if (ignoreCase) return setNode([rangePart(code, code)], false, true);
+  return asciiLiterals[code] ?? literal(code);
+}
+
+function literal(code: number): SetNode {
   const ascii = new Uint8Array(128);
   if (code < 128) ascii[code] = 1;
   return { type: 'set', ascii, re2: re2Char(code), literal: code };

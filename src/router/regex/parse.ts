@@ -22,6 +22,8 @@ export interface ParsedRegex {
 const MAX_PATTERN = 16_384;
 const MAX_DEPTH = 100;
 const MAX_REPEAT = 1000;
+/** Pieces, with counted repetitions written out. */
+const MAX_SIZE = 20_000;
 
 const EMPTY: RegexNode = { type: 'cat', items: [] };
 const CONTROL_ESCAPES: Readonly<Record<string, number>> = { a: 7, f: 12, t: 9, n: 10, r: 13, v: 11 };
@@ -63,7 +65,7 @@ class Parser {
   parse(): ParsedRegex {
     const root = this.#alternation();
     if (this.#at < this.#chars.length) this.#fail('unopened group');
-    checkRepeats(root, 1);
+    if (checkSize(root, 1) > MAX_SIZE) throw new RegexSyntaxError('pattern is too large');
     return { root, groups: this.#groups, names: this.#names };
   }
 
@@ -343,21 +345,19 @@ const ESCAPED_ASSERTS: Readonly<Record<string, AssertNode['kind']>> = {
 };
 
 /** Counted repetitions multiply when they nest: bounds the program that either engine makes of the pattern. */
-function checkRepeats(node: RegexNode, outer: number): void {
+function checkSize(node: RegexNode, outer: number): number {
   switch (node.type) {
     case 'cat':
     case 'alt':
-      for (const item of node.items) checkRepeats(item, outer);
-      return;
+      return node.items.reduce((size, item) => size + checkSize(item, outer), 1);
     case 'group':
-      checkRepeats(node.item, outer);
-      return;
+      return checkSize(node.item, outer) + 1;
     case 'repeat': {
-      const count = Math.max(1, node.max === Infinity ? node.min : node.max) * outer;
-      if (count > MAX_REPEAT) throw new RegexSyntaxError(`counted repetition above ${MAX_REPEAT}`);
-      checkRepeats(node.item, count);
-      return;
+      const count = Math.max(1, node.max === Infinity ? node.min : node.max);
+      if (count * outer > MAX_REPEAT) throw new RegexSyntaxError(`counted repetition above ${MAX_REPEAT}`);
+      return checkSize(node.item, count * outer) * count + 1;
     }
     default:
+      return 1;
   }
 }
