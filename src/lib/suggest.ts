@@ -5,6 +5,7 @@ export function editDistance(a: string, b: string, limit = Number.MAX_SAFE_INTEG
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let previousLeast = 0;
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     let least = i;
@@ -17,11 +18,13 @@ export function editDistance(a: string, b: string, limit = Number.MAX_SAFE_INTEG
       row.push(cost);
       least = Math.min(least, cost);
     }
-    if (least > limit) return limit + 1;
+    // A swap reaches back two rows, so that one row beyond the limit proves nothing.
+    if (least > limit && previousLeast > limit) return limit + 1;
+    previousLeast = least;
     before = previous;
     previous = row;
   }
-  return previous[b.length] ?? 0;
+  return Math.min(previous[b.length] ?? 0, limit + 1);
 }
 
 /** The known word nearest to `word`, or undefined when none is near enough to be a slip of the finger. */
