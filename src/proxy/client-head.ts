@@ -37,8 +37,10 @@ function stampProxied(exchange: Exchange, headers: Headers): void {
     headers.set('Via', `${via}1.1 ${policy.serverToken}`);
   }
   const sentAt = forward?.startedAt ?? startedAt;
-  if (policy.sendUpstreamLatency && exchange.upstreamHeadAt > 0) {
-    headers.set('X-Kong-Upstream-Latency', milliseconds(exchange.upstreamHeadAt - sentAt));
+  if (policy.sendUpstreamLatency) {
+    // Without a response it is how long the gateway waited for one.
+    const until = exchange.upstreamHeadAt > 0 ? exchange.upstreamHeadAt : performance.now();
+    headers.set('X-Kong-Upstream-Latency', milliseconds(until - sentAt));
   }
   if (policy.sendProxyLatency) headers.set('X-Kong-Proxy-Latency', milliseconds(sentAt - startedAt));
 }

@@ -1,0 +1,41 @@
+/**
+ * An upstream that does what each request tells it, so that a table of cases needs one server. Of a request without a
+ * body it reads two headers: `X-Answer`, the bytes to answer with (base64), and `X-Then`, `close` or `reset` when they
+ * are out. A request that says nothing gets no answer.
+ */
+import { startRawUpstream, type RawUpstream } from '../../support/upstream.ts';
+import { SeenHead } from './ask.ts';
+
+export interface Puppet extends RawUpstream {
+  /** Heads in the order in which they came. */
+  readonly seen: SeenHead[];
+}
+
+export type Then = 'keep' | 'close' | 'reset';
+
+/** Header lines that make the puppet answer with `bytes` (Latin-1). */
+export function answer(bytes: string, then: Then = 'keep'): string[] {
+  return [`X-Answer: ${Buffer.from(bytes, 'latin1').toString('base64')}`, `X-Then: ${then}`];
+}
+
+export async function startPuppet(): Promise<Puppet> {
+  const seen: SeenHead[] = [];
+  const upstream = await startRawUpstream(async (peer) => {
+    peer.socket.setMaxListeners(0);
+    for (let request = 1; ; request++) {
+      await peer.heads(request);
+      const head = new SeenHead(peer.received.toString('latin1').split('\r\n\r\n')[request - 1] ?? '');
+      seen.push(head);
+      const bytes = Buffer.from(head.one('x-answer') ?? '', 'base64');
+      const then = head.one('x-then');
+      if (bytes.length > 0) peer.write(bytes);
+      if (then === 'close') return peer.end();
+      if (then === 'reset') {
+        // What was written must be out before.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return peer.reset();
+      }
+    }
+  });
+  return Object.defineProperty(upstream, 'seen', { value: seen }) as Puppet;
+}
