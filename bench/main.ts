@@ -137,6 +137,8 @@ async function main(argv: string[]): Promise<void> {
   });
   if (values.help) return void process.stdout.write(USAGE);
   if (values.micro) return runMicro(positionals[0] ?? '');
+  if (process.platform !== 'linux')
+    throw new Error('CPU time is read from /proc: these benchmarks need Linux');
   const names = values.scenario.flatMap((text) => text.split(','));
   const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   if (unknown !== undefined || positionals.length > 0) {
