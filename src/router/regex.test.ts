@@ -101,6 +101,7 @@ const REFUSED: ReadonlyArray<readonly [string, RegExp]> = [
   ['\\b{start}', /special word boundaries/],
   ['(?:a{500}){3}', /counted repetition above 1000/],
   ['(?:abcdefghijklmnopqrstuvwxyz){999}', /too large/],
+  [`a${'+'.repeat(5000)}`, /nest too deep/],
   ['a{1001}', /counted repetition above 1000/],
   ['('.repeat(500) + ')'.repeat(500), /nest too deep/],
   ['a'.repeat(20_000), /longer than/],

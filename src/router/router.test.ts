@@ -236,6 +236,12 @@ test('a tree of all mixtures of literals and variables has one answer for each p
   assert.equal(router.match(request({ path: '/a'.repeat(20_000) })), null);
 });
 
+test('a template of very many segments', () => {
+  const router = build([{ name: 'long', paths: [`~${'/[^/]+'.repeat(2000)}$`] }]);
+  assert.equal(router.match(request({ path: '/a'.repeat(2000) }))?.value, 'long');
+  assert.equal(router.match(request({ path: '/a'.repeat(2001) })), null);
+});
+
 test('any bytes in a request are an answer, never an error', () => {
   const router = build([
     { paths: ['/a', '~/a/[^/]+/b$', '~/.*x', '~/\\w+$'], hosts: ['a.com', '*.b', 'c.*'] },

@@ -47,6 +47,7 @@ export class Walker<T> {
     this.#input = input;
     this.#path = input.path;
     this.#ascii = -1;
+    this.#decoded = null;
     this.#methodBit = 0;
     this.best = null;
     if (hosts.exact !== null) {

@@ -52,7 +52,7 @@ export const POSIX_CLASSES: ReadonlySet<string> = new Set([
 
 export function rangePart(first: number, last: number): SetPart {
   return {
-    ascii: asciiOf((c) => c >= first && c <= last),
+    ascii: new Uint8Array(128).fill(1, first, last + 1),
     re2: first === last ? re2Char(first) : `${re2Char(first)}-${re2Char(last)}`,
   };
 }

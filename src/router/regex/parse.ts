@@ -21,6 +21,8 @@ export interface ParsedRegex {
 /** Longest pattern, in UTF-16 units, and deepest nesting of groups. */
 const MAX_PATTERN = 16_384;
 const MAX_DEPTH = 100;
+/** Repetitions of repetitions, as in `a+*`. */
+const MAX_STACKED = 8;
 const MAX_REPEAT = 1000;
 /** Pieces, with counted repetitions written out. */
 const MAX_SIZE = 20_000;
@@ -153,10 +155,11 @@ class Parser {
 
   #quantified(atom: RegexNode): RegexNode {
     let node = atom;
-    for (;;) {
+    for (let count = 0; ; count++) {
       this.#skip();
       const bounds = this.#bounds();
       if (bounds === null) return node;
+      if (count === MAX_STACKED) this.#fail('repetitions nest too deep');
       const lazy = this.#take('?');
       node = {
         type: 'repeat',

@@ -32,6 +32,8 @@ export interface PathTemplate {
 }
 
 const SLASH = 0x2f;
+/** A longer template is a filter of this many steps: the router's walk recurses once for each variable one. */
+const MAX_STEPS = 128;
 const ANY_SEGMENT: SegmentClass = { key: '*', members: null, min: 0, max: Infinity };
 const NOTHING: PathTemplate = { steps: [], mustEnd: false, proven: false, needle: '' };
 
@@ -77,7 +79,7 @@ class TemplateBuilder {
   /** Reads one step; false when the template ends here. */
   #take(): boolean {
     const item = this.#items[this.#at];
-    if (item === undefined) return false;
+    if (item === undefined || this.#steps.length >= MAX_STEPS) return false;
     if (item.type === 'assert') {
       if (item.kind !== 'end' || this.#at + 1 !== this.#items.length) return false;
       this.#mustEnd = true;
