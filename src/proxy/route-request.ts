@@ -49,6 +49,11 @@ function redirectToHttps(exchange: Exchange, route: RouteTarget): void {
   }
   const { peer } = exchange.stream;
   const forwarded = peer.trusted ? exchange.request.headers.get('x-forwarded-host') : undefined;
-  const host = forwarded ?? exchange.host;
+  const host = forwarded ?? (exchange.host.toLowerCase() || bracketed(peer.localAddress));
   replyEmpty(exchange, route.httpsRedirectStatus, ['Location', `https://${host}${exchange.request.target}`]);
+}
+
+/** An address as it stands in a URI. */
+function bracketed(ip: string): string {
+  return ip.includes(':') ? `[${ip}]` : ip;
 }

@@ -76,10 +76,10 @@ const TARGETS: ReadonlyArray<readonly [target: string, upstream: string]> = [
 const paths = PATHS.map(([service, route, strip], row) => ({
   ...address,
   name: `path-${row}`,
-  ...(service === null ? {} : { path: service }),
+  path: service,
   routes: ['v0', 'v1'].map((handling) => ({
     hosts: [`${handling}-${row}.test`],
-    ...(route === null ? {} : { paths: [route] }),
+    paths: route === null ? null : [route],
     strip_path: strip,
     path_handling: handling,
   })),
@@ -116,6 +116,7 @@ const config = {
         https_redirect_status_code: code,
       }),
     ),
+    named('secure-path', { paths: ['/secure'], protocols: ['https'], https_redirect_status_code: 301 }),
     named('http-only', { hosts: ['http-only.test'], protocols: ['http'] }),
   ],
   routes: [{ name: 'no-service', hosts: ['no-service.test'] }],
@@ -231,6 +232,13 @@ for (const code of [301, 302, 307, 308]) {
     assert.equal(response.header('connection'), undefined);
   });
 }
+
+test('https only: Location has the host in lower case, the own address without a Host', async () => {
+  const named = await send(port, { host: 'Shop.TEST:80', target: '/secure' });
+  assert.equal(named.header('location'), 'https://shop.test/secure');
+  const unnamed = await send(port, { host: null, version: '1.0', target: '/secure' });
+  assert.equal(unnamed.header('location'), 'https://127.0.0.1/secure');
+});
 
 const FORWARDED: ReadonlyArray<{
   readonly name: string;
