@@ -34,8 +34,9 @@ export function addToBucket<T>(
   depth: number,
   edit: EditToken,
 ): Bucket<T> {
-  const mine =
-    bucket === null ? { owner: edit, depth, list: [], best: null, groups: null } : ownBucket(bucket, edit);
+  // A literal of one element: an array that grows from nothing takes room for many.
+  if (bucket === null) return { owner: edit, depth, list: [entry], best: entry, groups: null };
+  const mine = ownBucket(bucket, edit);
   const split = entry.splits[depth];
   if (split !== undefined && mine.groups === null && mine.list.length >= LONG) splitBucket(mine, edit);
   if (split !== undefined && mine.groups !== null) addToGroup(mine, entry, split, edit);

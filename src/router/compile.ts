@@ -162,7 +162,26 @@ function conditionsOf(route: Route, traditional: boolean): Condition[] {
   return conditions;
 }
 
-function splitsOf(route: Route, traditional: boolean): Split[] {
+/** Splits of routes that have nothing but methods to split by, shared: there are few sets of methods. */
+const methodSplits = new Map<string, readonly Split[]>();
+const MAX_METHOD_SPLITS = 1000;
+
+function splitsOf(route: Route, traditional: boolean): readonly Split[] {
+  if (route.headers !== null) return newSplits(route, traditional);
+  if (!isSet(route.methods)) return NO_SPLITS;
+  const key = route.methods.join(' ');
+  let splits = methodSplits.get(key);
+  if (splits === undefined) {
+    if (methodSplits.size >= MAX_METHOD_SPLITS) methodSplits.clear();
+    splits = newSplits(route, traditional);
+    methodSplits.set(key, splits);
+  }
+  return splits;
+}
+
+const NO_SPLITS: readonly Split[] = [];
+
+function newSplits(route: Route, traditional: boolean): Split[] {
   const splits: Split[] = [];
   let places = 1;
   const add = (name: string, values: readonly string[]): void => {
