@@ -1,5 +1,5 @@
 /**
- * Nanoseconds per match, by number and kind of routes: `node bench/micro/router.ts`.
+ * Nanoseconds per match, by number and kind of routes: `node bench/micro/router.ts` (with `--expose-gc` also memory).
  *
  * Requests are prepared beforehand and spread over all routes in random order. Each figure is the best of several
  * rounds, since the machine is shared; every request must find a route, or the run fails.
@@ -107,7 +107,7 @@ function measure(label: string, routes: readonly PlainRoute[], request: (i: numb
     `${((best * 1e6) / REQUESTS).toFixed(0).padStart(8)} ns/match`,
     `${((built * 1e3) / routes.length).toFixed(1).padStart(8)} us/route to build`,
     `${edited.toFixed(1).padStart(8)} us to change one`,
-    globalThis.gc === undefined ? '' : `${heap.toFixed(0).padStart(6)} B/route`,
+    globalThis.gc === undefined || routes.length < 10_000 ? '' : `${heap.toFixed(0).padStart(6)} B/route`,
   ];
   console.log(columns.join('  '));
 }
