@@ -202,7 +202,11 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     if (this.#state === OVER) return;
     this.context.reportError(this, error);
     this.forward?.cancel();
-    if (this.#state === REQUEST) return replyError(this, error);
+    if (this.#state === REQUEST) {
+      // Too large, malformed or late: nobody wants the rest of such a body.
+      if (error.source === 'client') this.stream.lastResponse();
+      return replyError(this, error);
+    }
     this.stream.reset();
     this.finish();
   }

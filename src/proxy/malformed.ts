@@ -1,6 +1,6 @@
 /** Bytes that are no request: an error page as nginx would give it, and a line in the logs. Nothing is forwarded. */
-import { STATUS_CODES } from 'node:http';
 import type { GatewayError } from '../lib/gateway-error.ts';
+import { reasonPhrase } from '../lib/reason-phrases.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { ErrorLog } from '../observe/error-log.ts';
 import { FlatHeaders } from '../wire/flat-headers.ts';
@@ -39,7 +39,7 @@ export function replyMalformed(
   if (policy.sendRequestId) headers.add('X-Kong-Request-Id', id);
   stream.respond({
     status: made.status,
-    reason: STATUS_CODES[made.status] ?? '',
+    reason: reasonPhrase(made.status),
     headers,
     bodyLength: made.body.length,
   });

@@ -1,6 +1,6 @@
 /** Responses that the gateway makes itself: refusals, redirects, errors. */
-import { STATUS_CODES } from 'node:http';
 import type { GatewayError } from '../lib/gateway-error.ts';
+import { reasonPhrase } from '../lib/reason-phrases.ts';
 import { FlatHeaders } from '../wire/flat-headers.ts';
 import type { Headers } from '../wire/message.ts';
 import { stampReply } from './client-head.ts';
@@ -52,7 +52,7 @@ function replyBody(
 
 function sendReply(exchange: Exchange, status: number, headers: Headers, body: Buffer): void {
   stampReply(exchange, headers);
-  exchange.send({ status, reason: STATUS_CODES[status] ?? '', headers, bodyLength: body.length });
+  exchange.send({ status, reason: reasonPhrase(status), headers, bodyLength: body.length });
   if (body.length > 0 && exchange.method !== 'HEAD') exchange.sendBody(body);
   exchange.sendEnd(null);
   exchange.stream.flush();

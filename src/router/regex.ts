@@ -12,7 +12,8 @@
  * Different from Rust: `\b` knows ASCII words only, `\w` lacks a few symbols that are alphabetic without being
  * letters, and the limits in `regex/parse.ts`.
  */
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { re2 } from '../lib/re2.ts';
 import { printJs, printRe2 } from './regex/ast.ts';
 import { isLinear } from './regex/linear.ts';
 import { type ParsedRegex, parseRegex, RegexSyntaxError } from './regex/parse.ts';
@@ -115,7 +116,7 @@ class Engines {
 
 function compileRe2(source: string): RE2JS {
   try {
-    return RE2JS.compile(source);
+    return re2().compile(source);
   } catch (error) {
     throw new RegexSyntaxError(error instanceof Error ? error.message : String(error));
   }

@@ -119,6 +119,8 @@ export interface ServerStream {
   resumeBody(): void;
   /** Sends an interim response (1xx but 101). */
   inform(head: ResponseHead): void;
+  /** The response that follows is the last one: the connection ends behind it (HTTP/2: nothing to do). */
+  lastResponse(): void;
   /** Sends the head of the final response. `head.bodyLength` says how the body will be framed. */
   respond(head: ResponseHead): void;
   /** False: stop until `onDrain`. */

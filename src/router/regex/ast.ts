@@ -5,7 +5,7 @@
  * out: nothing is left of the differences in `\d`, `\w`, `\s`, `.` and case folding. re2js reads all of Unicode, so
  * there each Unicode class is spelled by its general categories.
  */
-import { RE2JS } from 're2js';
+import { re2 } from '../../lib/re2.ts';
 
 /** One character out of a set. */
 export interface SetNode {
@@ -144,8 +144,8 @@ function hex(code: number): string {
 }
 
 /** Which ASCII characters a set in re2js's syntax contains, asked of re2js itself. */
-export function asciiMembers(re2: string): Uint8Array {
-  const regex = RE2JS.compile(`\\A(?:${re2})\\z`);
+export function asciiMembers(set: string): Uint8Array {
+  const regex = re2().compile(`\\A(?:${set})\\z`);
   const ascii = new Uint8Array(128);
   for (let i = 0; i < 128; i++) if (regex.test(String.fromCharCode(i))) ascii[i] = 1;
   return ascii;

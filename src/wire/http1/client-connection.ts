@@ -175,6 +175,10 @@ export class ClientConnection implements ServerStream {
     this.#output.flush();
   }
 
+  lastResponse(): void {
+    this.#keepAlive = false;
+  }
+
   respond(head: ResponseHead): void {
     this.#responded = true;
     const request = this.#head;
@@ -474,7 +478,8 @@ export class ClientConnection implements ServerStream {
   }
 
   #mayPersist(): boolean {
-    if (this.#context.draining || this.#requests >= this.#context.maxRequests) return false;
+    const { draining, maxRequests, timeouts } = this.#context;
+    if (draining || this.#requests >= maxRequests || timeouts.keepAlive === 0) return false;
     if (this.#bodyDone) return true;
     // A client that waits for 100 may send the body or not after a final answer: the next bytes would be a guess.
     return !this.#continuePending && (this.#body?.remaining ?? 0) <= DISCARD_BYTES;

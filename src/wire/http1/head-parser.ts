@@ -9,7 +9,7 @@
  */
 import { latin1 } from '../../lib/bytes.ts';
 import type { HttpVersion } from '../message.ts';
-import { FieldLines, HASH_SEED } from './field-lines.ts';
+import { type FieldLines, HASH_SEED } from './field-lines.ts';
 import * as Fault from './fault.ts';
 import {
   BYTE_CLASS,

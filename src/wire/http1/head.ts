@@ -7,7 +7,7 @@
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { BodyLength, HttpVersion, RequestHead, ResponseHead } from '../message.ts';
 import * as Fault from './fault.ts';
-import { FieldLines, ID } from './field-lines.ts';
+import { type FieldLines, ID } from './field-lines.ts';
 import type { RequestHeadParser, ResponseHeadParser } from './head-parser.ts';
 import { AUTHORITY, BYTE_CLASS, trimOws } from './syntax.ts';
 
