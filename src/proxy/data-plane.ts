@@ -15,7 +15,7 @@ import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { ClientConnection } from '../wire/http1/client-connection.ts';
-import type { ClientContext, ClientTimeouts } from '../wire/http1/client-connection.ts';
+import type { ClientContext, ClientTimeouts, MalformedRequest } from '../wire/http1/client-connection.ts';
 import { FieldLines } from '../wire/http1/field-lines.ts';
 import { RequestHeadParser } from '../wire/http1/head-parser.ts';
 import type { HeadLimits } from '../wire/http1/head-parser.ts';
@@ -158,8 +158,8 @@ export class DataPlane implements ProxyContext, ClientContext {
     new Exchange(this, stream, head).start();
   }
 
-  onMalformed(stream: ServerStream, error: GatewayError, requestLine: string): void {
-    replyMalformed(this, stream, error, requestLine);
+  onMalformed(stream: ServerStream, error: GatewayError, request: MalformedRequest): void {
+    replyMalformed(this, stream, error, request);
   }
 
   onDefect(error: unknown): void {

@@ -4,6 +4,7 @@ import { reasonPhrase } from '../lib/reason-phrases.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { ErrorLog } from '../observe/error-log.ts';
 import { FlatHeaders } from '../wire/flat-headers.ts';
+import type { MalformedRequest } from '../wire/http1/client-connection.ts';
 import type { ServerStream } from '../wire/message.ts';
 import type { ErrorBodies } from './error-body.ts';
 import type { Policy } from './policy.ts';
@@ -20,7 +21,7 @@ export function replyMalformed(
   context: MalformedContext,
   stream: ServerStream,
   error: GatewayError,
-  requestLine: string,
+  { requestLine, headers: received }: MalformedRequest,
 ): void {
   const { policy } = context;
   const id = requestId();
@@ -28,8 +29,8 @@ export function replyMalformed(
     kind: 'nginx',
     status: error.status,
     message: error.message,
-    accept: undefined,
-    contentType: undefined,
+    accept: received.has('accept') ? received.all('accept').join(', ') : undefined,
+    contentType: received.get('content-type'),
     requestId: id,
     isGrpc: false,
   });
@@ -60,8 +61,8 @@ export function replyMalformed(
     version: '1.1',
     status: made.status,
     bytesSent: made.body.length,
-    referer: '',
-    userAgent: '',
+    referer: received.get('referer') ?? '',
+    userAgent: received.get('user-agent') ?? '',
     requestId: id,
   });
 }

@@ -18,6 +18,7 @@ import { CELL } from '../../zone/worker-zone.ts';
 import type { WorkerZone } from '../../zone/worker-zone.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type {
+  Headers,
   Peer,
   RequestHead,
   ResponseHead,
@@ -45,6 +46,14 @@ export interface ClientTimeouts {
   readonly send: number;
 }
 
+/** What could be read of a head that is refused. */
+export interface MalformedRequest {
+  /** '' when there is none. */
+  readonly requestLine: string;
+  /** Lines before the fault, for this call only. */
+  readonly headers: Headers;
+}
+
 /** What all client connections of a worker share. */
 export interface ClientContext {
   readonly wheel: TimerWheel;
@@ -61,7 +70,7 @@ export interface ClientContext {
   releaseParser(parser: RequestHeadParser): void;
   onRequest(stream: ServerStream, head: RequestHead): void;
   /** A head that cannot be read; answers on the stream, which closes behind it. */
-  onMalformed(stream: ServerStream, error: GatewayError, requestLine: string): void;
+  onMalformed(stream: ServerStream, error: GatewayError, request: MalformedRequest): void;
   /** A defect: something on the request path threw. */
   onDefect(error: unknown): void;
   closed(connection: ClientConnection): void;
@@ -474,7 +483,8 @@ export class ClientConnection implements ServerStream {
     this.#keepAlive = false;
     this.#responded = this.#ended = this.#chunked = false;
     this.#bodyDone = true;
-    this.#context.onMalformed(this, error, requestLine);
+    const { fields } = this.#parser as RequestHeadParser;
+    this.#context.onMalformed(this, error, { requestLine, headers: fields });
   }
 
   #mayPersist(): boolean {

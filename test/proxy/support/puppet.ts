@@ -1,7 +1,7 @@
 /**
  * An upstream that does what each request tells it, so that a table of cases needs one server. Of a request without a
- * body it reads two headers: `X-Answer`, the bytes to answer with (base64), and `X-Then`, `close` or `reset` when they
- * are out. A request that says nothing gets no answer.
+ * body it reads two headers: `X-Answer`, the number of the answer (both live in one process), and `X-Then`, `close` or
+ * `reset` when it is out. A request that says nothing gets no answer.
  */
 import { startRawUpstream, type RawUpstream } from '../../support/upstream.ts';
 import { SeenHead } from './ask.ts';
@@ -13,9 +13,12 @@ export interface Puppet extends RawUpstream {
 
 export type Then = 'keep' | 'close' | 'reset';
 
+const answers: Buffer[] = [];
+
 /** Header lines that make the puppet answer with `bytes` (Latin-1). */
 export function answer(bytes: string, then: Then = 'keep'): string[] {
-  return [`X-Answer: ${Buffer.from(bytes, 'latin1').toString('base64')}`, `X-Then: ${then}`];
+  answers.push(Buffer.from(bytes, 'latin1'));
+  return [`X-Answer: ${answers.length - 1}`, `X-Then: ${then}`];
 }
 
 export async function startPuppet(): Promise<Puppet> {
@@ -26,9 +29,9 @@ export async function startPuppet(): Promise<Puppet> {
       await peer.heads(request);
       const head = new SeenHead(peer.received.toString('latin1').split('\r\n\r\n')[request - 1] ?? '');
       seen.push(head);
-      const bytes = Buffer.from(head.one('x-answer') ?? '', 'base64');
+      const bytes = answers[Number(head.one('x-answer'))];
       const then = head.one('x-then');
-      if (bytes.length > 0) peer.write(bytes);
+      if (bytes !== undefined) peer.write(bytes);
       if (then === 'close') return peer.end();
       if (then === 'reset') {
         // What was written must be out before.
