@@ -295,7 +295,7 @@ function clientTimeouts(settings: Settings): ClientTimeouts {
 function poolOptions(settings: Settings): { size: number; maxRequests: number; idleMs: number } {
   return {
     size: settings.upstream_keepalive_pool_size,
-    maxRequests: settings.upstream_keepalive_max_requests,
+    maxRequests: settings.upstream_keepalive_max_requests || Infinity,
     idleMs: settings.upstream_keepalive_idle_timeout * 1000,
   };
 }

@@ -1,6 +1,5 @@
 /** What a client is told: of proxied responses, of the gateway's own, of failures after proxying began. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
 import { after, test } from 'node:test';
 import { KONG_VERSION, VERSION } from '../../src/lib/version.ts';
 import { startGateway } from '../support/gateway.ts';
@@ -8,6 +7,7 @@ import { freePort } from '../support/ports.ts';
 import type { RawResponse } from '../support/response-reader.ts';
 import { send, type Ask } from './support/ask.ts';
 import { answer, startPuppet } from './support/puppet.ts';
+import { withSettings } from './support/settings.ts';
 
 const puppet = await startPuppet();
 const config = {
@@ -238,19 +238,6 @@ const MATRIX: ReadonlyArray<{
   },
 ];
 
-/** Runs `body` with other settings, which take effect live. */
-async function withSettings(settings: Record<string, string>, body: () => Promise<void>): Promise<void> {
-  const before = await readFile(gateway.conf, 'utf8');
-  const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
-  await writeFile(gateway.conf, before + lines.join(''));
-  try {
-    await gateway.reload();
-    await body();
-  } finally {
-    await writeFile(gateway.conf, before);
-  }
-}
-
 for (const { setting, proxied, produced, failed } of MATRIX) {
   test(`headers = ${setting ?? '(default)'}`, async () => {
     const wanted: Record<string, readonly string[]> = {
@@ -260,7 +247,7 @@ for (const { setting, proxied, produced, failed } of MATRIX) {
       'no service': produced,
       malformed: produced,
     };
-    await withSettings(setting === null ? {} : { headers: setting }, async () => {
+    await withSettings(gateway, setting === null ? {} : { headers: setting }, async () => {
       for (const [kind, ask] of Object.entries(KINDS)) {
         const response = await ask();
         const got = ALL.filter((name) => response.header(name) !== undefined);
@@ -276,7 +263,7 @@ for (const { setting, proxied, produced, failed } of MATRIX) {
 }
 
 test('server_name = kong', async () => {
-  await withSettings({ server_name: 'kong' }, async () => {
+  await withSettings(gateway, { server_name: 'kong' }, async () => {
     const kong = `kong/${KONG_VERSION}`;
     for (const kind of ['proxied', 'failed'])
       assert.deepEqual((await KINDS[kind]?.())?.all('via'), [`1.1 ${kong}`], kind);
@@ -286,7 +273,7 @@ test('server_name = kong', async () => {
 });
 
 test('Kong-Debug says nothing unless allow_debug_header is on', async () => {
-  await withSettings({ allow_debug_header: 'off' }, async () => {
+  await withSettings(gateway, { allow_debug_header: 'off' }, async () => {
     const response = await send(port, { target: '/proxied', lines: ['Kong-Debug: 1', ...answer(OK)] });
     assert.equal(response.status, 200);
     const names = response.headers.map(([name]) => name.toLowerCase());
