@@ -176,6 +176,8 @@ export class ClientConnection implements ServerStream {
     this.#bodyPaused = false;
     if (!this.#bodyDone) this.#armBody();
     if (!this.#processing) this.#resumeReading();
+    // Paused and resumed on one stack: nothing waits, but the socket stands still.
+    else if (this.#stash === null) this.#socket.resume();
   }
 
   inform(head: ResponseHead): void {
@@ -399,7 +401,9 @@ export class ClientConnection implements ServerStream {
       return;
     }
     this.#discarded += data.length;
-    if (this.#discarded > DISCARD_BYTES) this.#linger();
+    if (this.#discarded <= DISCARD_BYTES) return;
+    this.#keepAlive = false;
+    this.#finish();
   }
 
   #onBodyEnd(trailers: Trailers | null): void {
@@ -415,7 +419,7 @@ export class ClientConnection implements ServerStream {
     this.#keepAlive = false;
     this.#bodyDone = true;
     this.#body?.stop();
-    if (this.#ended) return this.#linger();
+    if (this.#ended) return this.#finish();
     handler?.onRequestError(error);
   }
 
@@ -432,7 +436,9 @@ export class ClientConnection implements ServerStream {
       this.#stash = null;
       this.#process(stash);
     }
-    if (this.#stash === null && !this.#bodyPaused && this.#state !== CLOSED) this.#socket.resume();
+    if (this.#stash !== null || this.#bodyPaused || this.#state === CLOSED) return;
+    if (this.#halfClosed) this.#onEnd();
+    else this.#socket.resume();
   }
 
   /** The response is written; the exchange is over when the request has been read, too. */
@@ -500,12 +506,13 @@ export class ClientConnection implements ServerStream {
     if (this.#state === LINGER || this.#state === CLOSED) return;
     this.#setState(LINGER);
     this.#handler = null;
+    this.#body?.stop();
     this.#stash = null;
     this.#lingerUntil = performance.now() + LINGER_TOTAL_MS;
     this.#socket.end();
-    if (this.#halfClosed) return this.#socket.destroySoon();
     this.#armLinger();
-    this.#socket.resume();
+    if (this.#halfClosed) this.#socket.destroySoon();
+    else this.#socket.resume();
   }
 
   #armLinger(): void {
@@ -533,6 +540,8 @@ export class ClientConnection implements ServerStream {
     this.#halfClosed = true;
     if (this.#state === IDLE || this.#state === HEAD) this.#close(false);
     else if (this.#state === LINGER) this.#socket.destroySoon();
+    // What the stash holds may be all that is missing: `#resumeReading` comes back here.
+    else if (this.#stash !== null) return;
     else if (this.#state === EXCHANGE && !this.#bodyDone) this.#onGone();
     else if (this.#state === EXCHANGE && !this.#responded)
       this.#context.wheel.arm(this.#timer, HALF_CLOSED_GRACE_MS);
@@ -541,7 +550,8 @@ export class ClientConnection implements ServerStream {
   /** The connection broke, or nobody is there any more. */
   #onGone(): void {
     if (this.#tunnel !== null) this.#tunnel.closed();
-    if (this.#state === CLOSED) return;
+    this.#socket.destroy();
+    if (this.#state === CLOSED) return this.#context.wheel.remove(this.#timer);
     const handler = this.#handler;
     this.#handler = null;
     this.#close(false);
@@ -554,6 +564,7 @@ export class ClientConnection implements ServerStream {
   }
 
   #onTimeout(): void {
+    if (this.#state === CLOSED) return void this.#socket.destroy();
     if (this.#state === HEAD) return this.#refuse(requestTimeout('client_header_timeout'), '');
     if (this.#state !== EXCHANGE) return this.#close(false);
     if (this.#socket.writableLength > 0 || (this.#halfClosed && !this.#responded)) return this.#onGone();
@@ -584,6 +595,8 @@ export class ClientConnection implements ServerStream {
     this.#context.wheel.remove(this.#timer);
     if (withReset) this.#socket.resetAndDestroy();
     else this.#socket.destroySoon();
+    // What waits may still leave, but not for ever: a peer that does not read would keep the socket.
+    if (!this.#socket.destroyed) this.#context.wheel.arm(this.#timer, this.#context.timeouts.send);
     this.#context.closed(this);
   }
 }

@@ -1,0 +1,104 @@
+/**
+ * A data plane in the test's own process: one route that takes everything, to one upstream. What a test changes are
+ * settings and the route's facts; there is no configuration file, no router and no worker around it.
+ */
+import assert from 'node:assert/strict';
+import { DataPlane } from '../../src/proxy/data-plane.ts';
+import type { Router } from '../../src/router/router.ts';
+import { loadSettings } from '../../src/settings/load.ts';
+import { EMPTY_HASH, PROTOCOL_HTTP } from '../../src/snapshot/snapshot.ts';
+import type { RouteTarget, ServiceTarget } from '../../src/snapshot/snapshot.ts';
+import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
+import { tempDir } from './temp-dir.ts';
+import { waitFor } from './wait.ts';
+
+export interface PlaneOptions {
+  /** Settings by name, over those that a test wants anyway (no logs, a port of its own). */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly route?: Partial<RouteTarget>;
+  readonly service?: Partial<ServiceTarget>;
+}
+
+export interface TestPlane extends AsyncDisposable {
+  readonly port: number;
+  readonly plane: DataPlane;
+  readonly zone: WorkerZone;
+  /** Waits until no client connection is open and checks that every gauge is back at zero. */
+  settled(): Promise<void>;
+}
+
+function routeTarget(upstreamPort: number, options: PlaneOptions): RouteTarget {
+  const service: ServiceTarget = {
+    id: '11111111-1111-4111-8111-111111111111',
+    name: 's',
+    tls: false,
+    grpc: false,
+    host: '127.0.0.1',
+    port: upstreamPort,
+    hostHeader: `127.0.0.1:${upstreamPort}`,
+    path: '/',
+    retries: 0,
+    connectTimeout: 5000,
+    writeTimeout: 5000,
+    readTimeout: 5000,
+    entity: {} as ServiceTarget['entity'],
+    ...options.service,
+  };
+  return {
+    id: '22222222-2222-4222-8222-222222222222',
+    name: 'r',
+    service,
+    broken: null,
+    protocols: PROTOCOL_HTTP,
+    httpsRedirectStatus: 426,
+    stripPath: false,
+    preserveHost: false,
+    pathHandling: 'v0',
+    requestBuffering: true,
+    responseBuffering: true,
+    entity: {} as RouteTarget['entity'],
+    ...options.route,
+  };
+}
+
+const GAUGES = ['active', 'reading', 'writing', 'waiting', 'tunnels'] as const;
+
+export async function startPlane(upstreamPort: number, options: PlaneOptions = {}): Promise<TestPlane> {
+  const prefix = await tempDir();
+  const { settings } = loadSettings({
+    env: {},
+    overrides: {
+      prefix: prefix.path,
+      database: 'off',
+      proxy_listen: '127.0.0.1:0',
+      proxy_access_log: 'off',
+      proxy_error_log: 'off',
+      log_level: 'error',
+      ...options.settings,
+    },
+  });
+  const zone = WorkerZone.standalone();
+  const plane = new DataPlane({ settings, workerId: 0, zone });
+  const value = routeTarget(upstreamPort, options);
+  const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
+  const router = { match: () => match } as unknown as Router<RouteTarget>;
+  plane.applySnapshot({ revision: 1, hash: EMPTY_HASH, router });
+  await plane.listen();
+  const [port] = plane.ports;
+  assert.ok(port !== undefined);
+  const settled = async (): Promise<void> => {
+    await waitFor(() => zone.get(CELL.active) === 0, { what: 'all client connections to be closed' });
+    const gauges = Object.fromEntries(GAUGES.map((name) => [name, zone.get(CELL[name])]));
+    assert.deepEqual(gauges, { active: 0, reading: 0, writing: 0, waiting: 0, tunnels: 0 });
+  };
+  return {
+    port,
+    plane,
+    zone,
+    settled,
+    async [Symbol.asyncDispose]() {
+      await plane.close();
+      await prefix[Symbol.asyncDispose]();
+    },
+  };
+}
