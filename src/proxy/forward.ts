@@ -11,7 +11,6 @@ import { DnsError } from '../balancer/resolver/resolver.ts';
 import type { ResolvedName } from '../balancer/resolver/resolver.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
-import type { UpstreamTimeouts } from '../wire/http1/upstream-connection.ts';
 import type {
   ClientStream,
   ClientStreamHandler,
@@ -92,7 +91,7 @@ export class Forward implements ClientStreamHandler {
     this.port = port ?? this.#service.port;
     this.#exchange.proxied = true;
     this.#sent = false;
-    const timeouts = timeoutsOf(this.#service);
+    const timeouts = this.#service.timeouts;
     const stream = fresh
       ? pool.fresh(ip, this.port, timeouts, this)
       : pool.take(ip, this.port, timeouts, this);
@@ -162,17 +161,6 @@ export class Forward implements ClientStreamHandler {
     }
     this.#try(stale);
   }
-}
-
-const timeoutsByService = new WeakMap<ServiceTarget, UpstreamTimeouts>();
-
-function timeoutsOf(service: ServiceTarget): UpstreamTimeouts {
-  let timeouts = timeoutsByService.get(service);
-  if (timeouts === undefined) {
-    timeouts = { connect: service.connectTimeout, write: service.writeTimeout, read: service.readTimeout };
-    timeoutsByService.set(service, timeouts);
-  }
-  return timeouts;
 }
 
 /** Kong's answers to a name that does not resolve. */

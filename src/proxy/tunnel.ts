@@ -12,7 +12,7 @@ const DEFAULT_IDLE_MS = 60_000;
 
 export function spliceTunnels(exchange: Exchange, client: Tunnel, upstream: Tunnel): void {
   const { wheel, tunnels } = exchange.context;
-  const idleMs = exchange.route?.service?.readTimeout ?? DEFAULT_IDLE_MS;
+  const idleMs = exchange.route?.service?.timeouts.read ?? DEFAULT_IDLE_MS;
   let open = 2;
   const all = { destroy };
   const timer = new WheelTimer(destroy);

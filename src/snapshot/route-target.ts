@@ -40,9 +40,7 @@ export function compileService(service: Service): ServiceTarget {
     hostHeader: service.port === (tls ? 443 : 80) ? authority : `${authority}:${service.port}`,
     path: service.path ?? '/',
     retries: service.retries,
-    connectTimeout: service.connect_timeout,
-    writeTimeout: service.write_timeout,
-    readTimeout: service.read_timeout,
+    timeouts: { connect: service.connect_timeout, write: service.write_timeout, read: service.read_timeout },
     entity: service,
   };
 }

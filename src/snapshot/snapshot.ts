@@ -43,9 +43,7 @@ export interface ServiceTarget {
   /** Further attempts after the first. */
   readonly retries: number;
   /** Milliseconds. */
-  readonly connectTimeout: number;
-  readonly writeTimeout: number;
-  readonly readTimeout: number;
+  readonly timeouts: { readonly connect: number; readonly write: number; readonly read: number };
   /** The whole entity, for logs. */
   readonly entity: Service;
 }

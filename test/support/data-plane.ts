@@ -38,9 +38,7 @@ function routeTarget(upstreamPort: number, options: PlaneOptions): RouteTarget {
     hostHeader: `127.0.0.1:${upstreamPort}`,
     path: '/',
     retries: 0,
-    connectTimeout: 5000,
-    writeTimeout: 5000,
-    readTimeout: 5000,
+    timeouts: { connect: 5000, write: 5000, read: 5000 },
     entity: {} as ServiceTarget['entity'],
     ...options.service,
   };
