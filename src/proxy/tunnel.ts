@@ -23,7 +23,12 @@ export function spliceTunnels(exchange: Exchange, client: Tunnel, upstream: Tunn
   }
 
   function closed(): void {
-    if (--open > 0) return destroy();
+    if (--open > 0) {
+      // The other side may still have to take what came before; the timer bounds how long.
+      client.finish();
+      upstream.finish();
+      return;
+    }
     wheel.remove(timer);
     tunnels.delete(all);
     exchange.finish();

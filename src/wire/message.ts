@@ -95,6 +95,8 @@ export interface Tunnel {
   resume(): void;
   /** No more bytes to this peer (FIN); the other direction stays. */
   end(): void;
+  /** Ends both directions when what waits for the peer has left. */
+  finish(): void;
   destroy(): void;
 }
 

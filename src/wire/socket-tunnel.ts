@@ -46,6 +46,10 @@ export class SocketTunnel implements Tunnel {
     this.#socket.end();
   }
 
+  finish(): void {
+    this.#socket.destroySoon();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }

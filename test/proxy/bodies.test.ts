@@ -177,14 +177,16 @@ test('a body in pieces of one byte', async () => {
   for (const route of ROUTES) {
     const bytes = `${requestText({ method: 'POST', target: `${route}/echo`, lines: CHUNKED }) + chunk('ab') + chunk('c')}0\r\n\r\n`;
     const result = await rawRequest(port, bytes.split(''), { pause: 1 });
-    assert.equal((result.responses[0]?.json() as Echo).bodySha256, sha256('abc'));
+    const got = result.responses[0]?.json() as Echo | undefined;
+    assert.equal(got?.bodySha256, sha256('abc'));
   }
 });
 
 test('trailers of a streamed request reach the upstream', async () => {
   const bytes = `${requestText({ method: 'POST', target: '/streamed/echo', lines: CHUNKED }) + chunk('abc')}0\r\nX-Sum: 1\r\nx-other: 2\r\n\r\n`;
   const result = await rawRequest(port, bytes);
-  assert.deepEqual((result.responses[0]?.json() as Echo).rawTrailers, ['X-Sum', '1', 'x-other', '2']);
+  const got = result.responses[0]?.json() as Echo | undefined;
+  assert.deepEqual(got?.rawTrailers, ['X-Sum', '1', 'x-other', '2']);
 });
 
 test('a GET may have a body', async () => {
