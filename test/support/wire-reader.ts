@@ -194,6 +194,7 @@ class RequestReader extends Reader<RequestHeadParser> {
     this.#lastHost = head.authority;
     const { bodyLength } = head;
     const start = [parser.method, parser.rawTarget] as const;
+    parser.fields = new FieldLines(Buffer.alloc(0));
     this.begin({ start, version: parser.version, lines, head, bodyLength }, bodyLength === UNKNOWN_LENGTH);
   }
 

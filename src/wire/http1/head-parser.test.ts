@@ -178,6 +178,7 @@ test('minor versions above 1 are read as 1.1', () => {
 
 const STATUS_LINES: ReadonlyArray<readonly [line: string, status: string, reason: string]> = [
   ['HTTP/1.1 200 OK', '200', 'OK'],
+  ['HTTP/1.1 200 No', '200', 'No'],
   ['HTTP/1.1 204 ', '204', ''],
   ['HTTP/1.1 204', '204', ''],
   ['HTTP/1.1 204  two', '204', ' two'],

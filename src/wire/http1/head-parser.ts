@@ -248,7 +248,8 @@ export class ResponseHeadParser extends HeadParser {
     if (buffer[at + 1] !== LF) return Fault.MALFORMED;
     this.setVersion(minor);
     this.status = hundreds * 100 + tens * 10 + ones;
-    this.reason = this.status === 200 && at - reason === 2 ? 'OK' : latin1(buffer, reason, at);
+    const ok = at - reason === 2 && buffer[reason] === 0x4f && buffer[reason + 1] === 0x4b;
+    this.reason = ok ? 'OK' : latin1(buffer, reason, at);
     return at + 2;
   }
 }
