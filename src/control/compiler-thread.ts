@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { stringify } from 'yaml';
+import { dump } from 'js-yaml';
 import { diffImages, encodeImage, readImage } from '../snapshot/image.ts';
 import { compileDeclarative } from '../store/file/compile.ts';
 import type {
@@ -65,7 +65,7 @@ function answer(job: CompileJob, parts: Pick<Compiled, 'image' | 'delta' | 'hash
 }
 
 async function run(job: CompilerJob): Promise<Compiled | CompileFailure | Dumped> {
-  if (job.type === 'dump') return { ok: true, text: stringify(declarativeFile(job.image)) };
+  if (job.type === 'dump') return { ok: true, text: dump(declarativeFile(job.image)) };
   // Only Linux has a priority for each thread; elsewhere this would slow the whole process.
   if (job.nice > 0 && process.platform === 'linux') setPriority(job.nice);
   return await compile(job);
