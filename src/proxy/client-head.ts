@@ -1,6 +1,7 @@
 /** The response phase: what the gateway adds to the head that the client gets (Kong's response headers). */
 import { performance } from 'node:perf_hooks';
 import type { Headers, ResponseHead } from '../wire/message.ts';
+import { addCharset } from './charset.ts';
 import type { Exchange } from './exchange.ts';
 
 /** A response of the upstream. */
@@ -10,6 +11,7 @@ export function clientHead(exchange: Exchange, head: ResponseHead): void {
   if (!headers.has('date')) headers.add('Date', httpDate());
   if (policy.sendServer && !headers.has('server')) headers.add('Server', policy.serverToken);
   if (policy.sendUpstreamStatus) headers.set('X-Kong-Upstream-Status', String(head.status));
+  if (policy.charset !== null) addCharset(headers, policy.charset);
   stampProxied(exchange, headers);
   stampCommon(exchange, headers);
 }
@@ -27,11 +29,8 @@ export function stampReply(exchange: Exchange, headers: Headers): void {
 }
 
 function stampProxied(exchange: Exchange, headers: Headers): void {
-  const { policy, startedAt, forward } = {
-    policy: exchange.context.policy,
-    startedAt: exchange.startedAt,
-    forward: exchange.forward,
-  };
+  const { policy } = exchange.context;
+  const { startedAt, forward } = exchange;
   if (policy.sendVia) {
     const via = headers.has('via') ? `${headers.all('via').join(', ')}, ` : '';
     headers.set('Via', `${via}1.1 ${policy.serverToken}`);

@@ -13,6 +13,8 @@ export interface Policy {
   readonly sendRequestId: boolean;
   readonly sendUpstreamStatus: boolean;
   readonly upstreamRequestId: boolean;
+  /** For text that an upstream sends without a charset; null leaves it as it is. */
+  readonly charset: string | null;
   /** `Kong-Debug: 1` is answered. */
   readonly debugHeader: boolean;
   /** Octets of a request body; `Infinity` when unlimited. */
@@ -34,6 +36,7 @@ export function policyOf(settings: Settings): Policy {
     sendRequestId: headers.has('x-kong-request-id'),
     sendUpstreamStatus: headers.has('x-kong-upstream-status'),
     upstreamRequestId: upstream.has('x-kong-request-id'),
+    charset: settings.nginx_http_charset,
     debugHeader: settings.allow_debug_header,
     maxBody:
       settings.nginx_http_client_max_body_size === 0 ? Infinity : settings.nginx_http_client_max_body_size,

@@ -77,7 +77,6 @@ nginx_main_worker_rlimit_nofile = auto
 nginx_events_worker_connections = auto
 nginx_events_multi_accept = on
 nginx_admin_client_body_buffer_size = 10m
-nginx_http_charset = UTF-8
 nginx_http_lua_regex_match_limit = 100000
 nginx_http_lua_regex_cache_max_entries = 8192
 nginx_http_lua_regex_cache_size =

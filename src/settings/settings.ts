@@ -65,6 +65,8 @@ export interface Settings {
   readonly trusted_ips: readonly string[];
   readonly real_ip_header: string;
   readonly real_ip_recursive: boolean;
+  /** Charset for text without one (nginx's charset), null when off. */
+  readonly nginx_http_charset: string | null;
   readonly allow_debug_header: boolean;
   readonly error_default_type: string;
   readonly error_template_html: string | null;
