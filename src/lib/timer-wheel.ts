@@ -76,8 +76,10 @@ export class TimerWheel {
   close(): void {
     if (this.#interval !== null) clearInterval(this.#interval);
     this.#interval = null;
-    this.#slots.fill(null);
-    this.#armed = 0;
+    // One by one: a connection that is still closing may remove its timer later.
+    for (let slot = 0; slot < SLOTS; slot++)
+      for (let timer = this.#slots[slot]; timer; timer = this.#slots[slot]) this.remove(timer);
+    while (this.#due !== null) this.remove(this.#due);
   }
 
   /** Fires what is due; called by the interval (and by tests with a clock of their own). */
