@@ -139,6 +139,9 @@ function explainOption(error: TypeError, known: readonly string[]): string {
 const LEFTOVER_MS = 1000;
 
 if (import.meta.main) {
+  // The gateway opens its logs again on USR1; until it listens to it, that must not open Node's debugger. (Node's
+  // --disable-sigusr1 blocks the signal for the gateway too.)
+  if (process.argv[2] === 'start') process.on('SIGUSR1', () => undefined);
   process.exitCode = await main(process.argv.slice(2), {
     env: process.env,
     out: (line) => process.stdout.write(`${line}\n`),

@@ -23,7 +23,7 @@ export function compileFailure(
 }
 
 /** A tree of messages as Kong's message shows it: a Lua table on one line. */
-export function luaTable(value: FieldsTree[string] | FieldsTree): string {
+function luaTable(value: FieldsTree[string] | FieldsTree): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) {
     const holes = value.includes(null);

@@ -10,7 +10,7 @@ export interface CompilerLimits {
 }
 
 /** 100,000 routes in YAML with their parse tree take about 1 GiB at the peak. */
-export const COMPILER_LIMITS: CompilerLimits = { heapMb: 3072, timeoutMs: 120_000 };
+const COMPILER_LIMITS: CompilerLimits = { heapMb: 3072, timeoutMs: 120_000 };
 
 export function compile(job: CompileJob, limits = COMPILER_LIMITS): Promise<Compiled | CompileFailure> {
   return run<Compiled>(job, limits);

@@ -3,7 +3,7 @@ import { formatAddress } from '../settings/parse-listen.ts';
 import type { Listener } from '../settings/settings.ts';
 import type { ControlHandlers, ControlReply } from './control-socket.ts';
 import type { Gateway } from './main.ts';
-import { SLUICE_VERSION } from './version.ts';
+import { VERSION } from '../lib/version.ts';
 
 /** Seconds, Kong's defaults for `kong quit`. */
 const QUIT_TIMEOUT = 10;
@@ -50,7 +50,7 @@ function health({ life, supervisor, reloader }: Gateway): ControlReply {
     body: {
       status: life.state,
       pid: process.pid,
-      version: SLUICE_VERSION,
+      version: VERSION,
       revision: supervisor.revision,
       workers: supervisor.report(),
       listeners: {

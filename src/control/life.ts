@@ -3,6 +3,10 @@
  *
  * QUIT and `sluice quit` drain: workers accept no more and finish what is in flight within the grace time. TERM, INT
  * and `sluice stop` end at once. A second signal during either ends the process where it stands.
+ *
+ * A key on a terminal reaches the gateway twice: from the system, which sends it to the whole foreground group, and from
+ * the launcher, which cannot know that (a shell is not told who sent a signal, and `kill -QUIT` to the launcher alone must
+ * not be lost). So the same wish again within `ECHO_MS` is an echo of the first.
  */
 import type { EventEmitter } from 'node:events';
 import type { MainLog } from './log.ts';
@@ -14,7 +18,9 @@ export type LifeState = 'starting' | 'running' | 'draining' | 'stopping';
  * Grace time of SIGQUIT, milliseconds: nginx waits without end, an orchestrator kills after 30 s by default. `sluice
  * quit` says its own.
  */
-export const DEFAULT_GRACE_MS = 30_000;
+const DEFAULT_GRACE_MS = 30_000;
+
+const ECHO_MS = 500;
 
 const EXIT_INTERNAL = 70;
 /** 128 + SIGKILL's number would look like a crash to the launcher; an impatient user wanted this end. */
@@ -30,6 +36,7 @@ export class Life {
   readonly #log: MainLog;
   readonly #listeners: Array<[string, (value: unknown) => void]> = [];
   #resolveStopped: () => void = () => undefined;
+  #lastWish: { readonly graceMs: number; readonly at: number } | null = null;
 
   constructor(supervisor: Supervisor, log: MainLog) {
     this.#supervisor = supervisor;
@@ -88,6 +95,10 @@ export class Life {
   }
 
   #onStopSignal(signal: string, graceMs: number): void {
+    const last = this.#lastWish;
+    const now = performance.now();
+    this.#lastWish = { graceMs, at: now };
+    if (last !== null && last.graceMs === graceMs && now - last.at < ECHO_MS) return;
     if (this.#isEnding()) {
       this.#log.log('notice', `${signal} again: ending at once`);
       this.#log.flush();

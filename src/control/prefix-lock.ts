@@ -5,8 +5,9 @@
  * pid again), no such process exists, or the process does not answer on the prefix's control socket (the pid went to
  * a stranger). A gateway that has just started may not listen there yet, so a young file gets a few tries.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../lib/make-folder.ts';
 import { answersControl } from './control-client.ts';
 
 /** The prefix belongs to a gateway that runs. */
@@ -32,7 +33,7 @@ const RETRY_MS = 100;
 /** @throws PrefixInUse; Error when the prefix cannot be written. */
 export async function lockPrefix(prefix: string, pid: number = process.pid): Promise<PrefixLock> {
   const pidFile = pidFilePath(prefix);
-  mkdirSync(join(prefix, 'pids'), { recursive: true });
+  makeFolder(join(prefix, 'pids'));
   const content = `${pid}\n`;
   const own = `${pidFile}.${pid}`;
   writeFileSync(own, content);

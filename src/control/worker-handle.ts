@@ -16,7 +16,7 @@ export type CallResult = Reply | { readonly ok: false; readonly lost: 'timeout' 
  * Young generation of a worker, MiB for each semi-space. Requests die young: too small a space promotes them while
  * they are in flight, too large a one is resident memory of an idle gateway.
  */
-export const WORKER_YOUNG_GENERATION_MB = 16;
+const WORKER_YOUNG_GENERATION_MB = 16;
 
 /** Called once, with the reason: an error of the thread, or how it ended. */
 export type ExitListener = (handle: WorkerHandle, error: unknown) => void;

@@ -1,6 +1,7 @@
 /** The system's calls on the files of logs: paths, standard output and standard error. */
-import { close, constants, fstatSync, mkdirSync, openSync, write } from 'node:fs';
+import { close, constants, fstatSync, openSync, write } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../lib/make-folder.ts';
 
 /** The calls to the system, replaceable for tests of stalls and full disks. */
 export interface LogIo {
@@ -21,19 +22,6 @@ export function isRegularFile(fd: number): boolean {
     return fstatSync(fd).isFile();
   } catch {
     return false;
-  }
-}
-
-/** mkdir -p. Node's own (`recursive`) never returns where a file system says ENOENT for good, as /proc does. */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    makeFolder(dirname(path));
-    mkdirSync(path);
   }
 }
 

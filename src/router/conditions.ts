@@ -30,7 +30,7 @@ export function hostCondition(patterns: readonly HostPattern[], strict: boolean)
   return (input) => patterns.some((pattern) => hostMatches(pattern, input, strict));
 }
 
-export function hostMatches(pattern: HostPattern, input: RouterInput, strict: boolean): boolean {
+function hostMatches(pattern: HostPattern, input: RouterInput, strict: boolean): boolean {
   if (pattern.port !== null && pattern.port !== input.port) return false;
   const { host } = input;
   if (pattern.kind === 'exact') return host === pattern.text;

@@ -203,6 +203,8 @@ const WARNINGS: readonly (readonly [
     {},
     [/external plugin servers/, /only \{vault/],
   ],
+  ['plugins that are not there', 'plugins = bundled, key-auth', {}, [/:1: plugins: .* not key-auth/]],
+  ['plugins as by default', 'plugins = bundled', {}, []],
   ['a name twice', 'log_level = info\nlog_level = warn', {}, [/:2: log_level was already set in line 1/]],
 ];
 
@@ -267,6 +269,7 @@ const ERRORS: readonly (readonly [
     {},
     [/^admin_listen: '127.0.0.1:8001' is taken by proxy_listen$/],
   ],
+  ['PROXY protocol', 'real_ip_header = proxy_protocol', {}, [/^FILE:1: real_ip_header: .* not there yet/]],
   ['keepalive_timeout with a header', 'nginx_http_keepalive_timeout = 75s 60s', {}, [/only one time/]],
   ['vault of another kind', 'server_name = {vault://aws/x}', {}, [/the only vault is env/]],
   ['vault without the variable', 'server_name = {vault://env/nope}', {}, [/the environment has no NOPE/]],
@@ -299,6 +302,15 @@ test('vault references', () => {
   assert.equal(settings.log_level, 'crit');
   assert.equal(settings.nginx_worker_processes, 3);
   assert.equal(raw['log_level']?.value, '{vault://env/my-level}');
+});
+
+test("nginx's body buffer raises ours, and never lowers it", () => {
+  const size = (text: string): number => load(text).settings.request_buffer_size;
+  assert.equal(size(''), 2 ** 20);
+  assert.equal(size('nginx_http_client_body_buffer_size = 16k'), 2 ** 20);
+  assert.equal(size('nginx_proxy_client_body_buffer_size = 8m'), 8 * 2 ** 20);
+  assert.equal(size('request_buffer_size = 0'), 0);
+  assert.equal(size('request_buffer_size = 0\nnginx_http_client_body_buffer_size = 16k'), 16 * 1024);
 });
 
 test('an invalid secret from a vault shows its setting', () => {

@@ -57,6 +57,11 @@ export class SettingsError extends Error {
   }
 }
 
+interface Findings {
+  readonly problems: string[];
+  readonly warnings: string[];
+}
+
 interface Assignment extends RawSetting {
   /** As written: perhaps an alias. */
   readonly name: string;
@@ -95,7 +100,7 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
   if (file !== null) readFile(file, assign, problems, warnings);
 
   const raw: Record<string, RawSetting> = {};
-  const settings = parseAll(assigned, options.env, raw, problems);
+  const settings = parseAll(assigned, options.env, raw, { problems, warnings });
   judgeMeaningless(assigned, problems, warnings);
   if (problems.length === 0) problems.push(...contradictions(settings));
   if (problems.length > 0) throw new SettingsError(problems);
@@ -139,7 +144,7 @@ function parseAll(
   assigned: ReadonlyMap<string, Assignment>,
   env: LoadOptions['env'],
   raw: Record<string, RawSetting>,
-  problems: string[],
+  { problems, warnings }: Findings,
 ): Settings {
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(SETTINGS) as (keyof Settings)[]) {
@@ -151,14 +156,27 @@ function parseAll(
     raw[name] = { value: found.value, origin: found.origin };
     try {
       const text = isVaultReference(found.value) ? resolveVaultReference(found.value, env) : found.value;
-      if (text !== '') values[name] = spec.parse(text);
+      if (text === '') continue;
+      values[name] = spec.parse(text);
+      const warning = spec.warn?.(values[name]) ?? null;
+      if (warning !== null) warnings.push(`${found.origin}: ${found.name}: ${warning}`);
     } catch (error) {
       if (!(error instanceof InvalidValue)) throw error;
       problems.push(`${found.origin}: ${found.name}: ${error.message}`);
     }
   }
   // The table has exactly the keys of Settings, each with a parser for its type.
-  return values as unknown as Settings;
+  const settings = values as unknown as Settings;
+  return 'nginx_http_client_body_buffer_size' in raw ? withBodyBuffer(settings) : settings;
+}
+
+/** Who told nginx to hold bodies of this size in memory expects them to be held. */
+function withBodyBuffer(settings: Settings): Settings {
+  const { request_buffer_size, nginx_http_client_body_buffer_size } = settings;
+  return {
+    ...settings,
+    request_buffer_size: Math.max(request_buffer_size, nginx_http_client_body_buffer_size),
+  };
 }
 
 function defaultOf(name: keyof Settings, spec: SettingSpec<unknown>): unknown {

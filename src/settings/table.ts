@@ -38,6 +38,8 @@ export interface SettingSpec<T> {
   /** The value when neither set nor given a default. */
   readonly unset?: T;
   readonly takesEffect: 'live' | 'restart';
+  /** A sentence about a value that is taken and yet does not do all that it says, or null. */
+  warn?(value: T): string | null;
   /** Other names for it (Kong's own aliases, nginx's server level); these win over the main name, as in Kong. */
   readonly aliases?: readonly string[];
   readonly section: Section;
@@ -95,6 +97,26 @@ function plugins(value: string): readonly string[] {
   return [];
 }
 
+function noPluginsYet(names: readonly string[]): string | null {
+  const named = names.filter((name) => name !== 'bundled');
+  return named.length === 0 ? null : `no plugin is there yet, and so not ${named.join(', ')}`;
+}
+
+/** A token (RFC 9110 §5.6.2), since it goes into a header as it is. */
+function charset(value: string): string | null {
+  if (value === 'off') return null;
+  if (!/^[A-Za-z0-9_-]+$/.test(value)) throw new InvalidValue(`'${value}' is no name of a charset`);
+  return value;
+}
+
+/** nginx's name for the address of the PROXY protocol is no header: it must not be looked for as one. */
+function realIpHeader(value: string): string {
+  if (value.toLowerCase() === 'proxy_protocol') {
+    throw new InvalidValue(`'${value}': the PROXY protocol is not there yet; name a header such as X-Forwarded-For`);
+  }
+  return headerName(value);
+}
+
 /** nginx's optional second parameter adds a `Keep-Alive` response header, which nobody here sends. */
 function keepaliveTimeout(value: string): number {
   if (/\s/.test(value)) throw new InvalidValue(`'${value}': only one time is supported`);
@@ -137,9 +159,10 @@ export const SETTINGS: Table = {
   plugins: {
     initial: 'bundled',
     parse: plugins,
+    warn: noPluginsYet,
     takesEffect: 'restart',
     section: 'General',
-    doc: 'Plugins that configurations may use: names, `bundled` for all that come with the gateway, or `off`.',
+    doc: 'Plugins that configurations may use: names, `bundled` for all that come with the gateway, or `off`. No plugin is there yet: names are taken with a warning, and a configuration that uses one is refused.',
   },
 
   proxy_listen: {
@@ -231,7 +254,7 @@ export const SETTINGS: Table = {
   nginx_http_client_body_buffer_size: client(
     '8k',
     size(0, 2 ** 30),
-    'Taken, and without effect: no body goes to a temporary file here, and `request_buffer_size` bounds what memory holds.',
+    'How much of a request body memory holds: when it is set, `request_buffer_size` is at least this. No body goes to a temporary file here.',
     'client_body_buffer_size',
   ),
   nginx_admin_client_max_body_size: {
@@ -317,7 +340,7 @@ export const SETTINGS: Table = {
   },
   real_ip_header: {
     initial: 'X-Real-IP',
-    parse: headerName,
+    parse: realIpHeader,
     takesEffect: 'live',
     aliases: ['nginx_proxy_real_ip_header'],
     section: 'Headers',
@@ -330,6 +353,14 @@ export const SETTINGS: Table = {
     aliases: ['nginx_proxy_real_ip_recursive'],
     section: 'Headers',
     doc: 'Whether to skip trusted addresses from the right of that header; off takes the rightmost one.',
+  },
+  nginx_http_charset: {
+    initial: 'UTF-8',
+    parse: charset,
+    takesEffect: 'live',
+    aliases: ['nginx_proxy_charset'],
+    section: 'Headers',
+    doc: 'Charset that is added to the Content-Type of text that an upstream sends without one, or `off`.',
   },
   allow_debug_header: {
     initial: 'off',

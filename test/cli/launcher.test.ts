@@ -276,13 +276,18 @@ describe('launcher: the supervisor', () => {
     assert.match(supervised.stderr, /ended with an internal error; starting it again in 1 s/);
   });
 
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+  const PASSED_ON = [
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGTERM'],
+    ['SIGQUIT', 'SIGQUIT'],
+  ] as const;
+  for (const [signal, passedOn] of PASSED_ON) {
     test(`${signal} is passed on once and ends it`, async () => {
       await using supervised = start();
       await supervised.until(() => supervised.pids().length === 1);
       supervised.process.kill(signal);
       assert.equal(await supervised.exitCode(), 0);
-      assert.deepEqual(supervised.lines().slice(1), [signal]);
+      assert.deepEqual(supervised.lines().slice(1), [passedOn]);
     });
   }
 
@@ -343,11 +348,12 @@ describe('launcher: the supervisor', () => {
   const noTerminal =
     process.platform === 'linux' && existsSync('/usr/bin/script') ? false : 'needs script(1) of Linux';
 
-  test('Ctrl-C on a terminal reaches the gateway once', { skip: noTerminal }, async () => {
+  test('Ctrl-C on a terminal reaches the gateway', { skip: noTerminal }, async () => {
     await using supervised = new Supervised(['script', '-qec', `exec ${launcher} start`, '/dev/null'], {});
     await supervised.until(() => supervised.pids().length === 1);
     supervised.process.stdin?.write('\x03');
     assert.equal(await supervised.exitCode(), 0);
-    assert.deepEqual(supervised.lines().slice(1), ['SIGINT']);
+    // By the system and by the launcher, in either order: the gateway takes the second for an echo.
+    assert.deepEqual(supervised.lines().slice(1).toSorted(), ['SIGINT', 'SIGTERM']);
   });
 });

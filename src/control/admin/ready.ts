@@ -25,7 +25,7 @@ export function ready(gateway: Gateway): Methods {
   };
 }
 
-export function whyNotReady({ life, supervisor, reloader }: Gateway): string | null {
+function whyNotReady({ life, supervisor, reloader }: Gateway): string | null {
   if (life.announcedDraining || life.state === 'draining' || life.state === 'stopping') return 'draining';
   if (reloader.loaded.hash === EMPTY_HASH) return 'no configuration available (empty configuration present)';
   if (supervisor.ready) return null;

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Context, Hono } from 'hono';
 import type { Settings } from '../../settings/settings.ts';
-import { KONG_VERSION, SLUICE_VERSION } from '../version.ts';
+import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { refusal } from './browser-guard.ts';
 
 export interface AdminEnv {
@@ -74,7 +74,7 @@ function decorate(context: AdminContext, settings: Settings, milliseconds: numbe
 }
 
 function serverName({ server_name }: Settings): string {
-  return server_name === 'kong' ? `kong/${KONG_VERSION}` : `sluice/${SLUICE_VERSION}`;
+  return server_name === 'kong' ? `kong/${KONG_VERSION}` : `sluice/${VERSION}`;
 }
 
 export function resource(app: AdminApp, path: string, methods: Methods): void {

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { formatAddress } from '../../settings/parse-listen.ts';
 import type { Listener, Settings } from '../../settings/settings.ts';
 import type { Gateway } from '../main.ts';
-import { KONG_VERSION, SLUICE_VERSION } from '../version.ts';
+import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { type Methods, json } from './resource.ts';
 
 export function root(gateway: Gateway): Methods {
@@ -16,7 +16,7 @@ export function root(gateway: Gateway): Methods {
         tagline: 'Welcome to kong',
         version: KONG_VERSION,
         edition: 'community',
-        sluice_version: SLUICE_VERSION,
+        sluice_version: VERSION,
         hostname: hostname(),
         node_id: nodeId,
         timers: { running: 0, pending: 0 },
@@ -29,7 +29,7 @@ export function root(gateway: Gateway): Methods {
 }
 
 /** Every setting, listeners as kong.conf writes them and, as Kong has it, once more as objects. */
-export function configuration(settings: Settings): Record<string, unknown> {
+function configuration(settings: Settings): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
     shown[name] = value instanceof Set ? [...(value as Set<unknown>)] : value;

@@ -57,7 +57,7 @@ export function rangePart(first: number, last: number): SetPart {
   };
 }
 
-export function re2Char(code: number): string {
+function re2Char(code: number): string {
   return `\\x{${code.toString(16)}}`;
 }
 

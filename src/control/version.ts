@@ -1,1 +1,0 @@
-export { KONG_VERSION, VERSION as SLUICE_VERSION } from '../lib/version.ts';
