@@ -80,8 +80,16 @@ test('disarmed and removed timers do not fire and leave the wheel', () => {
 test('while one fires, others of its slot are removed, disarmed, moved and armed', () => {
   using bench = new Bench();
   const others: WheelTimer[] = Array.from({ length: 5 }, (_, index) => bench.timer(`o${index}`));
-  const [removed, disarmed, moved, kept, late] = others as [WheelTimer, WheelTimer, WheelTimer, WheelTimer, WheelTimer];
+  const [removed, disarmed, moved, kept, late] = others as [
+    WheelTimer,
+    WheelTimer,
+    WheelTimer,
+    WheelTimer,
+    WheelTimer,
+  ];
+  let times = 0;
   const first = bench.timer('first', () => {
+    if (times++ > 0) return;
     bench.wheel.remove(removed);
     bench.wheel.disarm(disarmed);
     bench.wheel.arm(moved, 1000);
@@ -95,7 +103,6 @@ test('while one fires, others of its slot are removed, disarmed, moved and armed
   assert.deepEqual(bench.fired, ['first@1100', 'o3@1100', 'o4@1120']);
   bench.run(1205);
   assert.match(bench.fired.at(-1) ?? '', /^first@12/);
-  bench.wheel.remove(first);
   bench.run(2200);
   assert.match(bench.fired.at(-1) ?? '', /^o2@2[12]/);
   assert.equal(bench.wheel.size, 0);
@@ -164,7 +171,8 @@ test('any sequence of arming, disarming and removing', () => {
         return timer;
       });
       const overdue = (): void => {
-        for (const deadline of deadlines.values()) assert.ok(deadline + 2 * TICK > bench.now, 'not fired in time');
+        for (const deadline of deadlines.values())
+          assert.ok(deadline + 2 * TICK > bench.now, 'not fired in time');
       };
       for (const step of commands) {
         if (step.kind === 'wait') {
