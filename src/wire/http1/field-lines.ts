@@ -9,86 +9,8 @@
  */
 import { latin1, putLatin1 } from '../../lib/bytes.ts';
 import type { Headers } from '../message.ts';
+import { hashName, KNOWN_COUNT, knownId, knownIdOfBytes } from './field-names.ts';
 import { LOWER } from './syntax.ts';
-
-/** Names with a number of their own; at most 31, so that a set of them fits the bits of an integer. */
-const KNOWN_NAMES = [
-  'host',
-  'connection',
-  'content-length',
-  'transfer-encoding',
-  'expect',
-  'upgrade',
-  'te',
-  'trailer',
-  'keep-alive',
-  'proxy-connection',
-  'proxy',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-path',
-  'x-forwarded-prefix',
-  'x-real-ip',
-  'via',
-  'server',
-  'date',
-  'content-type',
-  'accept',
-  'user-agent',
-  'referer',
-  'authorization',
-  'x-kong-request-id',
-  'kong-debug',
-  'x-kong-upstream-latency',
-  'x-kong-proxy-latency',
-  'x-kong-response-latency',
-] as const;
-
-export type KnownName = (typeof KNOWN_NAMES)[number];
-
-/** Number of a known name, 1 and up. */
-export const ID = Object.fromEntries(KNOWN_NAMES.map((name, index) => [name, index + 1])) as Record<
-  KnownName,
-  number
->;
-
-/** By lower-case name and by the usual spelling, so that setting a field makes no string. */
-const ID_BY_NAME: ReadonlyMap<string, number> = new Map(
-  KNOWN_NAMES.flatMap((name, index) => [
-    [name, index + 1],
-    [canonical(name), index + 1],
-  ]),
-);
-const NAME_BYTES: readonly Buffer[] = ['', ...KNOWN_NAMES].map((name) => Buffer.from(name, 'latin1'));
-
-/** `x-real-ip` → `X-Real-IP`, as proxies write it. */
-function canonical(name: string): string {
-  return name.replace(/(^|-)(ip$|te$|[a-z])/g, (part) => part.toUpperCase());
-}
-
-/** Start value of the name hash that the parser runs over lower-cased bytes. */
-export const HASH_SEED = 5381;
-
-export function hashName(name: string): number {
-  let hash = HASH_SEED;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash, 33) ^ name.charCodeAt(i);
-  return hash | 0;
-}
-
-/** Open-addressed table from a name's hash to its number. */
-const TABLE_MASK = 127;
-const HASHES = new Int32Array(TABLE_MASK + 1);
-const IDS = new Uint8Array(TABLE_MASK + 1);
-for (const name of KNOWN_NAMES) {
-  const id = ID[name];
-  const hash = hashName(name);
-  let slot = hash & TABLE_MASK;
-  while (IDS[slot] !== 0) slot = (slot + 1) & TABLE_MASK;
-  HASHES[slot] = hash;
-  IDS[slot] = id;
-}
 
 /** Offsets of one line in `#lines`. */
 const NAME = 0;
@@ -123,7 +45,7 @@ export class FieldLines implements Headers {
   /** Bit `1 << id` for each known name among `added`. */
   #addedKnown = 0;
   #lines = new Int32Array(INITIAL_LINES * STRIDE);
-  readonly #first = new Int16Array(KNOWN_NAMES.length + 1);
+  readonly #first = new Int16Array(KNOWN_COUNT + 1);
 
   constructor(buffer: Buffer) {
     this.buffer = buffer;
@@ -164,7 +86,7 @@ export class FieldLines implements Headers {
     let at = this.count * STRIDE;
     if (at === this.#lines.length) this.#grow();
     const lines = this.#lines;
-    const id = this.#knownId(name, nameEnd, hash);
+    const id = knownIdOfBytes(this.buffer, name, nameEnd, hash);
     lines[at++] = name;
     lines[at++] = nameEnd;
     lines[at++] = value;
@@ -183,10 +105,10 @@ export class FieldLines implements Headers {
   }
 
   get(name: string): string | undefined {
-    const id = ID_BY_NAME.get(name);
-    const line = id === undefined ? this.#find(name, 0) : this.#firstKnown(id);
+    const id = knownId(name);
+    const line = id === 0 ? this.#find(name, 0) : this.#firstKnown(id);
     if (line >= 0) return this.#value(line);
-    if (id !== undefined && (this.#addedKnown & (1 << id)) === 0) return undefined;
+    if (id !== 0 && (this.#addedKnown & (1 << id)) === 0) return undefined;
     return this.#addedValue(name);
   }
 
@@ -201,8 +123,8 @@ export class FieldLines implements Headers {
   }
 
   has(name: string): boolean {
-    const id = ID_BY_NAME.get(name);
-    if (id !== undefined) return ((this.seen | this.#addedKnown) & (1 << id)) !== 0;
+    const id = knownId(name);
+    if (id !== 0) return ((this.seen | this.#addedKnown) & (1 << id)) !== 0;
     return this.#find(name, 0) >= 0 || this.#addedValue(name) !== undefined;
   }
 
@@ -222,14 +144,14 @@ export class FieldLines implements Headers {
   }
 
   add(name: string, value: string): void {
-    this.#addedKnown |= 1 << (ID_BY_NAME.get(name) ?? 0);
+    this.#addedKnown |= 1 << knownId(name);
     this.#added[this.#addedCount++] = name;
     this.#added[this.#addedCount++] = value;
   }
 
   remove(name: string): void {
-    const id = ID_BY_NAME.get(name);
-    if (id !== undefined) {
+    const id = knownId(name);
+    if (id !== 0) {
       this.removeKnown(id);
       if ((this.#addedKnown & (1 << id)) !== 0) this.#removeAdded(name.toLowerCase());
       return;
@@ -245,7 +167,7 @@ export class FieldLines implements Headers {
       this.#added.splice(i, 2);
       this.#addedCount -= 2;
     }
-    this.#addedKnown &= ~(1 << (ID_BY_NAME.get(name) ?? 0));
+    this.#addedKnown &= ~(1 << knownId(name));
   }
 
   /** First value of a known name among the received lines, without a search. */
@@ -319,33 +241,15 @@ export class FieldLines implements Headers {
     this.#lines = larger;
   }
 
-  #knownId(name: number, nameEnd: number, hash: number): number {
-    let slot = hash & TABLE_MASK;
-    for (let id = IDS[slot] ?? 0; id !== 0; id = IDS[slot] ?? 0) {
-      // Equal hashes prove nothing: a client may look for a name that collides with `content-length`.
-      if (HASHES[slot] === hash && this.#nameIs(name, nameEnd, NAME_BYTES[id] as Buffer)) return id;
-      slot = (slot + 1) & TABLE_MASK;
-    }
-    return 0;
-  }
-
-  #nameIs(name: number, nameEnd: number, expected: Buffer): boolean {
-    if (nameEnd - name !== expected.length) return false;
-    for (let i = 0; i < expected.length; i++) {
-      if (LOWER[this.buffer[name + i] as number] !== expected[i]) return false;
-    }
-    return true;
-  }
-
   /** Index of the first line from `from` on with that name, or -1. */
   #find(name: string, from: number): number {
-    const id = ID_BY_NAME.get(name);
-    const tag = id ?? unknownTag(hashName(name));
+    const id = knownId(name);
+    const tag = id === 0 ? unknownTag(hashName(name)) : id;
     const lines = this.#lines;
     for (let line = from; line < this.count; line++) {
       const at = line * STRIDE;
       if (lines[at + TAG] !== tag) continue;
-      if (id !== undefined || this.#sameName(at, name)) return line;
+      if (id !== 0 || this.#sameName(at, name)) return line;
     }
     return -1;
   }

@@ -30,7 +30,9 @@ function readEveryWay(read: Read, bytes: Buffer, options: ReadOptions = {}): Rea
   return whole;
 }
 
-const ACCEPTED_REQUESTS: ReadonlyArray<readonly [what: string, text: string, method: string, target: string]> = [
+const ACCEPTED_REQUESTS: ReadonlyArray<
+  readonly [what: string, text: string, method: string, target: string]
+> = [
   ['plain', get(''), 'GET', '/'],
   ['one empty line before', `\r\n${get('')}`, 'GET', '/'],
   ['nginx method characters', `A_B-C / HTTP/1.1\r\n${HOST}\r\n`, 'A_B-C', '/'],
@@ -38,7 +40,12 @@ const ACCEPTED_REQUESTS: ReadonlyArray<readonly [what: string, text: string, met
   ['PUSH is not POST', `PUSH /x HTTP/1.1\r\n${HOST}\r\n`, 'PUSH', '/x'],
   ['GOT is not GET', `GOT /x HTTP/1.1\r\n${HOST}\r\n`, 'GOT', '/x'],
   ['bytes from 0x80 in the target', `GET /\x80\xff HTTP/1.1\r\n${HOST}\r\n`, 'GET', '/\x80\xff'],
-  ['all other visible bytes', `GET /!"$%&'()*+,-./:;<=>?@[\\]^_\`{|}~ HTTP/1.1\r\n${HOST}\r\n`, 'GET', '/!"$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'],
+  [
+    'all other visible bytes',
+    `GET /!"$%&'()*+,-./:;<=>?@[\\]^_\`{|}~ HTTP/1.1\r\n${HOST}\r\n`,
+    'GET',
+    '/!"$%&\'()*+,-./:;<=>?@[\\]^_`{|}~',
+  ],
   ['absolute form', `GET http://b.test/p?q HTTP/1.1\r\n${HOST}\r\n`, 'GET', 'http://b.test/p?q'],
   ['asterisk', `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`, 'OPTIONS', '*'],
   ['HTTP/1.0 without Host', 'GET / HTTP/1.0\r\n\r\n', 'GET', '/'],
@@ -71,7 +78,10 @@ test('field lines that are read', async (t) => {
   for (const [line, name, value] of FIELD_LINES) {
     await t.test(JSON.stringify(line), () => {
       const { messages } = readEveryWay(readRequests, bytesOf(get(`${line}\r\n`)));
-      assert.deepEqual(messages[0]?.lines, [['Host', 'a.test'], [name, value]]);
+      assert.deepEqual(messages[0]?.lines, [
+        ['Host', 'a.test'],
+        [name, value],
+      ]);
     });
   }
 });

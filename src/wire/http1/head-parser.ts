@@ -9,7 +9,8 @@
  */
 import { latin1 } from '../../lib/bytes.ts';
 import type { HttpVersion } from '../message.ts';
-import { type FieldLines, HASH_SEED } from './field-lines.ts';
+import type { FieldLines } from './field-lines.ts';
+import { HASH_SEED } from './field-names.ts';
 import * as Fault from './fault.ts';
 import {
   BYTE_CLASS,

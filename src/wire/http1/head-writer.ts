@@ -2,7 +2,8 @@
 import { putDecimal, putLatin1 } from '../../lib/bytes.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { BodyLength, Headers, OutgoingRequest, ResponseHead, Trailers } from '../message.ts';
-import { FieldLines, ID, writeField } from './field-lines.ts';
+import { FieldLines, writeField } from './field-lines.ts';
+import { ID } from './field-names.ts';
 import type { Output } from './output.ts';
 
 /** Room for start line, Host, Connection, Upgrade and framing around the fields. */

@@ -289,7 +289,10 @@ test('hop-by-hop fields of a response go no further', () => {
 
 test('Connection may name fields that are known by number, in any case', () => {
   const head = accepted(request(`${HOST}Connection: Via, USER-AGENT\r\nvia: 1\r\nUser-Agent: x\r\nB: 1\r\n`));
-  assert.deepEqual([left(head), head.headers.get('via'), head.headers.has('user-agent')], [['B: 1'], undefined, false]);
+  assert.deepEqual(
+    [left(head), head.headers.get('via'), head.headers.has('user-agent')],
+    [['B: 1'], undefined, false],
+  );
 });
 
 const EXPECTATIONS: ReadonlyArray<readonly [lines: string, start: string, wanted: boolean | string]> = [
@@ -350,22 +353,55 @@ interface ResponseFacts {
 }
 
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
-const RESPONSES: ReadonlyArray<readonly [what: string, start: string, lines: string, facts: ResponseFacts, method?: string]> = [
+const RESPONSES: ReadonlyArray<
+  readonly [what: string, start: string, lines: string, facts: ResponseFacts, method?: string]
+> = [
   ['no framing: until close', 'HTTP/1.1 200 OK', '', { bodyLength: UNKNOWN_LENGTH, keepAlive: false }],
-  ['no framing, keep-alive', 'HTTP/1.1 200 OK', 'Connection: keep-alive\r\n', { bodyLength: UNKNOWN_LENGTH, keepAlive: false }],
+  [
+    'no framing, keep-alive',
+    'HTTP/1.1 200 OK',
+    'Connection: keep-alive\r\n',
+    { bodyLength: UNKNOWN_LENGTH, keepAlive: false },
+  ],
   ['chunked', 'HTTP/1.1 200 OK', CHUNKED, { bodyLength: UNKNOWN_LENGTH, keepAlive: true, chunked: true }],
-  ['HEAD with a length', 'HTTP/1.1 200 OK', 'Content-Length: 9\r\n', { bodyLength: NO_BODY, keepAlive: true, left: ['Content-Length: 9'] }, 'HEAD'],
+  [
+    'HEAD with a length',
+    'HTTP/1.1 200 OK',
+    'Content-Length: 9\r\n',
+    { bodyLength: NO_BODY, keepAlive: true, left: ['Content-Length: 9'] },
+    'HEAD',
+  ],
   ['HEAD chunked', 'HTTP/1.1 200 OK', CHUNKED, { bodyLength: NO_BODY, keepAlive: true, left: [] }, 'HEAD'],
   ['HEAD with nothing', 'HTTP/1.1 200 OK', '', { bodyLength: NO_BODY, keepAlive: true }, 'HEAD'],
   ['HEAD in HTTP/1.0', 'HTTP/1.0 200 OK', '', { bodyLength: NO_BODY, keepAlive: false }, 'HEAD'],
   ['204', 'HTTP/1.1 204 No', '', { bodyLength: NO_BODY, keepAlive: true }],
-  ['204 with a length', 'HTTP/1.1 204 No', 'Content-Length: 9\r\n', { bodyLength: NO_BODY, keepAlive: true, left: [] }],
+  [
+    '204 with a length',
+    'HTTP/1.1 204 No',
+    'Content-Length: 9\r\n',
+    { bodyLength: NO_BODY, keepAlive: true, left: [] },
+  ],
   ['204 chunked', 'HTTP/1.1 204 No', CHUNKED, { bodyLength: NO_BODY, keepAlive: true, left: [] }],
-  ['304 with a length', 'HTTP/1.1 304 No', 'Content-Length: 9\r\n', { bodyLength: NO_BODY, keepAlive: true, left: ['Content-Length: 9'] }],
+  [
+    '304 with a length',
+    'HTTP/1.1 304 No',
+    'Content-Length: 9\r\n',
+    { bodyLength: NO_BODY, keepAlive: true, left: ['Content-Length: 9'] },
+  ],
   ['100', 'HTTP/1.1 100 C', '', { bodyLength: NO_BODY, keepAlive: true }],
-  ['103 with a length', 'HTTP/1.1 103 E', 'Content-Length: 9\r\nLink: x\r\n', { bodyLength: NO_BODY, keepAlive: true, left: ['Link: x'] }],
+  [
+    '103 with a length',
+    'HTTP/1.1 103 E',
+    'Content-Length: 9\r\nLink: x\r\n',
+    { bodyLength: NO_BODY, keepAlive: true, left: ['Link: x'] },
+  ],
   ['HTTP/1.0 with a length', 'HTTP/1.0 200 OK', 'Content-Length: 9\r\n', { bodyLength: 9, keepAlive: false }],
-  ['HTTP/1.0 keep-alive', 'HTTP/1.0 200 OK', 'Content-Length: 9\r\nConnection: keep-alive\r\n', { bodyLength: 9, keepAlive: true }],
+  [
+    'HTTP/1.0 keep-alive',
+    'HTTP/1.0 200 OK',
+    'Content-Length: 9\r\nConnection: keep-alive\r\n',
+    { bodyLength: 9, keepAlive: true },
+  ],
 ];
 
 test('what a response says of its body and its connection', () => {
@@ -380,7 +416,10 @@ test('what a response says of its body and its connection', () => {
 
 test('101 names its protocol only with the Connection option', () => {
   const start = 'HTTP/1.1 101 Switching';
-  assert.equal(accepted(response('Connection: Upgrade\r\nUpgrade: WebSocket\r\n', start)).upgrade, 'websocket');
+  assert.equal(
+    accepted(response('Connection: Upgrade\r\nUpgrade: WebSocket\r\n', start)).upgrade,
+    'websocket',
+  );
   assert.equal(accepted(response('Upgrade: websocket\r\n', start)).upgrade, '');
   assert.equal(accepted(response('Connection: Upgrade\r\nUpgrade: x\r\nContent-Length: 0\r\n')).upgrade, '');
 });

@@ -7,7 +7,8 @@
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { BodyLength, HttpVersion, RequestHead, ResponseHead } from '../message.ts';
 import * as Fault from './fault.ts';
-import { type FieldLines, ID } from './field-lines.ts';
+import type { FieldLines } from './field-lines.ts';
+import { ID } from './field-names.ts';
 import type { RequestHeadParser, ResponseHeadParser } from './head-parser.ts';
 import { AUTHORITY, BYTE_CLASS, trimOws } from './syntax.ts';
 

@@ -56,11 +56,16 @@ function sameMessage(ours: ReadMessage, theirs: OracleMessage): void {
 }
 
 /** What this engine accepts on purpose and llhttp does not. */
-const MORE_LENIENT: ReadonlyArray<readonly [why: string, applies: (message: ReadMessage, text: string) => boolean]> = [
+const MORE_LENIENT: ReadonlyArray<
+  readonly [why: string, applies: (message: ReadMessage, text: string) => boolean]
+> = [
   ['a method as nginx takes them', ({ start }) => !KNOWN_METHODS.has(start[0])],
   ['a byte from 0x80 in the target', ({ start }) => /[\x80-\xff]/.test(start[1])],
   ['HTTP/1.2 and up, read as 1.1', (_message, text) => /HTTP\/1\.[2-9]/.test(text)],
-  ['chunk extensions with white space and whatever a value may hold', (_message, text) => EXTENSION.test(text)],
+  [
+    'chunk extensions with white space and whatever a value may hold',
+    (_message, text) => EXTENSION.test(text),
+  ],
   ['a bad framing field among trailers, dropped here', (_message, text) => FRAMING_TRAILER.test(text)],
 ];
 
@@ -68,7 +73,9 @@ const EXTENSION = /[0-9a-f];/i;
 const FRAMING_TRAILER = /\r\n0+(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*(?:content-length|transfer-encoding):/i;
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(
-  'DELETE GET HEAD POST PUT OPTIONS COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE MKCALENDAR LINK UNLINK SOURCE QUERY'.split(' '),
+  'DELETE GET HEAD POST PUT OPTIONS COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PATCH PURGE MKCALENDAR LINK UNLINK SOURCE QUERY'.split(
+    ' ',
+  ),
 );
 
 test('requests: what both accept, both read alike; what only we accept is listed', async () => {
@@ -88,7 +95,10 @@ test('requests: what both accept, both read alike; what only we accept is listed
       const extra = ours.messages[common];
       if (extra !== undefined) {
         const listed = MORE_LENIENT.some(([, applies]) => applies(extra, text));
-        assert.ok(listed, `only we accept ${JSON.stringify(extra.start)}; llhttp: ${theirs.error ?? 'nothing'}`);
+        assert.ok(
+          listed,
+          `only we accept ${JSON.stringify(extra.start)}; llhttp: ${theirs.error ?? 'nothing'}`,
+        );
       }
       if (theirs.messages.length > common) {
         // llhttp went on where we stopped: only after a refusal, or a connection that ends for us.
@@ -103,22 +113,27 @@ test('requests: what both accept, both read alike; what only we accept is listed
 test('responses: what both accept, both read alike', async () => {
   let both = 0;
   await fc.assert(
-    fc.asyncProperty(streams(RESPONSES, 1), cuts, fc.constantFrom('GET', 'HEAD'), async (text, at, method) => {
-      const bytes = bytesOf(text);
-      const options = { methods: [method], closes: true };
-      const ours = readResponses(piecesOf(bytes, at), options);
-      const theirs = await oracleResponse(piecesOf(bytes, at), method);
-      const [their] = theirs.messages;
-      const our = ours.messages.find(({ start }) => Number(start[0]) >= 200);
-      if (our !== undefined && their !== undefined) {
-        both++;
-        sameMessage(our, their);
-      }
-      if (our !== undefined && their === undefined && theirs.error !== 'upgrade') {
-        const listed = LENIENT_RESPONSES.some(([, applies]) => applies(our, text));
-        assert.ok(listed, `only we accept ${JSON.stringify(text)}; llhttp: ${theirs.error ?? 'nothing'}`);
-      }
-    }),
+    fc.asyncProperty(
+      streams(RESPONSES, 1),
+      cuts,
+      fc.constantFrom('GET', 'HEAD'),
+      async (text, at, method) => {
+        const bytes = bytesOf(text);
+        const options = { methods: [method], closes: true };
+        const ours = readResponses(piecesOf(bytes, at), options);
+        const theirs = await oracleResponse(piecesOf(bytes, at), method);
+        const [their] = theirs.messages;
+        const our = ours.messages.find(({ start }) => Number(start[0]) >= 200);
+        if (our !== undefined && their !== undefined) {
+          both++;
+          sameMessage(our, their);
+        }
+        if (our !== undefined && their === undefined && theirs.error !== 'upgrade') {
+          const listed = LENIENT_RESPONSES.some(([, applies]) => applies(our, text));
+          assert.ok(listed, `only we accept ${JSON.stringify(text)}; llhttp: ${theirs.error ?? 'nothing'}`);
+        }
+      },
+    ),
     RUNS,
   );
   assert.ok(both > 500, `only ${both} messages were accepted by both`);
@@ -129,7 +144,10 @@ const LENIENT_RESPONSES: ReadonlyArray<
   readonly [why: string, applies: (message: ReadMessage, text: string) => boolean]
 > = [
   ['HTTP/1.2 and up, read as 1.1', (_message, text) => /HTTP\/1\.[2-9]/.test(text)],
-  ['chunk extensions with white space and whatever a value may hold', (_message, text) => EXTENSION.test(text)],
+  [
+    'chunk extensions with white space and whatever a value may hold',
+    (_message, text) => EXTENSION.test(text),
+  ],
   ['a bad framing field among trailers, dropped here', (_message, text) => FRAMING_TRAILER.test(text)],
 ];
 
@@ -143,7 +161,10 @@ test('what is forwarded of a request, llhttp reads as the same one', async () =>
         if (error === 'upgrade') continue;
         assert.deepEqual([messages.length, error], [1, null], JSON.stringify(bytes.toString('latin1')));
         const [copy] = messages;
-        assert.deepEqual(copy?.start, [message.start[0], 'target' in message.head ? message.head.target : '']);
+        assert.deepEqual(copy?.start, [
+          message.start[0],
+          'target' in message.head ? message.head.target : '',
+        ]);
         assert.ok(copy?.body.equals(message.body));
         assert.deepEqual(copy?.trailers, message.trailers);
       }
@@ -160,7 +181,11 @@ test('what is forwarded of a response, llhttp reads as the same one', async () =
         if (Number(message.start[0]) < 200) continue;
         const bytes = forwardedResponse(message);
         const theirs = await oracleResponse([bytes]);
-        assert.deepEqual([theirs.messages.length, theirs.error], [1, null], JSON.stringify(bytes.toString('latin1')));
+        assert.deepEqual(
+          [theirs.messages.length, theirs.error],
+          [1, null],
+          JSON.stringify(bytes.toString('latin1')),
+        );
         const [copy] = theirs.messages;
         assert.equal(copy?.start[0], message.start[0]);
         assert.ok(copy?.body.equals(message.body));

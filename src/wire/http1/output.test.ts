@@ -73,7 +73,12 @@ test('outputs that write in turns on one scratch: no byte of another ever appear
   await using server = await listening();
   for (const encrypted of [false, true]) {
     const scratch = new Scratch();
-    const pairs = [await pair(server, true), await pair(server, false), await pair(server, true), await pair(server, false)];
+    const pairs = [
+      await pair(server, true),
+      await pair(server, false),
+      await pair(server, true),
+      await pair(server, false),
+    ];
     // This one still connects when its first bytes are written.
     pairs.push(await pair(server, true, false));
     const outputs = pairs.map(({ socket }) => new Output(socket, scratch, encrypted));
