@@ -142,8 +142,8 @@ async function openListeners(gateway: Gateway, settings: Settings): Promise<Http
     import('./admin/status-app.ts'),
   ]);
   try {
-    const admin = await openHttp(settings.admin_listen, adminApp(gateway));
-    const status = await openHttp(settings.status_listen, statusApp(gateway));
+    const admin = await openHttp(settings.admin_listen, adminApp(gateway), gateway.log.admin.access);
+    const status = await openHttp(settings.status_listen, statusApp(gateway), gateway.log.status.access);
     return [...admin, ...status];
   } catch (error) {
     throw new CannotStart([messageOf(error, false)]);

@@ -24,7 +24,8 @@ export interface AccessEntry {
   /** Empty when the request had none. */
   readonly referer: string;
   readonly userAgent: string;
-  readonly requestId: string;
+  /** Null: the line has no request id, as on the admin side (nginx's `combined`). */
+  readonly requestId: string | null;
 }
 
 /** A value longer than this is cut; it is the size of one of nginx's large header buffers. */
@@ -84,8 +85,10 @@ export class AccessLog {
     at = putValue(out, at, entry.referer);
     at = putPlain(out, at, '" "');
     at = putValue(out, at, entry.userAgent);
-    at = putPlain(out, at, '" kong_request_id: "');
-    at = putValue(out, at, entry.requestId);
+    if (entry.requestId !== null) {
+      at = putPlain(out, at, '" kong_request_id: "');
+      at = putValue(out, at, entry.requestId);
+    }
     file.commit(putPlain(out, at, '"\n'));
   }
 
@@ -116,7 +119,7 @@ function boundOf(entry: AccessEntry): number {
     entry.target.length +
     entry.referer.length +
     entry.userAgent.length +
-    entry.requestId.length;
+    (entry.requestId?.length ?? 0);
   // 7 values of MAX_VALUE, escaped, fit a chunk.
   return Math.min(usual * 4 + FIXED_BYTES, CHUNK_BYTES);
 }

@@ -112,7 +112,9 @@ function charset(value: string): string | null {
 /** nginx's name for the address of the PROXY protocol is no header: it must not be looked for as one. */
 function realIpHeader(value: string): string {
   if (value.toLowerCase() === 'proxy_protocol') {
-    throw new InvalidValue(`'${value}': the PROXY protocol is not there yet; name a header such as X-Forwarded-For`);
+    throw new InvalidValue(
+      `'${value}': the PROXY protocol is not there yet; name a header such as X-Forwarded-For`,
+    );
   }
   return headerName(value);
 }

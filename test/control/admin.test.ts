@@ -1,7 +1,9 @@
 /** Admin and status listeners, with the stand-in data plane. */
 import assert from 'node:assert/strict';
+import { readFile, rename } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { waitFor } from '../support/wait.ts';
 import { type StandInGateway, config, startStandIn } from './support/gateway.ts';
@@ -105,7 +107,7 @@ test('GET /config answers what is served, in a form that POST takes', async () =
   await using gateway = await startStandIn({ config: config('/one', '/two') });
   const { body } = await call(gateway, '/config');
   const text = String(body['config']);
-  assert.match(text, /_format_version: "3.0"/);
+  assert.match(text, /_format_version: ["']3\.0["']/);
   assert.match(text, /\/two/);
   assert.equal((await call(gateway, '/config', post(text, 'text/yaml'))).status, 201);
 });
@@ -197,4 +199,45 @@ test('listeners that are off are off', async () => {
   await assert.rejects(fetch(gateway.url('admin')));
   await assert.rejects(fetch(gateway.url('status')));
   assert.equal((await gateway.ask()).revision, 0);
+});
+
+test('admin and status requests are logged where their settings say, in the format of nginx', async () => {
+  await using gateway = await startStandIn({
+    config: config('/one'),
+    settings: { status_access_log: 'logs/both.log', admin_access_log: 'logs/both.log' },
+  });
+  const { headers } = await call(gateway, '/nothing', { headers: { 'user-agent': 'a"b', referer: 'there' } });
+  await fetch(gateway.url('status', '/status/ready'), { method: 'HEAD', headers: { 'user-agent': 'probe' } });
+  const lines = await waitFor(async () => {
+    const text = await readFile(join(gateway.prefix, 'logs/both.log'), 'utf8').catch(() => '');
+    const found = text.split('\n').filter((line) => /a\\x22b|probe/.test(line));
+    return found.length === 2 ? found : null;
+  });
+  const time = '\\[\\d+/\\w+/\\d+:\\d+:\\d+:\\d+ [+-]\\d+\\]';
+  const length = headers.get('content-length') ?? '';
+  assert.match(
+    lines[0] ?? '',
+    new RegExp(`^127\\.0\\.0\\.1 - - ${time} "GET /nothing HTTP/1\\.1" 404 ${length} "there" "a\\\\x22b"$`),
+  );
+  assert.match(lines[1] ?? '', new RegExp(`${time} "HEAD /status/ready HTTP/1\\.1" 200 0 "-" "probe"$`));
+});
+
+test('the logs of the admin side are opened again on SIGUSR1, and one that cannot be opened is told', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  const log = join(gateway.prefix, 'logs/admin_access.log');
+  const text = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '');
+  await call(gateway, '/before');
+  await waitFor(async () => (await text(log)).includes('/before'));
+  await rename(log, `${log}.1`);
+  assert.equal((await gateway.control('POST', '/reopen')).status, 200);
+  await call(gateway, '/after');
+  await waitFor(async () => (await text(log)).includes('/after'));
+  assert.equal((await text(`${log}.1`)).includes('/after'), false);
+
+  await using refused = await startStandIn({
+    settings: { admin_error_log: '/proc/nothing/error.log' },
+    unready: true,
+  });
+  assert.equal((await refused.child.exited).code, 1);
+  assert.match(refused.child.output, /ENOENT.*\/proc\/nothing/);
 });

@@ -8,7 +8,7 @@ import { status } from './status.ts';
 export function adminApp(gateway: Gateway): AdminApp {
   const app = createApp(
     () => gateway.reloader.settings,
-    (error) => gateway.log.log('error', `admin: ${error.stack ?? error.message}`),
+    (error) => gateway.log.admin.error('error', error.stack ?? error.message),
   );
   resource(app, '/', root(gateway));
   resource(app, '/status', status(gateway));

@@ -7,7 +7,7 @@ import { status } from './status.ts';
 export function statusApp(gateway: Gateway): AdminApp {
   const app = createApp(
     () => gateway.reloader.settings,
-    (error) => gateway.log.log('error', `status: ${error.stack ?? error.message}`),
+    (error) => gateway.log.status.error('error', error.stack ?? error.message),
   );
   resource(app, '/status', status(gateway));
   resource(app, '/status/ready', ready(gateway));
