@@ -15,7 +15,7 @@ import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { ClientConnection } from '../wire/http1/client-connection.ts';
-import type { ClientContext, ClientTimeouts, MalformedRequest } from '../wire/http1/client-connection.ts';
+import type { ClientContext, ClientTimeouts, MalformedRequest } from '../wire/http1/client-context.ts';
 import { FieldLines } from '../wire/http1/field-lines.ts';
 import { RequestHeadParser } from '../wire/http1/head-parser.ts';
 import type { HeadLimits } from '../wire/http1/head-parser.ts';
@@ -24,6 +24,7 @@ import { UpstreamPool } from '../wire/http1/upstream-pool.ts';
 import type { RequestHead, ServerStream } from '../wire/message.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
+import { closeQuiet } from './close-quiet.ts';
 import type { ProxyContext } from './context.ts';
 import { ErrorBodies } from './error-body.ts';
 import { Exchange } from './exchange.ts';
@@ -37,6 +38,9 @@ export interface DataPlaneOptions {
   readonly workerId: number;
   readonly zone: WorkerZone;
 }
+
+/** Milliseconds that listeners may stay open in a drain, for what the kernel has queued. */
+const CLOSE_MS = 500;
 
 /** Head parsers kept for reuse. */
 const SPARE_PARSERS = 256;
@@ -117,7 +121,7 @@ export class DataPlane implements ProxyContext, ClientContext {
    */
   async drain(graceMs: number): Promise<void> {
     this.draining = true;
-    for (const server of this.#servers) server.close();
+    await closeQuiet(this.#servers, () => this.zone.get(CELL.accepted), Math.min(graceMs, CLOSE_MS));
     this.pool.drain();
     const gone = new Promise<void>((resolve) => (this.#drained = resolve));
     for (const connection of this.#connections) connection.drain();

@@ -4,7 +4,7 @@ import { reasonPhrase } from '../lib/reason-phrases.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { ErrorLog } from '../observe/error-log.ts';
 import { FlatHeaders } from '../wire/flat-headers.ts';
-import type { MalformedRequest } from '../wire/http1/client-connection.ts';
+import type { MalformedRequest } from '../wire/http1/client-context.ts';
 import type { ServerStream } from '../wire/message.ts';
 import type { ErrorBodies } from './error-body.ts';
 import type { Policy } from './policy.ts';

@@ -13,68 +13,18 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { GatewayError } from '../../lib/gateway-error.ts';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
-import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import { CELL } from '../../zone/worker-zone.ts';
-import type { WorkerZone } from '../../zone/worker-zone.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
-import type {
-  Headers,
-  Peer,
-  RequestHead,
-  ResponseHead,
-  ServerStream,
-  ServerStreamHandler,
-  Trailers,
-  Tunnel,
-} from '../message.ts';
+import type { Peer, ResponseHead, ServerStream, ServerStreamHandler, Trailers, Tunnel } from '../message.ts';
 import { SocketTunnel } from '../socket-tunnel.ts';
 import { BodyReader } from './body-reader.ts';
+import type { ClientContext } from './client-context.ts';
 import { clientFault } from './fault.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import type { RequestHeadParser } from './head-parser.ts';
-import { writeLastChunk, writeResponseHead } from './head-writer.ts';
 import { interpretRequest } from './head.ts';
-import type { Http1RequestHead } from './head.ts';
 import { Output } from './output.ts';
-import type { Scratch } from './output.ts';
-
-/** Milliseconds; nginx's keepalive_timeout, client_header_timeout, client_body_timeout, send_timeout. */
-export interface ClientTimeouts {
-  readonly keepAlive: number;
-  readonly header: number;
-  readonly body: number;
-  readonly send: number;
-}
-
-/** What could be read of a head that is refused. */
-export interface MalformedRequest {
-  /** '' when there is none. */
-  readonly requestLine: string;
-  /** Lines before the fault, for this call only. */
-  readonly headers: Headers;
-}
-
-/** What all client connections of a worker share. */
-export interface ClientContext {
-  readonly wheel: TimerWheel;
-  readonly scratch: Scratch;
-  readonly zone: WorkerZone;
-  readonly timeouts: ClientTimeouts;
-  /** Requests that one connection may bring (nginx's keepalive_requests). */
-  readonly maxRequests: number;
-  /** Octets of a trailer section. */
-  readonly trailerBytes: number;
-  /** The worker stops: each response ends its connection. */
-  readonly draining: boolean;
-  takeParser(): RequestHeadParser;
-  releaseParser(parser: RequestHeadParser): void;
-  onRequest(stream: ServerStream, head: RequestHead): void;
-  /** A head that cannot be read; answers on the stream, which closes behind it. */
-  onMalformed(stream: ServerStream, error: GatewayError, request: MalformedRequest): void;
-  /** A defect: something on the request path threw. */
-  onDefect(error: unknown): void;
-  closed(connection: ClientConnection): void;
-}
+import { ResponseWriter } from './response-writer.ts';
 
 const IDLE = 0;
 const HEAD = 1;
@@ -93,13 +43,12 @@ const DISCARD_BYTES = 1024 * 1024;
 /** While the worker drains, an idle connection may bring one more request for this long. */
 const DRAIN_IDLE_MS = 1000;
 
-const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
-
 export class ClientConnection implements ServerStream {
   readonly peer: Peer;
   readonly #socket: Socket;
   readonly #context: ClientContext;
   readonly #output: Output;
+  readonly #response: ResponseWriter;
   readonly #timer: WheelTimer;
   #headBuffer: HeadBuffer | null = null;
   #parser: RequestHeadParser | null = null;
@@ -113,7 +62,6 @@ export class ClientConnection implements ServerStream {
   #lingerUntil = 0;
   #tunnel: SocketTunnel | null = null;
 
-  #head: Http1RequestHead | null = null;
   #handler: ServerStreamHandler | null = null;
   #body: BodyReader | null = null;
   #bodyDone = true;
@@ -123,18 +71,13 @@ export class ClientConnection implements ServerStream {
   #discarded = 0;
 
   #keepAlive = true;
-  #responded = false;
-  #chunked = false;
-  /** Octets that the response may still have; `Infinity` when its head did not say. */
-  #left = 0;
-  #ended = false;
-  #readAhead = 0;
 
   constructor(socket: Socket, peer: Peer, context: ClientContext) {
     this.#socket = socket;
     this.#context = context;
     this.peer = peer;
     this.#output = new Output(socket, context.scratch, peer.encrypted);
+    this.#response = new ResponseWriter(socket, this.#output);
     this.#timer = new WheelTimer(() => this.#onTimeout());
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('drain', () => this.#onDrain());
@@ -155,10 +98,9 @@ export class ClientConnection implements ServerStream {
   readBody(): void {
     if (this.#bodyWanted || this.#bodyDone) return;
     this.#bodyWanted = true;
-    if (this.#continuePending && !this.#responded) {
+    if (this.#continuePending && !this.#response.responded) {
       this.#continuePending = false;
-      this.#output.bytes(CONTINUE);
-      this.#output.flush();
+      this.#response.continue();
     }
     this.#armBody();
     if (!this.#processing) this.#resumeReading();
@@ -181,9 +123,7 @@ export class ClientConnection implements ServerStream {
   }
 
   inform(head: ResponseHead): void {
-    if (this.#head?.version !== '1.1' || this.#responded) return;
-    writeResponseHead(this.#output, head, INTERIM_FRAMING);
-    this.#output.flush();
+    this.#response.inform(head);
   }
 
   lastResponse(): void {
@@ -191,66 +131,40 @@ export class ClientConnection implements ServerStream {
   }
 
   respond(head: ResponseHead): void {
-    this.#responded = true;
-    const request = this.#head;
-    const modern = request === null || request.version === '1.1';
-    const bodiless = head.bodyLength === NO_BODY || request?.method === 'HEAD';
-    this.#chunked = !bodiless && head.bodyLength === UNKNOWN_LENGTH && modern;
-    this.#left = bodiless ? 0 : head.bodyLength === UNKNOWN_LENGTH ? Infinity : head.bodyLength;
-    if (this.#left === Infinity && !this.#chunked) this.#keepAlive = false;
-    if (this.#keepAlive && !this.#mayPersist()) this.#keepAlive = false;
-    const connection = this.#keepAlive ? (modern ? '' : 'keep-alive') : 'close';
-    const framed =
-      bodiless && head.bodyLength === UNKNOWN_LENGTH
-        ? { ...head, headers: head.headers, bodyLength: NO_BODY }
-        : head;
-    writeResponseHead(this.#output, framed, responseFraming(this.#chunked, connection));
+    this.#keepAlive = this.#response.head(head, this.#keepAlive && this.#mayPersist());
     if (this.#halfClosed) this.#context.wheel.disarm(this.#timer);
   }
 
   write(chunk: Buffer): boolean {
-    let data = chunk;
-    if (data.length > this.#left) data = data.subarray(0, this.#left);
-    this.#left -= data.length;
-    if (data.length > 0) {
-      if (this.#chunked) this.#output.chunk(data);
-      else this.#output.bytes(data);
-    }
-    return !this.#socket.writableNeedDrain || this.#socket.writableLength <= this.#readAhead;
+    return this.#response.write(chunk);
   }
 
   end(trailers: Trailers | null): void {
-    // A response that is shorter than its head said must not look whole.
-    if (this.#left > 0 && this.#left !== Infinity) return this.reset();
-    if (this.#chunked) writeLastChunk(this.#output, this.#head?.acceptsTrailers === true ? trailers : null);
-    this.#ended = true;
+    if (!this.#response.end(trailers)) this.reset();
   }
 
   flush(): boolean {
     if (this.#state === CLOSED) return false;
     const held = this.#output.flush();
     if (held) this.#context.wheel.arm(this.#timer, this.#context.timeouts.send);
-    if (this.#ended && !this.#socket.writableNeedDrain) this.#finish();
+    if (this.#response.ended && !this.#socket.writableNeedDrain) this.#finish();
     return held;
   }
 
   readAhead(bytes: number): void {
-    this.#readAhead = bytes;
+    this.#response.readAhead = bytes;
   }
 
   reset(): void {
     if (this.#state === CLOSED) return;
     this.#context.zone.increment(CELL.broken);
-    const endsAtClose = this.#responded && this.#left === Infinity && !this.#chunked;
     this.#handler = null;
     this.#output.flush();
-    this.#close(endsAtClose);
+    this.#close(this.#response.endsAtClose);
   }
 
   upgrade(head: ResponseHead): Tunnel {
-    const upgrade = this.#head?.upgrade ?? '';
-    writeResponseHead(this.#output, head, { chunked: false, connection: 'Upgrade', upgrade });
-    this.#output.flush();
+    this.#response.switchProtocols(head);
     this.#setState(TUNNEL);
     this.#handler = null;
     this.#context.zone.increment(CELL.tunnels);
@@ -355,11 +269,8 @@ export class ClientConnection implements ServerStream {
     this.#lastAuthority = head.authority;
     this.#setState(EXCHANGE);
     this.#requests++;
-    this.#head = head;
     this.#keepAlive = head.keepAlive;
-    this.#responded = this.#ended = this.#chunked = false;
-    this.#left = 0;
-    this.#readAhead = 0;
+    this.#response.begin(head);
     this.#bodyPaused = this.#bodyWanted = false;
     this.#bodyDone = head.bodyLength === NO_BODY || head.bodyLength === 0;
     this.#continuePending = head.expectsContinue;
@@ -378,7 +289,7 @@ export class ClientConnection implements ServerStream {
   }
 
   #takeBody(chunk: Buffer, at: number): number {
-    const discarding = this.#ended;
+    const discarding = this.#response.ended;
     if (this.#bodyDone || this.#bodyPaused || !(this.#bodyWanted || discarding)) {
       this.#hold(chunk, at);
       return chunk.length;
@@ -396,7 +307,7 @@ export class ClientConnection implements ServerStream {
   }
 
   #onBodyData(data: Buffer): void {
-    if (!this.#ended) {
+    if (!this.#response.ended) {
       this.#handler?.onBody(data);
       return;
     }
@@ -409,7 +320,7 @@ export class ClientConnection implements ServerStream {
   #onBodyEnd(trailers: Trailers | null): void {
     this.#bodyDone = true;
     this.#context.wheel.disarm(this.#timer);
-    if (this.#ended) this.#finish();
+    if (this.#response.ended) this.#finish();
     else this.#handler?.onBodyEnd(trailers);
   }
 
@@ -419,7 +330,7 @@ export class ClientConnection implements ServerStream {
     this.#keepAlive = false;
     this.#bodyDone = true;
     this.#body?.stop();
-    if (this.#ended) return this.#finish();
+    if (this.#response.ended) return this.#finish();
     handler?.onRequestError(error);
   }
 
@@ -461,7 +372,6 @@ export class ClientConnection implements ServerStream {
   #nextRequest(): void {
     const parser = this.#parser;
     this.#parser = null;
-    this.#head = null;
     if (parser !== null) this.#context.releaseParser(parser);
     this.#setState(IDLE);
     const { wheel, draining, timeouts } = this.#context;
@@ -484,10 +394,9 @@ export class ClientConnection implements ServerStream {
 
   #refuse(error: GatewayError, requestLine: string): void {
     this.#setState(EXCHANGE);
-    this.#head = null;
     this.#handler = null;
     this.#keepAlive = false;
-    this.#responded = this.#ended = this.#chunked = false;
+    this.#response.begin(null);
     this.#bodyDone = true;
     const { fields } = this.#parser as RequestHeadParser;
     this.#context.onMalformed(this, error, { requestLine, headers: fields });
@@ -530,7 +439,7 @@ export class ClientConnection implements ServerStream {
     if (this.#state !== EXCHANGE) return;
     this.#context.wheel.disarm(this.#timer);
     if (!this.#bodyDone && this.#bodyWanted && !this.#bodyPaused) this.#armBody();
-    if (this.#ended) this.#finish();
+    if (this.#response.ended) this.#finish();
     else this.#handler?.onDrain();
   }
 
@@ -543,7 +452,7 @@ export class ClientConnection implements ServerStream {
     // What the stash holds may be all that is missing: `#resumeReading` comes back here.
     else if (this.#stash !== null) return;
     else if (this.#state === EXCHANGE && !this.#bodyDone) this.#onGone();
-    else if (this.#state === EXCHANGE && !this.#responded)
+    else if (this.#state === EXCHANGE && !this.#response.responded)
       this.#context.wheel.arm(this.#timer, HALF_CLOSED_GRACE_MS);
   }
 
@@ -567,7 +476,8 @@ export class ClientConnection implements ServerStream {
     if (this.#state === CLOSED) return void this.#socket.destroy();
     if (this.#state === HEAD) return this.#refuse(requestTimeout('client_header_timeout'), '');
     if (this.#state !== EXCHANGE) return this.#close(false);
-    if (this.#socket.writableLength > 0 || (this.#halfClosed && !this.#responded)) return this.#onGone();
+    if (this.#socket.writableLength > 0 || (this.#halfClosed && !this.#response.responded))
+      return this.#onGone();
     if (!this.#bodyDone && !this.#bodyPaused) this.#bodyFault(requestTimeout('client_body_timeout'));
   }
 
@@ -612,21 +522,6 @@ const GAUGES: ReadonlyArray<Gauge | undefined> = [
   CELL.writing,
   undefined,
 ];
-
-const INTERIM_FRAMING = { chunked: false, connection: '', upgrade: '' } as const;
-
-const FRAMINGS = new Map<string, { chunked: boolean; connection: string; upgrade: string }>();
-
-function responseFraming(
-  chunked: boolean,
-  connection: string,
-): { chunked: boolean; connection: string; upgrade: string } {
-  if (!chunked && connection === '') return INTERIM_FRAMING;
-  const key = `${chunked}${connection}`;
-  let framing = FRAMINGS.get(key);
-  if (framing === undefined) FRAMINGS.set(key, (framing = { chunked, connection, upgrade: '' }));
-  return framing;
-}
 
 function requestTimeout(code: string): GatewayError {
   return new GatewayError(code, 'Request timeout', { source: 'client', status: 408 });
