@@ -48,9 +48,13 @@ export async function fuzzSockets({ messages, seed }: FuzzOptions): Promise<Fuzz
     await Promise.all(sent);
     await waitFor(() => plane.zone.get(CELL.active) === 0, { timeout: 45_000, what: `batch ${done} to end` });
     await plane.settled();
-    const { responses } = await rawRequest(plane.port, 'GET /good HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', {
-      until: 'close',
-    });
+    const { responses } = await rawRequest(
+      plane.port,
+      'GET /good HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      {
+        until: 'close',
+      },
+    );
     assert.ok(responses[0]?.text() === 'good' || responses[0]?.status === 502, `after batch ${done}`);
     const { arrayBuffers, heapUsed } = process.memoryUsage();
     if (done < 10 * BATCH) baseline = Math.max(baseline, arrayBuffers + heapUsed);

@@ -13,7 +13,10 @@ test('twenty thousand mutated streams through the parsers', () => {
   assert.ok(accepted > 5000, `${accepted} accepted, seed ${seed}`);
   for (const reason of ['MALFORMED', 'FRAMING', 'CHUNK', 'TRANSFER_CODING'])
     for (const leg of ['request', 'response'])
-      assert.ok((endings.get(`${leg} ${reason}`) ?? 0) > 0, `no ${leg} was refused for ${reason}, seed ${seed}`);
+      assert.ok(
+        (endings.get(`${leg} ${reason}`) ?? 0) > 0,
+        `no ${leg} was refused for ${reason}, seed ${seed}`,
+      );
 });
 
 test('mutated streams into a data plane with a mutating upstream', async () => {

@@ -93,7 +93,9 @@ function checkForwarded(leg: Leg, message: ReadMessage): void {
 }
 
 function print(counts: FuzzCounts, seconds: number): void {
-  process.stdout.write(`${counts.streams} streams, ${counts.accepted} messages accepted, ${seconds.toFixed(1)} s\n`);
+  process.stdout.write(
+    `${counts.streams} streams, ${counts.accepted} messages accepted, ${seconds.toFixed(1)} s\n`,
+  );
   for (const [ending, count] of [...counts.endings].toSorted((a, b) => b[1] - a[1])) {
     process.stdout.write(`  ${String(count).padStart(9)}  ${ending}\n`);
   }

@@ -104,7 +104,7 @@ for (const event of ['checkContinue', 'checkExpectation'] as const) {
   server.on(event, (message, response) => server.emit('request', message, response));
 }
 // An upgrade takes the connection away from the parser; the message is complete without a body.
-server.on('upgrade', (message: IncomingMessage, socket: Duplex) => {
+server.on('upgrade', (_message: IncomingMessage, socket: Duplex) => {
   const collected = bySocket.get(socket);
   if (collected === undefined) return;
   collected.error = 'upgrade';

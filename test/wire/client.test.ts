@@ -38,7 +38,10 @@ test('a thousand requests in one packet are answered in order', async () => {
 test('a thousand requests that the gateway answers itself, in one packet, with and without a body', async () => {
   await using plane = await startPlane(1, { route: { service: null } });
   const post = `POST / HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabc`;
-  const { responses } = await rawRequest(plane.port, (GET + post).repeat(500), { until: 1000, timeout: 30_000 });
+  const { responses } = await rawRequest(plane.port, (GET + post).repeat(500), {
+    until: 1000,
+    timeout: 30_000,
+  });
   assert.deepEqual(new Set(responses.map(({ status }) => status)), new Set([503]));
   assert.equal(responses.length, 1000);
   await plane.settled();
@@ -75,7 +78,9 @@ test('pipelined requests behind a slow one wait, and cost one read', async () =>
   for (const wanted of ['/slow', '/2', '/3']) assert.equal((await client.readResponse()).text(), wanted);
 });
 
-const PERSISTENCE: ReadonlyArray<readonly [what: string, head: string, stays: boolean, connection: string | undefined]> = [
+const PERSISTENCE: ReadonlyArray<
+  readonly [what: string, head: string, stays: boolean, connection: string | undefined]
+> = [
   ['HTTP/1.1', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', true, undefined],
   ['HTTP/1.1 close', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', false, 'close'],
   ['HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n', false, 'close'],
@@ -211,7 +216,11 @@ const MALFORMED: ReadonlyArray<readonly [what: string, bytes: string, status: nu
   ['bare LF', `GET / HTTP/1.1\n${HOST}\r\n`, 400],
   ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
   ['two lengths', `POST / HTTP/1.1\r\n${HOST}Content-Length: 1\r\nContent-Length: 1\r\n\r\na`, 400],
-  ['length and coding', `POST / HTTP/1.1\r\n${HOST}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+  [
+    'length and coding',
+    `POST / HTTP/1.1\r\n${HOST}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+  ],
   ['coding in HTTP/1.0', 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400],
   ['unknown coding', `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip\r\n\r\n`, 501],
   ['expectation', `POST / HTTP/1.1\r\n${HOST}Expect: x\r\nContent-Length: 1\r\n\r\na`, 417],
@@ -332,7 +341,13 @@ test('a half-closed client whose whole body waits for a slow upstream is served'
 test('a half-closed client whose message is cut short is let go at once', async () => {
   await using upstream = await startEcho();
   await using plane = await startPlane(upstream.port);
-  for (const bytes of ['', 'GET', `POST / HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nab`, `${GET}GET`, `${GET}POST / HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nab`]) {
+  for (const bytes of [
+    '',
+    'GET',
+    `POST / HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nab`,
+    `${GET}GET`,
+    `${GET}POST / HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nab`,
+  ]) {
     const { responses } = await rawRequest(plane.port, bytes, { halfClose: true, until: 'close' });
     assert.equal(responses.length, bytes.startsWith(GET) ? 1 : 0, bytes);
   }

@@ -46,7 +46,10 @@ const BROKEN: ReadonlyArray<readonly [what: string, answer: string]> = [
   ['folding', 'HTTP/1.1 200 OK\r\nX: 1\r\n 2\r\nContent-Length: 2\r\n\r\nok'],
   ['space before the colon', 'HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok'],
   ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok'],
-  ['length and coding', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+  [
+    'length and coding',
+    'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  ],
   ['unknown coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
   ['signed length', 'HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok'],
   ['a large head', `HTTP/1.1 200 OK\r\nX: ${'a'.repeat(200_000)}\r\n\r\n`],
@@ -76,7 +79,12 @@ test('a head that cannot be read is 502, and its connection is never used again'
 
 test('a body that cannot be read breaks the response off: it never looks whole', async () => {
   const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
-  for (const rest of ['3\r\nabc\r\n+1\r\na\r\n0\r\n\r\n', '3\r\nabc\r\nx', '3\r\nabc\r\n0\r\nX : 1\r\n\r\n', '3\r\nabcd\r\n']) {
+  for (const rest of [
+    '3\r\nabc\r\n+1\r\na\r\n0\r\n\r\n',
+    '3\r\nabc\r\nx',
+    '3\r\nabc\r\n0\r\nX : 1\r\n\r\n',
+    '3\r\nabcd\r\n',
+  ]) {
     await using upstream = await startRawUpstream(scripted([head + rest]));
     await using plane = await startPlane(upstream.port);
     const { responses, text } = await rawRequest(plane.port, CLOSE, { until: 'close' });
@@ -213,7 +221,11 @@ test('bytes behind a response never become the next response', async () => {
         for (const target of ['/1', '/2', '/3']) {
           client.write(`${method} ${target} HTTP/1.1\r\n${HOST}\r\n`);
           const response = await client.readResponse({ method });
-          assert.equal(response.header('x-target'), target, `${framing} ${JSON.stringify(garbage.slice(0, 20))}`);
+          assert.equal(
+            response.header('x-target'),
+            target,
+            `${framing} ${JSON.stringify(garbage.slice(0, 20))}`,
+          );
           if (apart) await waitFor(() => plane.zone.get(CELL.upstreamIdle) === 0);
         }
         assert.deepEqual(served, ['/1', '/2', '/3']);
@@ -223,7 +235,9 @@ test('bytes behind a response never become the next response', async () => {
 });
 
 test('two pipelined client requests and garbage behind the first response', async () => {
-  await using upstream = await startRawUpstream(scripted([`${OK}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`]));
+  await using upstream = await startRawUpstream(
+    scripted([`${OK}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil`]),
+  );
   await using plane = await startPlane(upstream.port);
   const { responses } = await rawRequest(plane.port, GET.repeat(5), { until: 5 });
   assert.deepEqual(
@@ -253,7 +267,7 @@ test('an early answer while the request body is still coming reaches the client'
 });
 
 test('an upstream that never answers, never connects, stops in its body', async () => {
-  const service = { readTimeout: 100 };
+  const service = { timeouts: { connect: 100, write: 100, read: 100 } };
   for (const [sent, wanted] of [
     ['', 504],
     ['HTTP/1.1 200 OK\r\nContent-', 504],

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FlatHeaders } from '../flat-headers.ts';
-import { FieldLines, HASH_SEED, hashName, ID, type KnownName } from './field-lines.ts';
+import { FieldLines } from './field-lines.ts';
+import { HASH_SEED, hashName, ID } from './field-names.ts';
 import { RequestHeadParser } from './head-parser.ts';
 
 const LIMITS = { lineBytes: 8192, headBytes: 65_536, lines: 1000 };
@@ -123,7 +124,7 @@ function collisionWith(name: string): string {
 }
 
 test('a name with the very hash of a known name is another name', () => {
-  for (const name of ['content-length', 'transfer-encoding', 'host'] satisfies KnownName[]) {
+  for (const name of ['content-length', 'transfer-encoding', 'host'] as const) {
     const other = collisionWith(name);
     assert.equal(hashName(other), hashName(name), 'the search found a real collision');
     const fields = parsed([

@@ -311,7 +311,9 @@ export class UpstreamConnection implements ClientStream {
 
   #onSwitch(head: Http1ResponseHead, buffer: Buffer, at: number, end: number): void {
     const handler = this.#handler;
-    if (handler === null || this.#upgrade === '' || head.upgrade !== this.#upgrade) return this.#fault(0);
+    // Before the request was sent to its end, the rest of it would become the tunnel's first bytes.
+    const asked = this.#upgrade !== '' && head.upgrade === this.#upgrade && this.#requestEnded;
+    if (handler === null || !asked) return this.#fault(0);
     this.#state = TUNNEL;
     this.#handler = null;
     this.#context.wheel.remove(this.#timer);
