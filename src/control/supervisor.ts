@@ -1,36 +1,15 @@
 /**
- * The life of the workers: start, publish a configuration to them, restart the dead, drain, stop.
- *
- * A publication has two steps. First every running worker builds the new snapshot beside the one it serves; only when
- * none of them fails are they told to serve it. So a configuration that cannot be built changes nothing anywhere. A
- * worker that does not build it in time is left behind (`lagging`), named in the answer, and brought up to date as
- * soon as it answers again.
+ * The life of the workers: start, restart of the dead, drain, stop. What they serve is the publisher's business.
  */
 import type { Settings } from '../settings/settings.ts';
-import type { RouterFlavor } from '../router/router.ts';
 import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
 import type { BrokenRoute } from './protocol.ts';
-import { type CallResult, WorkerHandle, failureText } from './worker-handle.ts';
+import { type Publication, Publisher, type PublisherTuning } from './publisher.ts';
+import { WorkerHandle, failureText } from './worker-handle.ts';
 
-/** What all workers shall serve. */
-export interface Publication {
-  readonly revision: number;
-  readonly flavor: RouterFlavor;
-  /** The whole configuration; null is the empty one, which is revision 0. */
-  readonly image: SharedArrayBuffer | null;
-  /** What leads there from the current revision, when that is known. */
-  readonly delta: SharedArrayBuffer | null;
-  readonly settings: Settings;
-}
-
-export interface SupervisorTuning {
-  /** Milliseconds that a worker may take to build a snapshot before the others go on without it. */
-  readonly prepareMs: number;
-  /** Milliseconds for calls that take no time of their own. */
-  readonly callMs: number;
-  /** Milliseconds before a dead worker is started again: the first time, and at most. */
-  readonly restartMs: number;
+export interface SupervisorTuning extends PublisherTuning {
+  /** Milliseconds before a dead worker is started again: `restartMs` the first time, and at most. */
   readonly maxRestartMs: number;
   /** MiB of JavaScript heap of a worker; null is Node's own choice, which follows the machine's memory. */
   readonly workerHeapMb: number | null;
@@ -71,9 +50,8 @@ export class Supervisor {
   readonly #workers: WorkerHandle[] = [];
   readonly #failures: number[] = [];
   readonly #restarts = new Set<NodeJS.Timeout>();
-  #settings: Settings;
-  #current: Publication | null = null;
-  #broken: readonly BrokenRoute[] = [];
+  readonly #settings: Settings;
+  readonly #publisher: Publisher;
   #stopping = false;
 
   constructor(options: SupervisorOptions) {
@@ -81,6 +59,7 @@ export class Supervisor {
     this.#log = options.log;
     this.#dataPlane = options.dataPlane;
     this.#tuning = options.tuning;
+    this.#publisher = new Publisher(options.log, options.tuning);
     this.zone = new NodeZone(options.settings.nginx_worker_processes);
   }
 
@@ -94,7 +73,7 @@ export class Supervisor {
 
   /** Resolves when every worker serves the configuration on its listeners. @throws Error when one cannot. */
   async serve(first: Publication): Promise<void> {
-    this.#current = first;
+    this.#publisher.begin(first);
     await Promise.all(
       this.#workers.map(async (worker) => {
         const failure = await this.#bringUp(worker);
@@ -104,11 +83,11 @@ export class Supervisor {
   }
 
   get revision(): number {
-    return this.#current?.revision ?? 0;
+    return this.#publisher.current?.revision ?? 0;
   }
 
   get broken(): readonly BrokenRoute[] {
-    return this.#broken;
+    return this.#publisher.broken;
   }
 
   get workers(): readonly WorkerHandle[] {
@@ -119,7 +98,7 @@ export class Supervisor {
   get ready(): boolean {
     return (
       !this.#stopping &&
-      this.#current !== null &&
+      this.#publisher.current !== null &&
       this.#workers.every((worker) => worker.state === 'running' && worker.revision === this.revision)
     );
   }
@@ -132,120 +111,26 @@ export class Supervisor {
     });
   }
 
-  /**
-   * @returns warnings: workers that do not serve the new revision yet.
-   * @throws Error when a worker cannot build it; then nothing has changed.
-   */
+  /** As `Publisher.publish`, to all workers. */
   async publish(next: Publication): Promise<string[]> {
-    const live = this.#workers.filter((worker) => worker.state === 'running');
-    const changed = next.revision !== this.revision;
-    const results = changed
-      ? await Promise.all(live.map((worker) => this.#prepare(worker, next)))
-      : live.map((): CallResult => ({ ok: true }));
-    for (const [index, result] of results.entries()) {
-      if (!result.ok && 'message' in result) {
-        throw new Error(
-          `worker ${String(live[index]?.id)} cannot build the configuration: ${result.message}`,
-        );
-      }
-    }
-    this.#current = next;
-    this.#settings = next.settings;
-    const warnings = await Promise.all(
-      live.map((worker, index) => this.#finish(worker, next, results[index]!)),
-    );
-    return warnings.filter((warning) => warning !== null);
-  }
-
-  /** Second step of a publication for one worker. Answers a warning when it stays behind. */
-  async #finish(worker: WorkerHandle, next: Publication, prepared: CallResult): Promise<string | null> {
-    let result = prepared;
-    if (result.ok) {
-      if (result.broken !== undefined) this.#noteBroken(result.broken);
-      result = await this.#commit(worker, next);
-    }
-    if (result.ok || ('lost' in result && result.lost === 'gone')) return null;
-    worker.state = 'lagging';
-    void this.#catchUp(worker);
-    const warning = `worker ${worker.id} does not serve revision ${next.revision} yet: ${failureText(result)}`;
-    this.#log('warn', warning);
-    return warning;
-  }
-
-  async #prepare(worker: WorkerHandle, next: Publication): Promise<CallResult> {
-    const { flavor } = next;
-    if (next.delta !== null) {
-      const result = await worker.call(
-        { type: 'prepare', image: next.delta, flavor },
-        this.#tuning.prepareMs,
-      );
-      if (result.ok || !('stale' in result) || !result.stale) return result;
-    }
-    if (next.image === null) return { ok: false, stale: false, message: 'there is no image' };
-    return await worker.call({ type: 'prepare', image: next.image, flavor }, this.#tuning.prepareMs);
-  }
-
-  async #commit(worker: WorkerHandle, next: Publication): Promise<CallResult> {
-    const { revision, settings } = next;
-    const result = await worker.call({ type: 'commit', revision, settings }, this.#tuning.callMs);
-    if (result.ok) worker.revision = revision;
-    return result;
+    return await this.#publisher.publish(next, this.#workers);
   }
 
   /** From a thread that has just started to a worker that serves. Answers why it failed, or null. */
   async #bringUp(worker: WorkerHandle): Promise<string | null> {
     const online = await worker.online;
     if (!online.ok) return failureText(online);
-    const behind = await this.#update(worker);
+    const behind = await this.#publisher.update(worker, 'starting');
     if (behind !== null) return behind;
     const listening = await worker.call({ type: 'listen' }, this.#tuning.callMs);
     if (!listening.ok) return failureText(listening);
-    const failure = await this.#update(worker);
-    if (failure === null && !this.#stopping) worker.state = 'running';
-    return failure;
-  }
-
-  /** Whole images until the worker serves the current revision with the current settings. */
-  async #update(worker: WorkerHandle): Promise<string | null> {
-    for (;;) {
-      const target = this.#current;
-      if (target === null) return 'there is no configuration';
-      if (worker.revision !== target.revision) {
-        const prepared = await this.#prepare(worker, { ...target, delta: null });
-        if (!prepared.ok) return failureText(prepared);
-        this.#noteBroken(prepared.broken ?? []);
-      }
-      const committed = await this.#commit(worker, target);
-      if (!committed.ok) return failureText(committed);
-      if (target === this.#current) return null;
-    }
-  }
-
-  /** For a worker that was left behind: again and again until it is up to date or dead. */
-  async #catchUp(worker: WorkerHandle): Promise<void> {
-    while (worker.state === 'lagging') {
-      const failure = await this.#update(worker);
-      if (failure === null && worker.state === 'lagging') {
-        worker.state = 'running';
-        this.#log('notice', `worker ${worker.id} serves revision ${worker.revision} now`);
-      } else {
-        await delay(this.#tuning.restartMs);
-      }
-    }
-  }
-
-  #noteBroken(broken: readonly BrokenRoute[]): void {
-    const known = new Set(this.#broken.map(({ id }) => id));
-    this.#broken = broken;
-    for (const { id, reason } of broken) {
-      if (!known.has(id)) this.#log('error', `route ${id} answers 503: ${reason}`);
-    }
+    return await this.#publisher.update(worker, 'running');
   }
 
   #spawn(id: number): WorkerHandle {
     const data = {
       workerId: id,
-      settings: this.#settings,
+      settings: this.#publisher.current?.settings ?? this.#settings,
       zone: this.zone.buffer,
       dataPlane: this.#dataPlane,
     };
@@ -258,7 +143,7 @@ export class Supervisor {
     if (this.#stopping) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log('crit', `worker ${worker.id} died: ${text}`);
-    if (this.#current === null || this.#workers[worker.id] !== worker) return;
+    if (this.#publisher.current === null || this.#workers[worker.id] !== worker) return;
     const lived = Date.now() - worker.startedAt;
     const failures = lived > HEALTHY_MS ? 0 : this.#failures[worker.id]!;
     this.#failures[worker.id] = failures + 1;
@@ -299,10 +184,4 @@ export class Supervisor {
       }),
     );
   }
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }
