@@ -22,14 +22,20 @@ test('bytes right behind both heads come first, then both ways', async () => {
     peer.end();
   });
   await using plane = await startPlane(upstream.port);
-  for (const pieces of [[`${UPGRADE}early-down`], [UPGRADE.slice(0, 20), `${UPGRADE.slice(20)}early`, '-down']]) {
+  for (const pieces of [
+    [`${UPGRADE}early-down`],
+    [UPGRADE.slice(0, 20), `${UPGRADE.slice(20)}early`, '-down'],
+  ]) {
     await using client = await connectRaw(plane.port);
     for (const piece of pieces) {
       client.write(piece);
       await new Promise((resolve) => setImmediate(resolve));
     }
     const head = await client.readResponse();
-    assert.deepEqual([head.status, head.header('upgrade'), head.header('connection')], [101, 'websocket', 'Upgrade']);
+    assert.deepEqual(
+      [head.status, head.header('upgrade'), head.header('connection')],
+      [101, 'websocket', 'Upgrade'],
+    );
     assert.equal((await client.readBytes(8)).toString(), 'early-up');
     client.write('later');
     assert.equal((await client.readBytes(17)).toString(), '<early-downlater>');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { FlatHeaders } from '../flat-headers.ts';
 import { FieldLines } from './field-lines.ts';
 import { HASH_SEED, hashName, ID } from './field-names.ts';
@@ -98,14 +98,12 @@ test('no lines at all', () => {
 function collisionWith(name: string): string {
   const wanted = hashName(name);
   // hash(prefix + x + y): for each prefix and x, the last byte that would give the wanted hash is known.
-  const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789-_.~!#$%&*+^`|';
+  const alphabet = Array.from('abcdefghijklmnopqrstuvwxyz0123456789-_.~!#$%&*+^`|');
   const inverse = 0x3e0f83e1; // of 33, modulo 2^32
   assert.equal(Math.imul(33, inverse) | 0, 1);
   // Meet in the middle: forward hashes of four letters, backward from the wanted hash over four.
   const forward = new Map<number, string>();
-  const words = [...alphabet].flatMap((a) =>
-    [...alphabet].flatMap((b) => [...alphabet].map((c) => a + b + c)),
-  );
+  const words = alphabet.flatMap((a) => alphabet.flatMap((b) => alphabet.map((c) => a + b + c)));
   for (const word of words) {
     let hash = HASH_SEED;
     for (let i = 0; i < word.length; i++) hash = Math.imul(hash, 33) ^ word.charCodeAt(i);

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { mutate, MUTATION_KINDS, REQUESTS, RESPONSES, TOKENS } from '../../../test/fuzz/messages.ts';
 import type { Mutation } from '../../../test/fuzz/messages.ts';
 import { forwardedRequest, forwardedResponse } from '../../../test/support/forwarded.ts';
