@@ -9,6 +9,11 @@ import { loadSettings } from '../../../src/settings/load.ts';
 const [, , file = '', tuning = '{}'] = process.argv;
 const dataPlane = fileURLToPath(new URL('stand-in-data-plane.ts', import.meta.url));
 
+// What no code of the main thread catches.
+process.on('SIGUSR2', () => {
+  throw new Error('thrown on purpose');
+});
+
 process.exitCode = await runGateway({
   loadSettings: () => loadSettings({ file, env: {} }),
   dataPlane: pathToFileURL(dataPlane).href,

@@ -20,6 +20,7 @@ export class DataPlane {
   #settings: Settings;
   #snapshot: Snapshot | null = null;
   #reopened = 0;
+  #dieOnCommit = false;
 
   constructor(options: Options) {
     this.#options = options;
@@ -32,6 +33,7 @@ export class DataPlane {
   }
 
   applySnapshot(snapshot: Snapshot): void {
+    if (this.#dieOnCommit) process.exit(7);
     this.#snapshot = snapshot;
   }
 
@@ -66,6 +68,8 @@ export class DataPlane {
     const ms = Number(searchParams.get('ms') ?? 0);
     if (pathname === '/throw') setImmediate(() => throwNow());
     else if (pathname === '/block') block(ms);
+    else if (pathname === '/block-and-die') blockAndDie(ms);
+    else if (pathname === '/die-on-commit') this.#dieOnCommit = true;
     else if (pathname === '/eat') eat();
     const delay = pathname === '/block' ? 0 : ms;
     setTimeout(() => response.end(JSON.stringify(this.#state())), delay);
@@ -79,6 +83,12 @@ export class DataPlane {
       reopened: this.#reopened,
     };
   }
+}
+
+/** Dies with whatever it was sent meanwhile unread. */
+function blockAndDie(ms: number): void {
+  block(ms);
+  process.exit(7);
 }
 
 function throwNow(): never {
