@@ -58,14 +58,18 @@ test('a worker that comes back while the others still build gets the new revisio
     config: config('/one'),
     tuning: { restartMs: 1, prepareMs: 20_000 },
   });
-  // One worker is kept busy, so that the publication lasts; the other dies and is back long before that.
-  const busy = gateway.ask('/block?ms=3000');
-  await waitFor(async () => (await totals(gateway)) === 1);
+  // One worker is kept busy, so that the publication lasts; the other dies meanwhile and is back before its end.
+  const { worker } = await gateway.ask('/throw-later?after=1500');
+  const until = Date.now() + 4000;
+  const other = 1 - worker;
+  const busy = Array.from({ length: 16 }, () => gateway.ask(`/block-one?worker=${other}&until=${until}`));
+  await waitFor(async () => (await totals(gateway)) >= 2);
   await writeFile(gateway.configFile, config('/two'));
   const reload = gateway.control('POST', '/reload');
-  const dead = async (): Promise<boolean> => (await gateway.errorLog()).includes(' died: ');
-  while (!(await dead())) await Promise.race([gateway.ask('/throw').catch(() => null), busy]);
+  await waitFor(async () => (await gateway.errorLog()).includes(`worker ${worker} is back`));
+  assert.ok(Date.now() < until, 'the other worker is still busy');
   assert.equal((await reload).status, 200);
+  await Promise.allSettled(busy);
   await allServe(gateway, 2);
 });
 

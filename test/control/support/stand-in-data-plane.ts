@@ -69,7 +69,12 @@ export class DataPlane {
     if (pathname === '/throw') setImmediate(() => throwNow());
     else if (pathname === '/block') block(ms);
     else if (pathname === '/block-and-die') blockAndDie(ms);
-    else if (pathname === '/die-on-commit') this.#dieOnCommit = true;
+    else if (pathname === '/throw-later') setTimeout(throwNow, Number(searchParams.get('after')));
+    else if (pathname === '/block-one') {
+      const { workerId } = this.#options;
+      if (workerId === Number(searchParams.get('worker')))
+        block(Number(searchParams.get('until')) - Date.now());
+    } else if (pathname === '/die-on-commit') this.#dieOnCommit = true;
     else if (pathname === '/eat') eat();
     const delay = pathname === '/block' ? 0 : ms;
     setTimeout(() => response.end(JSON.stringify(this.#state())), delay);
