@@ -16,8 +16,10 @@ import type { HttpListener } from './http-listener.ts';
 import { Life } from './life.ts';
 import { MainLog } from './log.ts';
 import { portProblems } from './ports.ts';
+
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
 import { Reloader } from './reload.ts';
+import { socketActivationProblem } from './socket-activation.ts';
 import { DEFAULT_TUNING, Supervisor, type SupervisorTuning } from './supervisor.ts';
 
 export interface RunOptions {
@@ -57,8 +59,11 @@ export async function runGateway(options: RunOptions): Promise<number> {
   let log: MainLog | null = null;
   let lock: PrefixLock | null = null;
   try {
-    const socketProblem = socketPathProblem(controlSocketPath(settings.prefix));
-    if (socketProblem !== null) throw new CannotStart([socketProblem]);
+    const problems = [
+      socketPathProblem(controlSocketPath(settings.prefix)),
+      socketActivationProblem(process.env, process.pid),
+    ].filter((problem) => problem !== null);
+    if (problems.length > 0) throw new CannotStart(problems);
     lock = await lockPrefix(settings.prefix);
     const held = lock;
     process.on('exit', () => held.release());

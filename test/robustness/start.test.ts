@@ -1,13 +1,17 @@
 /** Starts that go wrong, each with its reason; and configurations from unusual places and of unusual size. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { sluice, startGateway } from '../support/gateway.ts';
 import { freePort } from '../support/ports.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { startEcho } from '../support/upstream.ts';
 
+const SLUICE = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
 const QUIET = 'admin_listen = off\nstatus_listen = off\nnginx_worker_processes = 1\n';
 
 /** What `sluice start` says and answers with these settings; it must end by itself. */
@@ -61,6 +65,19 @@ for (const [title, lines, said] of REFUSED) {
     assert.doesNotMatch(stderr, /\n\s+at /, 'no stack for what is no defect');
   });
 }
+
+test('sockets that systemd hands over are refused, not ignored', async () => {
+  await using folder = await tempDir();
+  const script = 'LISTEN_PID=$$; LISTEN_FDS=1; export LISTEN_PID LISTEN_FDS; exec "$0" start -p "$1"';
+  const starter = spawn('sh', ['-c', script, SLUICE, join(folder.path, 'prefix')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  starter.stderr.on('data', (chunk: Buffer) => void (said += chunk.toString()));
+  const [code] = (await once(starter, 'close')) as [number | null];
+  assert.equal(code, 1);
+  assert.match(said, /socket activation is not there yet, and 1 sockets were handed over/);
+});
 
 test('the configuration as text in a setting', async () => {
   await using upstream = await startEcho();
