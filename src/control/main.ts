@@ -16,7 +16,6 @@ import type { HttpListener } from './http-listener.ts';
 import { Life } from './life.ts';
 import { MainLog } from './log.ts';
 import { portProblems } from './ports.ts';
-
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
 import { Reloader } from './reload.ts';
 import { socketActivationProblem } from './socket-activation.ts';

@@ -210,7 +210,7 @@ export const SETTINGS: Table = {
     unset: null,
     takesEffect: 'live',
     section: 'Configuration',
-    doc: 'Path of the declarative file (YAML or JSON), relative to the working directory of the command.',
+    doc: 'Path of the declarative file (YAML or JSON), relative to the working directory of the command. What `POST /config` puts in its place lasts until the next reload or the end of the process, as in Kong.',
   },
   declarative_config_string: {
     initial: null,

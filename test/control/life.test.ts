@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { waitFor } from '../support/wait.ts';
 import { config, spawnMain, startStandIn } from './support/gateway.ts';
 
@@ -64,6 +65,18 @@ test('a graceful end finishes what is in flight and takes no more', async () => 
   gateway.child.kill('SIGQUIT');
   await waitFor(async () => (await fetch(gateway.url('status', '/status/ready'))).status === 503);
   assert.equal((await gateway.health()).status, 'draining');
+  assert.equal((await slow).revision, 1);
+  assert.deepEqual(await gateway.child.exited, { code: 0, signal: null });
+});
+
+test('the same signal from the terminal and from the launcher is one wish', async () => {
+  await using gateway = await startStandIn({ config: ONE });
+  const slow = gateway.ask('/?ms=2000');
+  await waitFor(async () => (await gateway.counters())['connections_active'] === 1);
+  gateway.child.kill('SIGQUIT');
+  // Signals of one kind are one until they are delivered: the second comes after that.
+  await delay(20);
+  gateway.child.kill('SIGQUIT');
   assert.equal((await slow).revision, 1);
   assert.deepEqual(await gateway.child.exited, { code: 0, signal: null });
 });
