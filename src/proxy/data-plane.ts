@@ -85,7 +85,12 @@ export class DataPlane implements ProxyContext, ClientContext {
     const access = this.#openLog(settings.proxy_access_log);
     if (access !== null) this.accessLog = new AccessLog(access);
     this.resolver = createResolver(settings, (line) => this.errorLog.log('warn', 'resolver', line));
-    const shared = { wheel: this.wheel, scratch: this.scratch, limits: responseLimits(settings) };
+    const shared = {
+      wheel: this.wheel,
+      scratch: this.scratch,
+      limits: responseLimits(settings),
+      onDefect: (error: unknown) => this.onDefect(error),
+    };
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
   }
 

@@ -76,12 +76,12 @@ export class Forward implements ClientStreamHandler {
     const { resolver } = this.#exchange.context;
     const known = resolver.peek(this.#service.host);
     if (known !== null) return this.#connect(known, fresh);
-    resolver.resolve(this.#service.host).then(
-      (resolved) => {
+    resolver
+      .resolve(this.#service.host)
+      .then((resolved) => {
         if (!this.#exchange.over) this.#connect(resolved, fresh);
-      },
-      (error: unknown) => this.#exchange.fail(resolveError(this.#service.host, error)),
-    );
+      })
+      .catch((error: unknown) => this.#exchange.fail(resolveError(this.#service.host, error)));
   }
 
   #connect(resolved: ResolvedName, fresh: boolean): void {

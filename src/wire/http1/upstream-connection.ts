@@ -43,6 +43,8 @@ export interface UpstreamContext {
   readonly wheel: TimerWheel;
   readonly scratch: Scratch;
   readonly limits: HeadLimits;
+  /** A defect: something on the request path threw. */
+  onDefect(error: unknown): void;
   /** The exchange is over and the connection may serve another. */
   release(connection: UpstreamConnection): void;
   /** The connection is gone. */
@@ -92,7 +94,7 @@ export class UpstreamConnection implements ClientStream {
     this.#context = context;
     this.#timeouts = timeouts;
     this.#parser = new ResponseHeadParser(new FieldLines(NOTHING), context.limits);
-    this.#timer = new WheelTimer(() => this.#onTimeout());
+    this.#timer = new WheelTimer(() => this.#guard(() => this.#onTimeout()));
     this.#body = new BodyReader({
       bodyData: (chunk) => this.#handler?.onBody(chunk),
       bodyEnd: (trailers) => this.#onBodyEnd(trailers),
@@ -110,11 +112,11 @@ export class UpstreamConnection implements ClientStream {
       },
     });
     this.#output = new Output(this.#socket, context.scratch, false);
-    this.#socket.on('connect', () => this.#onConnect());
-    this.#socket.on('drain', () => this.#onDrain());
-    this.#socket.on('end', () => this.#onEnd());
-    this.#socket.on('error', (error) => this.#fail(error));
-    this.#socket.on('close', () => this.#onClose());
+    this.#socket.on('connect', () => this.#guard(() => this.#onConnect()));
+    this.#socket.on('drain', () => this.#guard(() => this.#onDrain()));
+    this.#socket.on('end', () => this.#guard(() => this.#onEnd()));
+    this.#socket.on('error', (error) => this.#guard(() => this.#fail(error)));
+    this.#socket.on('close', () => this.#guard(() => this.#onClose()));
     context.wheel.arm(this.#timer, timeouts.connect);
   }
 
@@ -200,6 +202,26 @@ export class UpstreamConnection implements ClientStream {
     this.#close();
   }
 
+  /** Runs an event's handling; a defect in it ends this exchange and no other. */
+  #guard(event: () => void): void {
+    const handler = this.#handler;
+    try {
+      event();
+    } catch (error) {
+      this.#onDefect(error, handler);
+    }
+  }
+
+  #onDefect(cause: unknown, handler: ClientStreamHandler | null): void {
+    this.#context.onDefect(cause);
+    this.#handler = null;
+    this.#held = true;
+    this.#close();
+    handler?.onError(
+      new GatewayError('defect', 'An unexpected error occurred', { source: 'gateway', status: 500 }),
+    );
+  }
+
   /** Which time-out runs: for what is not yet sent, else for what is to come; none while the client is the slow one. */
   #armExchange(): void {
     if (this.#state !== OPEN) return;
@@ -231,14 +253,24 @@ export class UpstreamConnection implements ClientStream {
   }
 
   #onRead(length: number, buffer: Buffer): boolean {
+    const handler = this.#handler;
+    try {
+      this.#readFrom(buffer, length);
+    } catch (error) {
+      this.#onDefect(error, handler);
+    }
+    return true;
+  }
+
+  #readFrom(buffer: Buffer, length: number): void {
     if (this.#tunnel !== null) {
       this.#held = this.#tunnel.deliver(buffer.subarray(0, length));
-      return true;
+      return;
     }
     if (this.#state !== OPEN || this.#handler === null) {
       // Bytes that nobody asked for: the next response would begin with them.
       this.#close();
-      return true;
+      return;
     }
     const handler = this.#handler;
     this.#anyByte = true;
@@ -250,12 +282,11 @@ export class UpstreamConnection implements ClientStream {
     } else if (this.#state === OPEN) {
       this.#armExchange();
     }
-    if (this.#tunnel !== null) return true;
+    if (this.#tunnel !== null) return;
     this.#held = handler.onReadEnd();
     // Answered and delivered within one read, as nearly all are: the exchange is over and so are its field lines.
     if (!this.#held && this.#handler !== handler) this.#fieldsTaken = false;
     if (!this.#held && this.#handler === handler && this.#head !== headBefore) this.#head?.headers.detach();
-    return true;
   }
 
   /** Field lines for the next head: those of the last one may still be read by its exchange. */

@@ -6,10 +6,7 @@
  */
 import { CELL } from '../../zone/worker-zone.ts';
 import type { WorkerZone } from '../../zone/worker-zone.ts';
-import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { ClientStream, ClientStreamHandler } from '../message.ts';
-import type { HeadLimits } from './head-parser.ts';
-import type { Scratch } from './output.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamContext, UpstreamTimeouts } from './upstream-connection.ts';
 
@@ -45,11 +42,7 @@ export class UpstreamPool {
   readonly #endpoints = new Map<string, Map<number, Endpoint>>();
   #draining = false;
 
-  constructor(
-    shared: { wheel: TimerWheel; scratch: Scratch; limits: HeadLimits },
-    zone: WorkerZone,
-    options: PoolOptions,
-  ) {
+  constructor(shared: Omit<UpstreamContext, 'release' | 'closed'>, zone: WorkerZone, options: PoolOptions) {
     this.#shared = shared;
     this.#zone = zone;
     this.#options = options;
