@@ -55,10 +55,15 @@ function stampDebug(exchange: Exchange, headers: Headers): void {
   const { route, request } = exchange;
   if (route === null || request.headers.get('kong-debug') !== '1') return;
   headers.set('Kong-Route-Id', route.id);
-  if (route.name !== null) headers.set('Kong-Route-Name', route.name);
+  if (route.name !== null) headers.set('Kong-Route-Name', octets(route.name));
   if (route.service === null) return;
   headers.set('Kong-Service-Id', route.service.id);
-  if (route.service.name !== null) headers.set('Kong-Service-Name', route.service.name);
+  if (route.service.name !== null) headers.set('Kong-Service-Name', octets(route.service.name));
+}
+
+/** Names may be any Unicode: a header has their UTF-8, and no character of them can become a line's end. */
+function octets(name: string): string {
+  return Buffer.from(name, 'utf8').toString('latin1');
 }
 
 /** Milliseconds as a header's integer. */

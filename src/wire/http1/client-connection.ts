@@ -319,9 +319,11 @@ export class ClientConnection implements ServerStream {
 
   #onBodyEnd(trailers: Trailers | null): void {
     this.#bodyDone = true;
-    this.#context.wheel.disarm(this.#timer);
-    if (this.#response.ended) this.#finish();
-    else this.#handler?.onBodyEnd(trailers);
+    // A client that does not read its response must not get rid of the time-out by ending its body.
+    if (this.#socket.writableLength > 0) this.#context.wheel.arm(this.#timer, this.#context.timeouts.send);
+    else this.#context.wheel.disarm(this.#timer);
+    if (!this.#response.ended) this.#handler?.onBodyEnd(trailers);
+    else if (!this.#socket.writableNeedDrain) this.#finish();
   }
 
   /** The body is malformed or late. */

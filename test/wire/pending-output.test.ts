@@ -1,0 +1,63 @@
+/** A client that sends and never reads: what waits for it is bounded, and so is the time that it may wait. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CELL } from '../../src/zone/worker-zone.ts';
+import { startPlane } from '../support/data-plane.ts';
+import { startRawUpstream } from '../support/upstream.ts';
+import { waitFor } from '../support/wait.ts';
+
+function deaf(port: number): Socket {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.pause();
+  return socket;
+}
+
+test('the end of a request body does not end the time-out of a response that nobody reads', async () => {
+  const large = Buffer.alloc(16 << 20, 'x');
+  await using upstream = await startRawUpstream(async (peer) => {
+    await peer.heads(1);
+    peer.write(`HTTP/1.1 200 OK\r\nContent-Length: ${large.length}\r\n\r\n`);
+    peer.write(large);
+  });
+  await using plane = await startPlane(upstream.port, {
+    settings: { nginx_http_send_timeout: '500ms' },
+    route: { requestBuffering: false },
+    service: { timeouts: { connect: 5000, write: 60_000, read: 60_000 } },
+  });
+  const client = deaf(plane.port);
+  try {
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345');
+    await waitFor(() => upstream.peers[0], { what: 'the upstream to be asked' });
+    await delay(200);
+    client.write('67890');
+    await plane.settled();
+  } finally {
+    client.destroy();
+  }
+});
+
+test('pipelined requests with bodies wait for a client that does not read', async () => {
+  await using plane = await startPlane(1, {
+    settings: { nginx_http_keepalive_requests: '1000000' },
+    // Answered before the body has been read.
+    route: { service: null },
+  });
+  const many = 200_000;
+  const client = deaf(plane.port);
+  try {
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx'.repeat(many));
+    let seen = -1;
+    // Until a while brings no request.
+    for (let now = plane.zone.get(CELL.requests); now !== seen; now = plane.zone.get(CELL.requests)) {
+      seen = now;
+      await delay(500);
+    }
+    assert.ok(seen > 0 && seen < many, `${seen} of ${many} were answered`);
+  } finally {
+    client.destroy();
+  }
+});
