@@ -23,9 +23,10 @@ export interface Bucket<T> {
   readonly depth: number;
   /** Best first. */
   readonly list: Array<Entry<T>>;
-  /** First of the list, so that a list of one need not be touched. */
-  best: Entry<T> | null;
   groups: Array<SplitGroup<T>> | null;
+  /** Where the last arena has it, see `freeze.ts`. */
+  arena: object | null;
+  place: number;
 }
 
 export function addToBucket<T>(
@@ -35,13 +36,12 @@ export function addToBucket<T>(
   edit: EditToken,
 ): Bucket<T> {
   // A literal of one element: an array that grows from nothing takes room for many.
-  if (bucket === null) return { owner: edit, depth, list: [entry], best: entry, groups: null };
+  if (bucket === null) return { owner: edit, depth, list: [entry], groups: null, arena: null, place: 0 };
   const mine = ownBucket(bucket, edit);
   const split = entry.splits[depth];
   if (split !== undefined && mine.groups === null && mine.list.length >= LONG) splitBucket(mine, edit);
   if (split !== undefined && mine.groups !== null) addToGroup(mine, entry, split, edit);
   else insert(mine.list, entry);
-  mine.best = mine.list[0] ?? null;
   return mine;
 }
 
@@ -59,14 +59,20 @@ export function removeFromBucket<T>(
     const index = mine.list.indexOf(entry);
     if (index !== -1) mine.list.splice(index, 1);
   }
-  mine.best = mine.list[0] ?? null;
-  return mine.best === null && mine.groups === null ? null : mine;
+  return mine.list.length === 0 && mine.groups === null ? null : mine;
 }
 
 function ownBucket<T>(bucket: Bucket<T>, edit: EditToken): Bucket<T> {
   if (bucket.owner === edit) return bucket;
-  const { depth, list, best, groups } = bucket;
-  return { owner: edit, depth, list: list.slice(), best, groups: groups === null ? null : groups.slice() };
+  const { depth, list, groups } = bucket;
+  return {
+    owner: edit,
+    depth,
+    list: list.slice(),
+    groups: groups === null ? null : groups.slice(),
+    arena: null,
+    place: 0,
+  };
 }
 
 function splitBucket<T>(bucket: Bucket<T>, edit: EditToken): void {

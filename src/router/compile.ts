@@ -111,26 +111,26 @@ function groupEntries<T>(group: Group, common: Common<T>, traditional: boolean):
   const bits = methodBits(common.methods);
   return paths.map((path, index) => {
     const { prefix, regex, proven, mustEnd, steps } = pathFields(path, traditional);
-    // In this order what a match reads lies side by side.
+    // Of the winner alone the entry is read: in this order that lies side by side.
     return {
+      value: common.value,
+      routeId: common.routeId,
+      evaluate: null,
+      prefix,
+      regex,
+      proven,
+      conditions: common.conditions,
+      methods: common.methods,
       high: group.rank.high,
       middle: group.rank.middle,
       low: group.rank.low,
       methodBits: bits,
       mustEnd,
-      proven,
-      regex,
-      conditions: common.conditions,
-      prefix,
-      value: common.value,
-      routeId: common.routeId,
-      methods: common.methods,
       order: common.order,
       id: group.id,
       index,
       steps,
       splits: common.splits,
-      evaluate: null,
     };
   });
 }

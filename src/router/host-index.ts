@@ -12,6 +12,9 @@ export interface PathIndex<T> {
   /** Whatever the port. */
   any: PathTree<T> | null;
   ports: Map<number, PathTree<T>> | null;
+  /** Where the last arena has it, see `freeze.ts`. */
+  arena: object | null;
+  place: number;
 }
 
 export interface HostIndex<T> {
@@ -99,9 +102,10 @@ function treeOf<T>(paths: PathIndex<T>, port: number | null): PathTree<T> | null
 }
 
 function ownPaths<T>(paths: PathIndex<T> | null, edit: EditToken): PathIndex<T> {
-  if (paths === null) return { owner: edit, any: null, ports: null };
+  if (paths === null) return { owner: edit, any: null, ports: null, arena: null, place: 0 };
   if (paths.owner === edit) return paths;
-  return { owner: edit, any: paths.any, ports: paths.ports === null ? null : new Map(paths.ports) };
+  const ports = paths.ports === null ? null : new Map(paths.ports);
+  return { owner: edit, any: paths.any, ports, arena: null, place: 0 };
 }
 
 function ownRoot<V>(root: TrieNode<V> | null, edit: EditToken): TrieNode<V> {

@@ -9,7 +9,10 @@
  *     host-index.ts                    trie.ts                                 bucket.ts
  *
  * Path regexes stand in the same tree, by their literal text and their variable segments (`regex/template.ts`). What
- * the index does not prove is checked on the entry. `walker.ts` is the match; `compile.ts` makes entries of a route.
+ * the index does not prove is checked on the entry. `compile.ts` makes entries of a route.
+ *
+ * Edits work on objects. At its end an edit writes what it changed as records into an arena (`freeze.ts`, `arena.ts`),
+ * and the match reads nothing but those (`walker.ts`): few cache lines, where the objects would be many.
  *
  * A router is immutable. An edit shares all that it does not touch, so that a changed route costs microseconds and
  * requests in flight keep the router that they began with.
@@ -18,8 +21,9 @@ import type { Route } from '../entities/route.ts';
 import { compileRoute } from './compile.ts';
 import type { CompiledRoute, Entry } from './entry.ts';
 import type { Evaluate, PathTrace } from './expressions/evaluate.ts';
+import { freezeAnew, type FrozenIndex, refreeze } from './freeze.ts';
 import { addRoute, emptyHostIndex, type HostIndex, ownHostIndex, removeRoute } from './host-index.ts';
-import { type Captures, encodeBytes, isAscii } from './regex.ts';
+import { type Captures, encodeBytes } from './regex.ts';
 import { type EditToken, lookup, own, place, replaceValue, TrieNode } from './trie.ts';
 import { Walker } from './walker.ts';
 
@@ -75,30 +79,34 @@ export class Router<T> {
   readonly flavor: RouterFlavor;
   /** Number of routes. */
   readonly size: number;
+  /** What edits begin with. */
   readonly #hosts: HostIndex<T>;
+  /** What a match reads. */
+  readonly #index: FrozenIndex<T>;
   /** What is in the index, by route id. */
   readonly #routes: TrieNode<CompiledRoute<T>>;
   readonly #walker = new Walker<T>();
 
-  private constructor(flavor: RouterFlavor, contents: Contents<T>) {
+  private constructor(flavor: RouterFlavor, contents: Contents<T>, index: FrozenIndex<T>) {
     this.flavor = flavor;
     this.size = contents.size;
     this.#hosts = contents.hosts;
+    this.#index = index;
     this.#routes = contents.routes;
   }
 
   static empty<T>(flavor: RouterFlavor): Router<T> {
     const nobody = {};
     const hosts = emptyHostIndex<T>(nobody, flavor === 'traditional');
-    return new Router<T>(flavor, { size: 0, hosts, routes: new TrieNode(nobody, '') });
+    const contents = { size: 0, hosts, routes: new TrieNode<CompiledRoute<T>>(nobody, '') };
+    return new Router<T>(flavor, contents, freezeAnew(hosts));
   }
 
   /** The route that Kong would choose, or null. Never throws. */
   match(input: RouterInput): Match<T> | null {
     const walker = this.#walker;
-    walker.walk(this.#hosts, input);
-    const { best } = walker;
-    const { end } = walker;
+    const best = walker.walk(this.#index, input);
+    const end = walker.isProof() ? walker.end : UNPROVEN;
     walker.clear();
     if (best === null) return null;
     return best.evaluate === null
@@ -109,9 +117,22 @@ export class Router<T> {
   /** Starts a copy that shares what the edit does not touch. This router stays as it is. */
   edit(): RouterEdit<T> {
     const contents = { size: this.size, hosts: this.#hosts, routes: this.#routes };
-    return new Edit(this.flavor, contents, (edited) => new Router<T>(this.flavor, edited));
+    return new Edit(this.flavor, contents, (edited, changes) => {
+      const { arena } = this.#index;
+      const isMuch = changes > edited.size / MUCH;
+      return new Router<T>(
+        this.flavor,
+        edited,
+        isMuch ? freezeAnew(edited.hosts) : refreeze(arena, edited.hosts),
+      );
+    });
   }
 }
+
+/** More changes than one for so many routes, and the edit begins a new arena. */
+const MUCH = 4;
+
+type Finish<T> = (contents: Contents<T>, changes: number) => Router<T>;
 
 interface Contents<T> {
   size: number;
@@ -123,10 +144,11 @@ class Edit<T> implements RouterEdit<T> {
   readonly #token: EditToken = {};
   readonly #flavor: RouterFlavor;
   readonly #contents: Contents<T>;
-  readonly #finish: (contents: Contents<T>) => Router<T>;
+  readonly #finish: Finish<T>;
+  #changes = 0;
   #open = true;
 
-  constructor(flavor: RouterFlavor, contents: Contents<T>, finish: (contents: Contents<T>) => Router<T>) {
+  constructor(flavor: RouterFlavor, contents: Contents<T>, finish: Finish<T>) {
     this.#flavor = flavor;
     this.#finish = finish;
     const hosts = ownHostIndex(contents.hosts, this.#token);
@@ -140,6 +162,7 @@ class Edit<T> implements RouterEdit<T> {
     addRoute(this.#contents.hosts, compiled, this.#token);
     place(this.#contents.routes, [encodeBytes(route.id)], this.#token).value = compiled;
     this.#contents.size++;
+    this.#changes++;
   }
 
   #compile(route: Route, value: T): CompiledRoute<T> {
@@ -158,18 +181,22 @@ class Edit<T> implements RouterEdit<T> {
     removeRoute(this.#contents.hosts, old, this.#token);
     replaceValue(this.#contents.routes, [key], this.#token, () => null);
     this.#contents.size--;
+    this.#changes++;
   }
 
   commit(): Router<T> {
     this.#assertOpen();
     this.#open = false;
-    return this.#finish(this.#contents);
+    return this.#finish(this.#contents, this.#changes);
   }
 
   #assertOpen(): void {
     if (!this.#open) throw new Error('this edit of the router is committed');
   }
 }
+
+/** The path is not ASCII, so that a walk does not say where the match of a regex ends. */
+const UNPROVEN = -1;
 
 /** A match; what costs something is computed when it is read. */
 class FoundMatch<T> implements Match<T> {
@@ -196,7 +223,7 @@ class FoundMatch<T> implements Match<T> {
     const { prefix, regex, proven } = this.#entry;
     if (prefix !== null) return prefix;
     if (regex === null) return '';
-    if (proven && isAscii(this.#path)) return this.#path.slice(0, this.#end);
+    if (proven && this.#end !== UNPROVEN) return this.#path.slice(0, this.#end);
     return this.captures?.groups[0] ?? '';
   }
 

@@ -22,10 +22,7 @@ export type Step = string | SegmentClass;
 /** Up to this many children are fields of the node; more have a range of slots. */
 const INLINE = 4;
 
-/**
- * What a walk costs is the memory that it touches first. So a node says all of itself in one object: few children are
- * fields, told apart by their first bytes packed in one integer, and a label of one byte need not be read at all.
- */
+/** Few children are fields of the node, told apart by their first bytes packed in one integer, which saves an array. */
 export class TrieNode<V> {
   /** First bytes of the children `a` to `d`. */
   packed = 0;
@@ -42,6 +39,9 @@ export class TrieNode<V> {
   /** More children than `INLINE`: by first byte less `base`. */
   slots: Array<TrieNode<V> | null> | null = null;
   base = 0;
+  /** Where the last arena has this node, see `freeze.ts`; a node that an edit owns has no place yet. */
+  arena: object | null = null;
+  place = 0;
   owner: EditToken;
 
   constructor(owner: EditToken, label: string) {
@@ -141,7 +141,7 @@ export function lookup<V>(root: TrieNode<V>, key: string): V | null {
 }
 
 /** Whether all of the node's label stands in the key; its first byte is known to. */
-export function labelMatches<V>(node: TrieNode<V>, key: string, at: number): boolean {
+function labelMatches<V>(node: TrieNode<V>, key: string, at: number): boolean {
   const { length } = node;
   if (length === 1) return true;
   if (at + length > key.length) return false;
