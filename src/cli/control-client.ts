@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { controlSocketPath, pidFilePath } from '../control/prefix-lock.ts';
+import { isAlive } from '../lib/is-alive.ts';
 
 export type ControlFailure = 'not-running' | 'permission' | 'no-answer' | 'bad-answer';
 
@@ -118,21 +119,6 @@ export function readPid(prefix: string): number | null {
     return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
   } catch {
     return null;
-  }
-}
-
-/** Whether the process runs; one that has ended and waits for its parent to notice (a zombie) does not. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z';
-  } catch {
-    return true;
   }
 }
 

@@ -7,6 +7,7 @@
  */
 import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAlive } from '../lib/is-alive.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import { answersControl } from './control-client.ts';
 
@@ -40,7 +41,7 @@ export async function lockPrefix(prefix: string, pid: number = process.pid): Pro
   try {
     while (!tryLink(own, pidFile)) {
       const found = readPid(pidFile);
-      if (found !== null && (await isAlive(found, pid, prefix))) {
+      if (found !== null && (await isGateway(found, pid, prefix))) {
         throw new PrefixInUse(`a gateway is running with the prefix ${prefix} (pid ${found.pid})`);
       }
       if (found !== null) takeAway(pidFile, found.text, own);
@@ -76,26 +77,16 @@ function readPid(pidFile: string): FoundPid | null {
   }
 }
 
-async function isAlive({ pid }: FoundPid, own: number, prefix: string): Promise<boolean> {
-  if (pid === own || !Number.isSafeInteger(pid) || pid <= 0 || !processExists(pid)) return false;
+async function isGateway({ pid }: FoundPid, own: number, prefix: string): Promise<boolean> {
+  if (pid === own || !Number.isSafeInteger(pid) || pid <= 0 || !isAlive(pid)) return false;
   const socket = controlSocketPath(prefix);
   while (!(await answersControl(socket))) {
-    if (ageMs(pidFilePath(prefix)) > YOUNG_MS || !processExists(pid)) return false;
+    if (ageMs(pidFilePath(prefix)) > YOUNG_MS || !isAlive(pid)) return false;
     await new Promise((resolve) => {
       setTimeout(resolve, RETRY_MS);
     });
   }
   return true;
-}
-
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it exists and belongs to somebody else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 function ageMs(file: string): number {

@@ -7,7 +7,8 @@ import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { callControl, ControlError, isAlive, waitUntilGone } from '../../src/cli/control-client.ts';
+import { callControl, ControlError, waitUntilGone } from '../../src/cli/control-client.ts';
+import { isAlive } from '../../src/lib/is-alive.ts';
 import { sluice, startGateway, type CliResult } from '../support/gateway.ts';
 import { tempDir } from '../support/temp-dir.ts';
 

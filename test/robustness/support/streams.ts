@@ -67,10 +67,15 @@ async function webSocket(url: string): Promise<EchoSocket> {
   return {
     socket,
     async echo(text) {
-      const ended = once(socket, 'close').then(() => assert.fail('the WebSocket was closed'));
+      const stop = new AbortController();
+      const { signal } = stop;
       socket.send(text);
-      const [data] = (await Promise.race([once(socket, 'message'), ended])) as [Buffer];
-      assert.equal(data.toString(), text);
+      const message = once(socket, 'message', { signal }).then(([data]) => String(data));
+      const closed = once(socket, 'close', { signal }).then(() => 'the WebSocket was closed');
+      const first = await Promise.race([message, closed]);
+      stop.abort();
+      await Promise.allSettled([message, closed]);
+      assert.equal(first, text);
     },
     [Symbol.asyncDispose]() {
       socket.terminate();
