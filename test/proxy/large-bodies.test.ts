@@ -171,8 +171,8 @@ async function upload(
 
 // Warm: code, and the garbage that the heap lets lie before it collects, are no part of what is measured.
 const goOn = (): Promise<void> => Promise.resolve();
-for (const target of ['/kept/source', '/kept/source/chunked']) await download(target, goOn);
-for (const chunked of [false, true]) await upload('/kept/sink', chunked, goOn);
+await download('/kept/source/chunked', goOn);
+await upload('/kept/sink', true, goOn);
 const baseline = await resident();
 
 async function assertFlat(work: Promise<unknown>): Promise<void> {
@@ -205,17 +205,17 @@ for (const [target, chunked] of [
   });
 }
 
-test('a hundred clients that do not read cost a bounded amount each', async () => {
+test('fifty clients that do not read cost a bounded amount each', async () => {
   await using stack = new AsyncDisposableStack();
   const before = await resident();
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 50; i++) {
     const connection = stack.use(await connectRaw(port));
     connection.socket.pause();
     connection.write(requestText({ target: '/kept/source' }));
   }
-  await waitFor(() => source.open >= 100);
+  await waitFor(() => source.open >= 50);
   await still(() => sent + source.open);
-  const each = ((await resident()) - before) / 100;
+  const each = ((await resident()) - before) / 50;
   // 256 KiB are read ahead, and up to a read more.
   assert.ok(each < 0.6 * MIB, `${Math.round(each / 1024)} KiB each`);
   assert.equal((await send(port, { target: '/nowhere' })).status, 404, 'others are served');
