@@ -36,6 +36,8 @@ export class Life {
   readonly #log: MainLog;
   readonly #listeners: Array<[string, (value: unknown) => void]> = [];
   #resolveStopped: () => void = () => undefined;
+  #reload: () => void = () => undefined;
+  #reloadWanted = false;
   #lastWish: { readonly graceMs: number; readonly at: number } | null = null;
 
   constructor(supervisor: Supervisor, log: MainLog) {
@@ -47,17 +49,17 @@ export class Life {
   }
 
   running(): void {
-    if (this.state === 'starting') this.state = 'running';
+    if (this.state !== 'starting') return;
+    this.state = 'running';
+    if (this.#reloadWanted) this.#reload();
   }
 
   onSignals(reload: () => void): void {
     this.#on('SIGTERM', () => this.#onStopSignal('SIGTERM', 0));
     this.#on('SIGINT', () => this.#onStopSignal('SIGINT', 0));
     this.#on('SIGQUIT', () => this.#onStopSignal('SIGQUIT', DEFAULT_GRACE_MS));
-    this.#on('SIGHUP', () => {
-      this.#log.log('notice', 'SIGHUP: reading the configuration again');
-      if (this.state === 'running') reload();
-    });
+    this.#reload = reload;
+    this.#on('SIGHUP', () => this.#onHangUp());
     this.#on('SIGUSR1', () => void this.reopenLogs());
     this.#on('uncaughtException', (error) => this.#onCrash(error));
   }
@@ -69,7 +71,8 @@ export class Life {
 
   /** @param waitMs time to go on as before, not ready, until load balancers have noticed. */
   async stop(graceMs: number, waitMs = 0): Promise<void> {
-    if (this.#isEnding()) return;
+    // A fast end cuts a graceful one short.
+    if (this.state === 'stopping' || (this.state === 'draining' && graceMs > 0)) return;
     this.state = graceMs > 0 ? 'draining' : 'stopping';
     if (waitMs > 0) {
       await new Promise((resolve) => {
@@ -92,6 +95,14 @@ export class Life {
   #on(event: NodeJS.Signals | 'uncaughtException', listener: (value: unknown) => void): void {
     this.#listeners.push([event, listener]);
     (process as EventEmitter).on(event, listener);
+  }
+
+  /** Whoever changed the file while it was being read for the start gets it read again. */
+  #onHangUp(): void {
+    if (this.#isEnding()) return;
+    this.#log.log('notice', 'SIGHUP: reading the configuration again');
+    if (this.state === 'running') this.#reload();
+    else this.#reloadWanted = true;
   }
 
   #onStopSignal(signal: string, graceMs: number): void {

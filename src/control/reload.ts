@@ -5,9 +5,11 @@
  * why. Settings are read again together with the file: if one of them needs a restart, the whole reload is refused.
  */
 import { LineQueue } from './line-queue.ts';
-import { compile, dump } from './compiler.ts';
+import { compile } from './compiler.ts';
 import type { CompileFailure, Compiled, ConfigSource, Dumped } from './compile-job.ts';
 import type { Log } from './log.ts';
+import { type ReloadResult, failed } from './reload-result.ts';
+import { SharedDump } from './shared-dump.ts';
 import type { Publication } from './publisher.ts';
 import type { Supervisor } from './supervisor.ts';
 import { type LoadedSettings, SettingsError } from '../settings/load.ts';
@@ -15,26 +17,6 @@ import { diffSettings } from '../settings/diff.ts';
 import type { Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { RouterFlavor } from '../router/router.ts';
-
-export type ReloadResult =
-  | {
-      readonly ok: true;
-      readonly message: string;
-      readonly revision: number;
-      readonly warnings: readonly string[];
-      /** JSON of the entities, when wanted. */
-      readonly entities: Uint8Array<ArrayBuffer> | null;
-      readonly unchanged: boolean;
-    }
-  | {
-      readonly ok: false;
-      /** HTTP status for it. */
-      readonly status: number;
-      readonly message: string;
-      readonly errors: readonly string[];
-      /** Kong's error body, JSON. */
-      readonly body: string;
-    };
 
 /** A configuration as it is served. */
 export interface Loaded {
@@ -64,7 +46,7 @@ export class Reloader {
   readonly #queue = new LineQueue(MAX_WAITING);
   #settings: Settings;
   #loaded: Loaded;
-  #dumping: { image: Loaded['image']; answer: Promise<Dumped | CompileFailure> } | null = null;
+  readonly #dumps = new SharedDump();
   #pendingReload: Promise<ReloadResult> | null = null;
 
   constructor(options: ReloaderOptions) {
@@ -115,16 +97,9 @@ export class Reloader {
     return this.#enqueue(async () => await this.#apply(source, this.#settings, api));
   }
 
-  /** What is served, as a declarative file. Calls that come while one works share it. */
+  /** What is served, as a declarative file. */
   dump(): Promise<Dumped | CompileFailure> {
-    const { image } = this.#loaded;
-    if (this.#dumping?.image !== image || this.#dumping === null) {
-      const answer = dump(image).finally(() => {
-        if (this.#dumping?.answer === answer) this.#dumping = null;
-      });
-      this.#dumping = { image, answer };
-    }
-    return this.#dumping.answer;
+    return this.#dumps.dump(this.#loaded.image);
   }
 
   #enqueue(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
@@ -237,13 +212,4 @@ function configuredSource(settings: Settings): ConfigSource | null {
     return { kind: 'text', text: settings.declarative_config_string, name: 'declarative_config_string' };
   }
   return null;
-}
-
-function failed(
-  status: number,
-  message: string,
-  errors: readonly string[] = [],
-  body?: string,
-): ReloadResult {
-  return { ok: false, status, message, errors, body: body ?? JSON.stringify({ message }) };
 }

@@ -2,7 +2,7 @@
  * `/config` (Admin API without a database): GET answers the configuration that is served as a declarative file, POST
  * replaces it as a whole. The body is bounded here and read by the compiler thread.
  */
-import type { ReloadResult } from '../reload.ts';
+import type { ReloadResult } from '../reload-result.ts';
 import type { Gateway } from '../main.ts';
 import { CONFIG_MEDIA_TYPES, mediaType } from '../config-body.ts';
 import { TooLarge, readBody } from './body.ts';

@@ -1,0 +1,29 @@
+/** How a change of the configuration ended. */
+export type ReloadResult =
+  | {
+      readonly ok: true;
+      readonly message: string;
+      readonly revision: number;
+      readonly warnings: readonly string[];
+      /** JSON of the entities, when wanted. */
+      readonly entities: Uint8Array<ArrayBuffer> | null;
+      readonly unchanged: boolean;
+    }
+  | {
+      readonly ok: false;
+      /** HTTP status for it. */
+      readonly status: number;
+      readonly message: string;
+      readonly errors: readonly string[];
+      /** Kong's error body, JSON. */
+      readonly body: string;
+    };
+
+export function failed(
+  status: number,
+  message: string,
+  errors: readonly string[] = [],
+  body?: string,
+): ReloadResult {
+  return { ok: false, status, message, errors, body: body ?? JSON.stringify({ message }) };
+}
