@@ -98,6 +98,21 @@ test('quit cuts what is left after its time, and a second signal cuts at once', 
   await other;
 });
 
+test('stop cuts a quit short, while it waits and while it drains', async () => {
+  for (const wait of [600, 0]) {
+    await using gateway = await startStandIn({ config: ONE });
+    const slow = gateway.ask('/?ms=600000').then(
+      () => 'answered',
+      () => 'cut',
+    );
+    await waitFor(async () => (await gateway.counters())['connections_active'] === 1);
+    await gateway.control('POST', '/quit', { wait, timeout: 600 });
+    await gateway.control('POST', '/stop');
+    assert.deepEqual(await gateway.child.exited, { code: 0, signal: null });
+    assert.equal(await slow, 'cut');
+  }
+});
+
 test('SIGUSR1 opens the log files again, in main and in the workers', async () => {
   await using gateway = await startStandIn({ config: ONE });
   await waitFor(async () => (await gateway.errorLog()) !== '');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { waitFor } from '../support/wait.ts';
 import { config, startStandIn } from './support/gateway.ts';
 
@@ -67,6 +68,28 @@ test('SIGHUP reloads', async () => {
   await writeFile(gateway.configFile, config('/two'));
   gateway.child.kill('SIGHUP');
   await waitFor(async () => (await gateway.ask()).revision === 2);
+});
+
+test('SIGHUP while it starts reads the file once more', async () => {
+  const paths = Array.from({ length: 20_000 }, (_, n) => `/r${n}`);
+  await using gateway = await startStandIn({ config: config(...paths), unready: true });
+  await waitFor(async () => (await gateway.health().catch(() => null))?.status === 'starting');
+  // The old text is read by now, most likely, and not served yet; either way the new one must be what comes out.
+  await delay(600);
+  await writeFile(gateway.configFile, config('/two'));
+  gateway.child.kill('SIGHUP');
+  const served = async (): Promise<string> => {
+    const response = await fetch(gateway.url('admin', '/config')).catch(() => null);
+    return (await response?.text()) ?? '';
+  };
+  const text = await waitFor(
+    async () => {
+      const found = await served();
+      return found.includes('rtwo') ? found : null;
+    },
+    { timeout: 30_000 },
+  );
+  assert.doesNotMatch(text, /r19999/);
 });
 
 test('many reloads at once are one after the other, and none is lost', async () => {
