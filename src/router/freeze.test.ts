@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileRoute } from './compile.ts';
 import type { CompiledRoute } from './entry.ts';
-import { freezeAnew, type FrozenIndex, refreeze } from './freeze.ts';
+import { finish, freezeAnew, type FrozenIndex, refreeze } from './freeze.ts';
 import { addRoute, emptyHostIndex, type HostIndex, ownHostIndex, removeRoute } from './host-index.ts';
 import { Router } from './router.ts';
 import { request, route, uuid } from './testing/fixtures.ts';
@@ -61,12 +61,12 @@ const first = Array.from({ length: COUNT }, (_, n) => `first ${n}`);
 
 test('an edit adds little, and nothing that changed nothing', () => {
   const versions = new Versions();
-  const { arena } = freezeAnew(versions.index);
+  const { arena } = finish(freezeAnew(versions.index));
   const { size } = arena;
-  assert.equal(refreeze(arena, versions.index).arena, arena);
+  assert.equal(finish(refreeze(arena, versions.index)).arena, arena);
   assert.equal(arena.size, size);
   versions.change(1, 'second 1');
-  const frozen = refreeze(arena, versions.index);
+  const frozen = finish(refreeze(arena, versions.index));
   assert.equal(frozen.arena, arena);
   assert.ok(arena.size > size && arena.size < size * 1.05, `${size} to ${arena.size} words`);
   assert.deepEqual(valuesOf(frozen), first.with(1, 'second 1'));
@@ -74,7 +74,7 @@ test('an edit adds little, and nothing that changed nothing', () => {
 
 test('a full arena grows, a wasteful one is followed by a new one, and old versions stay as they were', () => {
   const versions = new Versions();
-  let frozen = freezeAnew(versions.index);
+  let frozen = finish(freezeAnew(versions.index));
   let expected = first;
   const history = [{ frozen, expected }];
   const { length } = frozen.arena.words;
@@ -85,7 +85,7 @@ test('a full arena grows, a wasteful one is followed by a new one, and old versi
     expected = expected.with(n, `change ${i}`);
     const { arena } = frozen;
     const before = arena.words;
-    frozen = refreeze(arena, versions.index);
+    frozen = finish(refreeze(arena, versions.index));
     if (frozen.arena !== arena) renewed++;
     else if (arena.words !== before) grown++;
     if (i % 500 === 0) history.push({ frozen, expected });
@@ -99,12 +99,12 @@ test('a full arena grows, a wasteful one is followed by a new one, and old versi
 test('what is only in an older version is written again when an edit begins there', () => {
   const versions = new Versions();
   const old = versions.index;
-  const frozenOld = freezeAnew(old);
+  const frozenOld = finish(freezeAnew(old));
   versions.change(1, 'second 1');
-  const anew = freezeAnew(versions.index);
+  const anew = finish(freezeAnew(versions.index));
   // The nodes that both versions share are now known by their places in the new arena.
-  assert.deepEqual(valuesOf(refreeze(frozenOld.arena, old)), first);
-  assert.deepEqual(valuesOf(refreeze(anew.arena, old)), first);
+  assert.deepEqual(valuesOf(finish(refreeze(frozenOld.arena, old))), first);
+  assert.deepEqual(valuesOf(finish(refreeze(anew.arena, old))), first);
   assert.deepEqual(valuesOf(anew), first.with(1, 'second 1'));
   assert.deepEqual(valuesOf(frozenOld), first);
 });

@@ -4,6 +4,9 @@
  * A node knows its place in the arena that it was last written to. No node changes once its edit is committed, so only
  * those that the edit made or copied are written, children before parents, and the rest is found where it is. Trees
  * are walked with a list of one's own: their depth is up to the configuration.
+ *
+ * A hundred thousand routes take some 200 ms to write, so it is done in steps: each function that walks a tree stops
+ * after a few nodes, for the caller to let the event loop turn or to go on at once.
  */
 import {
   Arena,
@@ -36,7 +39,13 @@ export interface FrozenIndex<T> {
   readonly anyHigh: number;
 }
 
-type FreezeValue<T, V> = (arena: Arena<T>, value: V) => number;
+/** Work that can be left off after each step; its answer is at the end. */
+export type Steps<R> = Generator<void, R, void>;
+
+/** Nodes that are written in one step. */
+const STEP = 16;
+
+type FreezeValue<T, V> = (arena: Arena<T>, value: V) => Steps<number> | number;
 
 /** Anything of the index that has a record. */
 interface Freezable {
@@ -45,34 +54,47 @@ interface Freezable {
 }
 
 /** All of the index into a new arena. */
-export function freezeAnew<T>(index: HostIndex<T>): FrozenIndex<T> {
+export function* freezeAnew<T>(index: HostIndex<T>): Steps<FrozenIndex<T>> {
   const arena = new Arena<T>();
-  const frozen = freezeIndex(arena, index);
+  const frozen = yield* freezeIndex(arena, index);
   arena.settle();
   return frozen;
 }
 
 /** What the arena does not have yet of the index; all of it into a new one when too much of this is garbage. */
-export function refreeze<T>(arena: Arena<T>, index: HostIndex<T>): FrozenIndex<T> {
+export function refreeze<T>(arena: Arena<T>, index: HostIndex<T>): Steps<FrozenIndex<T>> {
   return arena.isWasteful() ? freezeAnew(index) : freezeIndex(arena, index);
 }
 
-function freezeIndex<T>(arena: Arena<T>, index: HostIndex<T>): FrozenIndex<T> {
+/** All steps at once. */
+export function finish<R>(steps: Steps<R>): R {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+function* freezeIndex<T>(arena: Arena<T>, index: HostIndex<T>): Steps<FrozenIndex<T>> {
   return {
     arena,
     strict: index.strict,
-    exact: freezeTree(arena, index.exact, freezeHost),
-    suffix: freezeTree(arena, index.suffix, freezeHost),
-    prefix: freezeTree(arena, index.prefix, freezeHost),
-    any: freezeTree(arena, index.any, freezeBucket),
+    exact: yield* freezeTree(arena, index.exact, freezeHost),
+    suffix: yield* freezeTree(arena, index.suffix, freezeHost),
+    prefix: yield* freezeTree(arena, index.prefix, freezeHost),
+    any: yield* freezeTree(arena, index.any, freezeBucket),
     anyHigh: index.anyHigh,
   };
 }
 
-function freezeTree<T, V>(arena: Arena<T>, root: TrieNode<V> | null, freezeValue: FreezeValue<T, V>): number {
+function* freezeTree<T, V>(
+  arena: Arena<T>,
+  root: TrieNode<V> | null,
+  freezeValue: FreezeValue<T, V>,
+): Steps<number> {
   if (root === null) return 0;
   if (root.arena === arena) return root.place;
   const open: Array<TrieNode<V>> = [root];
+  let written = 0;
   for (let node = open.at(-1); node !== undefined; node = open.at(-1)) {
     const before = open.length;
     const kids = node.children();
@@ -80,8 +102,10 @@ function freezeTree<T, V>(arena: Arena<T>, root: TrieNode<V> | null, freezeValue
     for (const edge of node.params ?? []) if (edge.node.arena !== arena) open.push(edge.node);
     if (open.length > before) continue;
     open.pop();
-    const value = node.value === null ? 0 : freezeValue(arena, node.value);
+    const steps = node.value === null ? 0 : freezeValue(arena, node.value);
+    const value = typeof steps === 'number' ? steps : yield* steps;
     remember(node, arena, writeNode(arena, node, kids, value));
+    if (++written % STEP === 0) yield;
   }
   return root.place;
 }
@@ -142,11 +166,11 @@ function writeEdge(words: Int32Array, at: number, segment: SegmentClass, node: n
   }
 }
 
-function freezeHost<T>(arena: Arena<T>, host: PathIndex<T>): number {
+function* freezeHost<T>(arena: Arena<T>, host: PathIndex<T>): Steps<number> {
   if (host.arena === arena) return host.place;
-  const any = freezeTree(arena, host.any, freezeBucket);
-  const ports = Array.from(host.ports ?? [], ([port, tree]) => [port, freezeTree(arena, tree, freezeBucket)]);
-  return remember(host, arena, writeList(arena, [any, ports.length, ...ports.flat()]));
+  const list = [yield* freezeTree(arena, host.any, freezeBucket), host.ports?.size ?? 0];
+  for (const [port, tree] of host.ports ?? []) list.push(port, yield* freezeTree(arena, tree, freezeBucket));
+  return remember(host, arena, writeList(arena, list));
 }
 
 function writeList<T>(arena: Arena<T>, list: readonly number[]): number {
@@ -189,7 +213,8 @@ function freezeGroups<T>(arena: Arena<T>, { groups }: Bucket<T>): number {
   for (const { name, root } of groups) {
     list.push(
       name === '' ? -1 : arena.names.push(name) - 1,
-      freezeTree<T, Bucket<T>>(arena, root, freezeBucket),
+      // A split list is small beside the tree that it stands in.
+      finish(freezeTree<T, Bucket<T>>(arena, root, freezeBucket)),
     );
   }
   return writeList(arena, list);

@@ -21,7 +21,7 @@ import type { Route } from '../entities/route.ts';
 import { compileRoute } from './compile.ts';
 import type { CompiledRoute, Entry } from './entry.ts';
 import type { Evaluate, PathTrace } from './expressions/evaluate.ts';
-import { freezeAnew, type FrozenIndex, refreeze } from './freeze.ts';
+import { finish, freezeAnew, type FrozenIndex, refreeze, type Steps } from './freeze.ts';
 import { addRoute, emptyHostIndex, type HostIndex, ownHostIndex, removeRoute } from './host-index.ts';
 import { type Captures, encodeBytes } from './regex.ts';
 import { type EditToken, lookup, own, place, replaceValue, TrieNode } from './trie.ts';
@@ -73,6 +73,8 @@ export interface RouterEdit<T> {
   remove(routeId: string): void;
   /** The edited router. The edit ends here: another `put` throws. */
   commit(): Router<T>;
+  /** The same in short steps, so that the commit of many routes need not hold up whoever else runs on this thread. */
+  commitInSteps(): Steps<Router<T>>;
 }
 
 export class Router<T> {
@@ -99,7 +101,7 @@ export class Router<T> {
     const nobody = {};
     const hosts = emptyHostIndex<T>(nobody, flavor === 'traditional');
     const contents = { size: 0, hosts, routes: new TrieNode<CompiledRoute<T>>(nobody, '') };
-    return new Router<T>(flavor, contents, freezeAnew(hosts));
+    return new Router<T>(flavor, contents, finish(freezeAnew(hosts)));
   }
 
   /** The route that Kong would choose, or null. Never throws. */
@@ -117,14 +119,12 @@ export class Router<T> {
   /** Starts a copy that shares what the edit does not touch. This router stays as it is. */
   edit(): RouterEdit<T> {
     const contents = { size: this.size, hosts: this.#hosts, routes: this.#routes };
-    return new Edit(this.flavor, contents, (edited, changes) => {
-      const { arena } = this.#index;
+    const { flavor } = this;
+    const { arena } = this.#index;
+    return new Edit(flavor, contents, function* (edited, changes) {
       const isMuch = changes > edited.size / MUCH;
-      return new Router<T>(
-        this.flavor,
-        edited,
-        isMuch ? freezeAnew(edited.hosts) : refreeze(arena, edited.hosts),
-      );
+      const index = yield* isMuch ? freezeAnew(edited.hosts) : refreeze(arena, edited.hosts);
+      return new Router<T>(flavor, edited, index);
     });
   }
 }
@@ -132,7 +132,7 @@ export class Router<T> {
 /** More changes than one for so many routes, and the edit begins a new arena. */
 const MUCH = 4;
 
-type Finish<T> = (contents: Contents<T>, changes: number) => Router<T>;
+type Finish<T> = (contents: Contents<T>, changes: number) => Steps<Router<T>>;
 
 interface Contents<T> {
   size: number;
@@ -185,6 +185,10 @@ class Edit<T> implements RouterEdit<T> {
   }
 
   commit(): Router<T> {
+    return finish(this.commitInSteps());
+  }
+
+  commitInSteps(): Steps<Router<T>> {
     this.#assertOpen();
     this.#open = false;
     return this.#finish(this.#contents, this.#changes);

@@ -79,10 +79,20 @@ export class SnapshotBuilder {
     this.#clean = false;
     this.#prepared = null;
     if (full) this.#reset(flavor);
-    const router = full ? Router.empty<RouteTarget>(flavor) : this.#current.router;
-    const edit = router.edit();
-    await this.#applyAll(image, edit);
-    const snapshot = { revision: image.revision, hash: image.hash, router: edit.commit() };
+    const edit = (full ? Router.empty<RouteTarget>(flavor) : this.#current.router).edit();
+    const records = image.records();
+    await this.#inSlices(() => {
+      const { done, value } = records.next();
+      if (done === true) return true;
+      this.#apply(value, edit);
+      return null;
+    });
+    const steps = edit.commitInSteps();
+    const router = await this.#inSlices(() => {
+      const { done, value } = steps.next();
+      return done === true ? value : null;
+    });
+    const snapshot = { revision: image.revision, hash: image.hash, router };
     this.#prepared = snapshot;
     return snapshot;
   }
@@ -97,18 +107,16 @@ export class SnapshotBuilder {
     this.#broken = new Map();
   }
 
-  /** In slices; the first one starts after a turn of the event loop. */
-  async #applyAll(image: Image, edit: RouterEdit<RouteTarget>): Promise<void> {
-    const records = image.records();
+  /** Takes steps until one has an answer, in slices; the first one starts after a turn of the event loop. */
+  async #inSlices<R>(step: () => R | null): Promise<R> {
     for (;;) {
       await new Promise<void>((resolve) => {
         setImmediate(resolve);
       });
       const end = performance.now() + this.#sliceMs;
       do {
-        const { done, value } = records.next();
-        if (done === true) return;
-        this.#apply(value, edit);
+        const answer = step();
+        if (answer !== null) return answer;
       } while (performance.now() < end);
     }
   }
