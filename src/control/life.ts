@@ -76,7 +76,7 @@ export class Life {
     this.state = graceMs > 0 ? 'draining' : 'stopping';
     if (waitMs > 0) {
       await new Promise((resolve) => {
-        setTimeout(resolve, waitMs);
+        setTimeout(resolve, waitMs).unref();
       });
     }
     await this.#supervisor.stop(graceMs);
