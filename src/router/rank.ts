@@ -11,7 +11,7 @@
  *     middle   bits 50-19: regex_priority            regex_priority
  *     low      bits 18-0: length of the prefix       length of the longest plain path
  */
-import { crypto } from '../lib/builtin.ts';
+import { createHash } from 'node:crypto';
 import type { Route } from '../entities/route.ts';
 
 export interface Rank {
@@ -97,7 +97,7 @@ const VIRTUAL_NAMESPACE = Buffer.from('7f145bf90dce4f9198ebdebbce4b9f6b', 'hex')
 
 /** uuid v5 (RFC 9562 §5.5) of `<id>#<group>`; the group is the paths' length, or `true` for the regexes. */
 export function virtualId(routeId: string, group: string): string {
-  const hash = crypto.createHash('sha1').update(VIRTUAL_NAMESPACE).update(`${routeId}#${group}`).digest();
+  const hash = createHash('sha1').update(VIRTUAL_NAMESPACE).update(`${routeId}#${group}`).digest();
   hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
   hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
   const hex = hash.toString('hex', 0, 16);

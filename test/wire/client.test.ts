@@ -462,3 +462,12 @@ test('draining cuts what is left after the grace time', async () => {
   await busy.closed();
   await plane.settled();
 });
+
+test('a HEAD that is refused by its head gets no body', async () => {
+  await using upstream = await startEcho();
+  await using plane = await startPlane(upstream.port);
+  const { text } = await rawRequest(plane.port, 'HEAD / HTTP/1.1\r\n\r\n', { until: 'close' });
+  assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\n/);
+  assert.match(text, /\r\nContent-Length: [1-9]/);
+  assert.ok(text.endsWith('\r\n\r\n'), text);
+});

@@ -398,7 +398,7 @@ export class ClientConnection implements ServerStream {
     this.#setState(EXCHANGE);
     this.#handler = null;
     this.#keepAlive = false;
-    this.#response.begin(null);
+    this.#response.beginRefusal((this.#parser as RequestHeadParser).method);
     this.#bodyDone = true;
     const { fields } = this.#parser as RequestHeadParser;
     this.#context.onMalformed(this, error, { requestLine, headers: fields });

@@ -27,7 +27,9 @@ export class ResponseWriter {
   ended = false;
   readonly #socket: Socket;
   readonly #output: Output;
+  /** Null when no head could be read. */
   #request: Http1RequestHead | null = null;
+  #isHead = false;
   #chunked = false;
   /** Octets that the response may still have; `Infinity` when its head did not say. */
   #left = 0;
@@ -38,9 +40,19 @@ export class ResponseWriter {
     this.#output = output;
   }
 
-  /** Makes ready for the response to `request`; null when there is no readable one. */
-  begin(request: Http1RequestHead | null): void {
+  /** Makes ready for the response to `request`. */
+  begin(request: Http1RequestHead): void {
+    this.#start(request, request.method);
+  }
+
+  /** Makes ready for the answer to a head that is no request; of its method as much as could be read. */
+  beginRefusal(method: string): void {
+    this.#start(null, method);
+  }
+
+  #start(request: Http1RequestHead | null, method: string): void {
     this.#request = request;
+    this.#isHead = method === 'HEAD';
     this.responded = this.ended = this.#chunked = false;
     this.#left = 0;
     this.#readAhead = 0;
@@ -78,7 +90,7 @@ export class ResponseWriter {
     this.responded = true;
     const request = this.#request;
     const modern = request === null || request.version === '1.1';
-    const bodiless = head.bodyLength === NO_BODY || request?.method === 'HEAD';
+    const bodiless = head.bodyLength === NO_BODY || this.#isHead;
     const unknown = head.bodyLength === UNKNOWN_LENGTH;
     this.#chunked = !bodiless && unknown && modern;
     this.#left = bodiless ? 0 : unknown ? Infinity : head.bodyLength;
