@@ -219,6 +219,15 @@ test('trailers that frame, route or control are dropped', () => {
     'Cache-Control',
     'Max-Forwards',
     'Range',
+    'Via',
+    'Forwarded',
+    'Proxy',
+    'X-Real-IP',
+    'X-Forwarded-For',
+    'x-kong-request-id',
+    'X-Consumer-Username',
+    'X-Credential-Identifier',
+    'X-Anonymous-Consumer',
   ];
   const text = names.map((name) => `${name}: 1\r\n`).join('');
   const big: Start = (reader) => reader.startChunked(10_000);

@@ -197,7 +197,7 @@ export class BodyReader {
       if (((BYTE_CLASS[line[i] as number] ?? 0) & FIELD) === 0) return false;
     const name = line.toString('latin1', 0, colon);
     const value = trimOws(line.toString('latin1', colon + 1, length));
-    if (!FORBIDDEN_TRAILERS.has(name.toLowerCase())) (this.#trailers ??= []).push(name, value);
+    if (!isForbiddenTrailer(name.toLowerCase())) (this.#trailers ??= []).push(name, value);
     return true;
   }
 }
@@ -223,7 +223,16 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   'cache-control',
   'max-forwards',
   'range',
+  'via',
+  'forwarded',
+  'proxy',
+  'x-real-ip',
 ]);
+
+/** Also what a gateway says of a client: a reader that merges trailers into the head would believe it. */
+function isForbiddenTrailer(name: string): boolean {
+  return FORBIDDEN_TRAILERS.has(name) || /^x-(?:forwarded|kong|consumer|credential|anonymous)-/.test(name);
+}
 
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
