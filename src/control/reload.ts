@@ -14,6 +14,7 @@ import type { Publication } from './publisher.ts';
 import type { Supervisor } from './supervisor.ts';
 import { type LoadedSettings, SettingsError } from '../settings/load.ts';
 import { diffSettings } from '../settings/diff.ts';
+import { ErrorBodies } from '../proxy/error-body.ts';
 import type { Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { RouterFlavor } from '../router/router.ts';
@@ -148,6 +149,12 @@ export class Reloader {
     settings: Settings,
     api: { readonly flattenErrors: boolean } | null,
   ): Promise<ReloadResult> {
+    try {
+      // The workers will read the template files: what they would choke on is refused before anything changes.
+      void new ErrorBodies(settings);
+    } catch (error) {
+      return failed(400, error instanceof Error ? error.message : String(error));
+    }
     const compiled =
       source === null ? null : await this.#compile(source, settings, { nice: BESIDE_TRAFFIC, api });
     if (compiled?.ok === false) {

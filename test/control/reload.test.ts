@@ -1,6 +1,7 @@
 /** Reload, with the stand-in data plane: all workers or none, and an answer that says which. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { waitFor } from '../support/wait.ts';
@@ -54,6 +55,20 @@ test('live settings take effect together with the configuration; others refuse a
   const wrong = await gateway.control('POST', '/reload');
   assert.equal(wrong.status, 400);
   assert.match(String(wrong.body['errors']), /no_such_setting/);
+});
+
+test('an error template that cannot be used refuses the change', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  const template = join(gateway.prefix, 'error.html');
+  await gateway.writeSettings({ error_template_html: template });
+  await writeFile(template, 'no place for the message');
+  await writeFile(gateway.configFile, config('/two'));
+  const reply = await gateway.control('POST', '/reload');
+  assert.equal(reply.status, 400);
+  assert.match(String(reply.body['message']), /^error_template_html = .*error\.html: /);
+  assert.equal((await gateway.ask()).revision, 1);
+  await writeFile(template, '%s %s');
+  assert.equal((await gateway.control('POST', '/reload')).status, 200);
 });
 
 test('another router flavour is a new compilation of the same text', async () => {
