@@ -24,7 +24,8 @@ export function spliceTunnels(exchange: Exchange, client: Tunnel, upstream: Tunn
 
   function closed(): void {
     if (--open > 0) {
-      // The other side may still have to take what came before; the timer bounds how long.
+      // The other side may still have to take what came before; the timer bounds how long, whatever it sends.
+      wheel.arm(timer, idleMs);
       client.finish();
       upstream.finish();
       return;
@@ -38,7 +39,7 @@ export function spliceTunnels(exchange: Exchange, client: Tunnel, upstream: Tunn
     let ended = false;
     return {
       onData(chunk) {
-        wheel.arm(timer, idleMs);
+        if (open === 2) wheel.arm(timer, idleMs);
         if (count) exchange.bytesSent += chunk.length;
         const held = to.write(chunk);
         if (!to.writable) from.pause();

@@ -61,3 +61,28 @@ test('pipelined requests with bodies wait for a client that does not read', asyn
     client.destroy();
   }
 });
+
+test('a tunnel whose upstream has gone ends, although its client goes on sending and never reads', async () => {
+  const block = Buffer.alloc(1 << 20, 'x');
+  await using upstream = await startRawUpstream(async (peer) => {
+    await peer.heads(1);
+    peer.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
+    while (!peer.socket.writableNeedDrain || (await delay(100), peer.socket.writableLength === 0)) {
+      peer.write(block);
+    }
+    peer.socket.destroy();
+  });
+  await using plane = await startPlane(upstream.port, {
+    service: { timeouts: { connect: 5000, write: 5000, read: 500 } },
+  });
+  const client = deaf(plane.port);
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
+  const sending = setInterval(() => client.write('y'), 100);
+  try {
+    await waitFor(() => plane.zone.get(CELL.tunnels) === 1, { what: 'the tunnel' });
+    await plane.settled();
+  } finally {
+    clearInterval(sending);
+    client.destroy();
+  }
+});
