@@ -79,7 +79,8 @@ export class Forward implements ClientStreamHandler {
     resolver
       .resolve(this.#service.host)
       .then((resolved) => {
-        if (!this.#exchange.over) this.#connect(resolved, fresh);
+        // Over, or answered: its body was malformed.
+        if (!this.#exchange.responded) this.#connect(resolved, fresh);
       })
       .catch((error: unknown) => this.#exchange.fail(resolveError(this.#service.host, error)));
   }
