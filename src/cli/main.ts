@@ -142,6 +142,10 @@ if (import.meta.main) {
   // The gateway opens its logs again on USR1; until it listens to it, that must not open Node's debugger. (Node's
   // --disable-sigusr1 blocks the signal for the gateway too.)
   if (process.argv[2] === 'start') process.on('SIGUSR1', () => undefined);
+  // `sluice health | head -1`: whoever reads has enough, and that is no error of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   process.exitCode = await main(process.argv.slice(2), {
     env: process.env,
     out: (line) => process.stdout.write(`${line}\n`),

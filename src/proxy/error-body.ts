@@ -87,7 +87,7 @@ const MESSAGES: Readonly<Record<number, string>> = {
 };
 
 /** The text of a status when nothing more is known. */
-export function defaultMessage(status: number): string {
+function defaultMessage(status: number): string {
   return MESSAGES[status] ?? `The upstream server responded with ${status}`;
 }
 
@@ -152,7 +152,7 @@ function grpcBody(status: number, message: string): ErrorBody {
 }
 
 /** Kong's `kong.response.exit` form: compact JSON without a request id. */
-export function compactBody(status: number, message: string): ErrorBody {
+function compactBody(status: number, message: string): ErrorBody {
   return {
     status,
     contentType: 'application/json; charset=utf-8',

@@ -124,3 +124,10 @@ for (const [parser, text, expected] of BAD) {
     );
   });
 }
+
+test('only Linux has several workers', () => {
+  assert.equal(parse.workers('4', 'linux'), 4);
+  assert.equal(parse.workers('auto', 'darwin'), 1);
+  assert.equal(parse.workers('1', 'darwin'), 1);
+  assert.throws(() => parse.workers('2', 'darwin'), /on darwin one worker can listen/);
+});

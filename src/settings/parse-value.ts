@@ -118,9 +118,16 @@ export function list<T>(item: ValueParser<T>): ValueParser<readonly T[]> {
       .map((part) => item(part));
 }
 
-/** `auto` or a count; `auto` is the number of cores that this process may use. */
-export function workers(value: string): number {
-  return value === 'auto' ? availableParallelism() : integer(1, 1024)(value);
+/**
+ * `auto` or a count; `auto` is the number of cores that this process may use. Only Linux spreads the connections of one
+ * port over several listeners (SO_REUSEPORT): elsewhere there is one worker.
+ */
+export function workers(value: string, platform: NodeJS.Platform = process.platform): number {
+  const shared = platform === 'linux';
+  if (value === 'auto') return shared ? availableParallelism() : 1;
+  const count = integer(1, 1024)(value);
+  if (count > 1 && !shared) throw new InvalidValue(`${count}: on ${platform} one worker can listen`);
+  return count;
 }
 
 /** `80:8000, 443:8443` (public port : listener port), as a map from the listener's port to the public one. */

@@ -152,11 +152,11 @@ export const SETTINGS: Table = {
   status_error_log: log('logs/status_error.log', 'Error log of the status listener.'),
   nginx_worker_processes: {
     initial: 'auto',
-    parse: workers,
+    parse: (value) => workers(value),
     takesEffect: 'restart',
     aliases: ['nginx_main_worker_processes'],
     section: 'General',
-    doc: 'Number of worker threads, each a whole data plane; `auto` is the number of cores.',
+    doc: 'Number of worker threads, each a whole data plane; `auto` is the number of cores. On anything but Linux it is 1.',
   },
   plugins: {
     initial: 'bundled',

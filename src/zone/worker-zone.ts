@@ -27,11 +27,8 @@ export const CELL = {
   upstreamConnects: 5,
   /** Requests sent on a reused upstream connection. */
   upstreamReuses: 6,
-  /** Lines of the access or error log that were dropped because the file or pipe was too slow. */
-  logDropped: 7,
-  /** Octets to clients and from clients, bodies and heads. */
-  bytesOut: 8,
-  bytesIn: 9,
+  /** Octets of response bodies. */
+  bytesOut: 7,
 
   /** Open client connections, idle ones included. */
   active: 16,

@@ -23,6 +23,8 @@ an abnormal end.`,
   options: { ...SETTINGS_OPTIONS, config: { type: 'string' } },
   positionals: [0, 0],
   async run(invocation) {
+    // What `ps`, and the message about a port in use, call the process.
+    process.title = 'sluice';
     const config = stringOption(invocation, 'config');
     const overrides: Readonly<Record<string, string>> =
       config === undefined ? {} : { declarative_config: resolve(config), declarative_config_string: '' };
