@@ -69,6 +69,21 @@ test('a gateway that answers on the control socket keeps its prefix', async () =
   }
 });
 
+test('a gateway that listens on the control socket and is too busy to answer keeps its prefix', async () => {
+  using folder = prefix();
+  leave(folder.path, `${process.ppid}\n`);
+  const server = await openControlSocket(controlSocketPath(folder.path), {
+    'GET /health': () => new Promise(() => {}),
+  });
+  try {
+    await assert.rejects(lockPrefix(folder.path), PrefixInUse);
+    assert.equal(readFileSync(pidFilePath(folder.path), 'utf8'), `${process.ppid}\n`);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
 test('stale pid files are taken over', async () => {
   const cases: ReadonlyArray<[why: string, text: string]> = [
     ['a process that has ended', `${await deadPid()}\n`],
