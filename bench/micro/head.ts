@@ -96,4 +96,5 @@ const results = micro([
   { name: 'request head: parse, interpret, add 8 fields, write', run: relayRequest },
   { name: 'response head: parse, interpret, add 4 fields, write', run: relayResponse },
 ]);
-for (const { name, best, median } of results) console.log(`${name}: best ${best.toFixed(0)} ns, median ${median.toFixed(0)} ns`);
+for (const { name, best, median } of results)
+  console.log(`${name}: best ${best.toFixed(0)} ns, median ${median.toFixed(0)} ns`);

@@ -42,6 +42,7 @@ export interface DataPlaneOptions {
 /** Milliseconds that listeners may stay open in a drain, for what the kernel has queued. */
 const CLOSE_MS = 500;
 
+const NOTHING = Buffer.alloc(0);
 /** Head parsers kept for reuse. */
 const SPARE_PARSERS = 256;
 
@@ -155,11 +156,13 @@ export class DataPlane implements ProxyContext, ClientContext {
   // ClientContext
 
   takeParser(): RequestHeadParser {
-    return this.#parsers.pop() ?? new RequestHeadParser(new FieldLines(Buffer.alloc(0)), this.#requestLimits);
+    return this.#parsers.pop() ?? new RequestHeadParser(new FieldLines(NOTHING), this.#requestLimits);
   }
 
   releaseParser(parser: RequestHeadParser): void {
     parser.reset();
+    // A spare parser must not keep the read that it parsed last.
+    parser.fields.reset(NOTHING);
     if (this.#parsers.length < SPARE_PARSERS) this.#parsers.push(parser);
   }
 

@@ -82,7 +82,9 @@ export class Forward implements ClientStreamHandler {
         // Over, or answered: its body was malformed.
         if (!this.#exchange.responded) this.#connect(resolved, fresh);
       })
-      .catch((error: unknown) => this.#exchange.fail(resolveError(this.#service.host, error)));
+      .catch((error: unknown) => {
+        if (!this.#exchange.responded) this.#exchange.fail(resolveError(this.#service.host, error));
+      });
   }
 
   #connect(resolved: ResolvedName, fresh: boolean): void {

@@ -2,9 +2,9 @@
  * A name server for tests, on UDP and TCP of one port of 127.0.0.1: it answers from a table and counts what it is
  * asked. The encoder knows what the tests need (RFC 1035 §4, RFC 2782) and nothing else.
  */
-import { createSocket, type RemoteInfo } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 
 export type DnsRecord =
   | { readonly type: 'A' | 'AAAA'; readonly ip: string; readonly ttl?: number; readonly name?: string }
@@ -137,16 +137,35 @@ function serveTcp(server: Pick<DnsServer, 'zone' | 'asked'>, socket: Socket): vo
   });
 }
 
+/** Ports that no outgoing connection is given by the kernel: a server that comes back finds its own free. */
+const FIRST_PORT = 20_000;
+const PORTS = 10_000;
+const ATTEMPTS = 50;
+
+/** UDP and TCP on one port. @param wanted 0: any free one. */
+async function bindBoth(wanted: number): Promise<{ udp: UdpSocket; tcp: Server; port: number }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = wanted === 0 ? FIRST_PORT + Math.floor(Math.random() * PORTS) : wanted;
+    const udp = createSocket('udp4');
+    const tcp = createServer();
+    try {
+      tcp.listen(port, '127.0.0.1');
+      await once(tcp, 'listening');
+      udp.bind(port, '127.0.0.1');
+      await once(udp, 'listening');
+      return { udp, tcp, port };
+    } catch (error) {
+      tcp.close();
+      udp.close();
+      if (wanted !== 0 || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
 /** @param wanted port; 0: any free one. */
 export async function startDnsServer(zone: Record<string, DnsAnswer> = {}, wanted = 0): Promise<DnsServer> {
-  const udp = createSocket('udp4');
-  const tcp = createServer();
+  const { udp, tcp, port } = await bindBoth(wanted);
   const sockets = new Set<Socket>();
-  udp.bind(wanted, '127.0.0.1');
-  await once(udp, 'listening');
-  const { port } = udp.address();
-  tcp.listen(port, '127.0.0.1');
-  await once(tcp, 'listening');
   const server: DnsServer = {
     port,
     address: `127.0.0.1:${port}`,

@@ -29,6 +29,13 @@ const CASES: ReadonlyArray<
 
 test('programs are served and pages of other sites are not', () => {
   for (const [what, host, origin, loopback, ok] of CASES) {
-    assert.equal(judge({ host, origin, loopback }) === null, ok, what);
+    assert.equal(judge({ host, origin, loopback, browser: false }) === null, ok, what);
+    if (!ok) assert.notEqual(judge({ host, origin, loopback, browser: true }), null, what);
   }
+});
+
+test('a browser that reads under a foreign name is refused on any address', () => {
+  const reading = { origin: undefined, loopback: false };
+  assert.notEqual(judge({ ...reading, host: 'evil.test:8001', browser: true }), null);
+  assert.equal(judge({ ...reading, host: '10.0.0.1:8001', browser: true }), null);
 });

@@ -5,8 +5,8 @@
  * - A page of another site: a browser names it in `Origin` with every request that may change something and with
  *   every one whose answer the page could read. Such a request is refused unless the origin is the host that it asks.
  * - A page whose own name was pointed at this machine (DNS rebinding), which makes it the same origin. Its name is
- *   one with dots that only the attacker's name server knows: on a loopback connection a Host must be an address, a
- *   name without dots, or this machine's name.
+ *   one with dots that only the attacker's name server knows: on a loopback connection, and from a browser on any, a
+ *   Host must be an address, a name without dots, or this machine's name.
  *
  * Kong answers everybody (`Access-Control-Allow-Origin: *`). Its clients, curl, decK and Terraform, send no Origin.
  */
@@ -18,21 +18,25 @@ import type { AdminContext } from './resource.ts';
 export function refusal(context: AdminContext): string | null {
   const host = context.req.header('host') ?? '';
   const origin = context.req.header('origin');
-  return judge({ host, origin, loopback: isLoopback(localAddress(context)) });
+  // Every browser says this with every request, and no command-line client does.
+  const browser = context.req.header('sec-fetch-site') !== undefined;
+  return judge({ host, origin, browser, loopback: isLoopback(localAddress(context)) });
 }
 
 export interface Asked {
   readonly host: string;
   readonly origin: string | undefined;
+  /** A browser asks, whatever it says of its origin. */
+  readonly browser: boolean;
   /** The connection came in on a loopback address. */
   readonly loopback: boolean;
 }
 
-export function judge({ host, origin, loopback }: Asked): string | null {
+export function judge({ host, origin, browser, loopback }: Asked): string | null {
   if (origin !== undefined && !isOriginOf(origin, host)) {
     return `requests of the origin ${origin.slice(0, 100)} are not accepted`;
   }
-  if ((loopback || origin !== undefined) && !isOwnName(host)) {
+  if ((loopback || browser || origin !== undefined) && !isOwnName(host)) {
     return 'the Host of a request must be an address, a local name or the name of this machine';
   }
   return null;

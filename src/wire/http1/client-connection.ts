@@ -433,7 +433,8 @@ export class ClientConnection implements ServerStream {
   }
 
   #armBody(): void {
-    this.#context.wheel.arm(this.#timer, this.#context.timeouts.body);
+    // A client that does not read does not get more time by sending.
+    if (this.#socket.writableLength === 0) this.#context.wheel.arm(this.#timer, this.#context.timeouts.body);
   }
 
   #onDrain(): void {
