@@ -223,7 +223,11 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
   await writeFile(conf, lines.join(''));
-  const child = new Child(SLUICE, ['start', '-c', conf], {
+  const [command, ...args] = [...(options.wrapper ?? []), SLUICE, 'start', '-c', conf] as [
+    string,
+    ...string[],
+  ];
+  const child = new Child(command, args, {
     env: cleanEnvironment(options.env),
     cwd: folder.path,
   });
