@@ -223,10 +223,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
   await writeFile(conf, lines.join(''));
-  const [command, ...args] = [...(options.wrapper ?? []), SLUICE, 'start', '-c', conf] as [
-    string,
-    ...string[],
-  ];
+  const [command = SLUICE, ...args] = [...(options.wrapper ?? []), SLUICE, 'start', '-c', conf];
   const child = new Child(command, args, {
     env: cleanEnvironment(options.env),
     cwd: folder.path,
