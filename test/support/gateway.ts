@@ -223,8 +223,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
   await writeFile(conf, lines.join(''));
-  const [command = SLUICE, ...args] = [...(options.wrapper ?? []), SLUICE, 'start', '-c', conf];
-  const child = new Child(command, args, {
+  const [wrapper, ...wrapped] = [...(options.wrapper ?? []), SLUICE];
+  const child = new Child(wrapper ?? SLUICE, [...wrapped, 'start', '-c', conf], {
     env: cleanEnvironment(options.env),
     cwd: folder.path,
   });
