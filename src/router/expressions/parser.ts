@@ -1,11 +1,14 @@
 /**
  * Kong's router expressions: text → checked tree.
  *
- *     expression = and ( "||" and )*          and = unit ( "&&" unit )*
+ *     expression = or ( "&&" or )*            or = unit ( "||" unit )*
  *     unit       = "(" expression ")" | "!" "(" expression ")" | predicate
  *     predicate  = left operator right        left = field | "lower" "(" left ")" | "any" "(" left ")"
  *     operator   = == != ~ ^= =^ > >= < <= in "not in" contains
  *     right      = "string" | r#"string"# | integer | address | network
+ *
+ * Unlike in most languages, `||` binds tighter than `&&`: so Kong's parser reads it, and what its users have written
+ * means what it means there.
  */
 import { IpSet } from '../../lib/ip-set.ts';
 import { CompiledRegex, encodeBytes } from '../regex.ts';
@@ -85,7 +88,7 @@ class Parser {
   }
 
   parse(): Expression {
-    const expression = this.#junction('or');
+    const expression = this.#junction('and');
     if (this.#token().kind !== 'end') this.#unexpected('"&&", "||" or the end');
     return expression;
   }
@@ -112,8 +115,8 @@ class Parser {
 
   #junction(type: 'and' | 'or'): Expression {
     const items: Expression[] = [];
-    do items.push(type === 'or' ? this.#junction('and') : this.#unit());
-    while (this.#take(type === 'or' ? '||' : '&&'));
+    do items.push(type === 'and' ? this.#junction('or') : this.#unit());
+    while (this.#take(type === 'and' ? '&&' : '||'));
     const [only] = items;
     return items.length === 1 && only !== undefined ? only : { type, items };
   }
@@ -122,7 +125,7 @@ class Parser {
     const negated = this.#take('!');
     if (!this.#take('(')) return negated ? this.#unexpected('"(" after "!"') : this.#predicate();
     if (++this.#depth > MAX_DEPTH) this.#fail('parentheses nest too deep');
-    const inner = this.#junction('or');
+    const inner = this.#junction('and');
     if (!this.#take(')')) this.#unexpected('")"');
     this.#depth--;
     return negated ? { type: 'not', item: inner } : inner;
