@@ -122,15 +122,35 @@ const config = {
   routes: [{ name: 'no-service', hosts: ['no-service.test'] }],
 };
 
-const [gateway, trusting, traditional] = await Promise.all([
+const byExpression = (name: string, expression: string, more = {}): Record<string, unknown> =>
+  named(name, { expression, strip_path: true, ...more });
+
+const expressionConfig = {
+  _format_version: '3.0',
+  services: [
+    byExpression('exact', 'http.path == "/exact"', { priority: 9 }),
+    byExpression('prefix', 'http.path ^= "/prefix" && any(http.queries.v) == "2"', { priority: 9 }),
+    byExpression('regex', String.raw`http.path ~ r#"^/r/(?<id>\d+)"#`, { priority: 9 }),
+    byExpression('either', 'http.path ^= "/either" && http.method == "PUT" || http.headers.x_e == "1"'),
+    byExpression('segment', 'http.path.segments.1_2 == "b/c" && http.path.segments.len == 3'),
+    byExpression('host', 'http.host != "h.test"', { priority: 1 }),
+    byExpression('secure', 'http.path == "/secure"', {
+      protocols: ['https'],
+      https_redirect_status_code: 307,
+    }),
+  ],
+};
+
+const [gateway, trusting, traditional, expressions] = await Promise.all([
   startGateway({ config }),
   startGateway({ config, settings: { trusted_ips: '127.0.0.1' } }),
   startGateway({ config, settings: { router_flavor: 'traditional' } }),
+  startGateway({ config: expressionConfig, settings: { router_flavor: 'expressions' } }),
 ]);
 const port = gateway.proxyPort;
 
 after(async () => {
-  for (const each of [gateway, trusting, traditional]) await each[Symbol.asyncDispose]();
+  for (const each of [gateway, trusting, traditional, expressions]) await each[Symbol.asyncDispose]();
   await mirror[Symbol.asyncDispose]();
 });
 
@@ -205,6 +225,37 @@ for (const { route, ...ask } of MATCHES) {
     }
   });
 }
+
+/** The target upstream says the route and what of the path was stripped; null: 404. */
+const BY_EXPRESSION: ReadonlyArray<Ask & { readonly upstream: string | null }> = [
+  { upstream: '/via/exact', target: '/exact' },
+  { upstream: null, target: '/exact/x' },
+  { upstream: '/via/prefix/x?v=1&v=2', target: '/prefix/x?v=1&v=2' },
+  { upstream: null, target: '/prefix/x?v=1' },
+  { upstream: '/via/regex/x', target: '/r/12/x' },
+  { upstream: null, target: '/either' },
+  { upstream: '/via/either/x', target: '/either/x', method: 'PUT', body: '' },
+  { upstream: '/via/either', target: '/either', lines: ['X-E: 1'] },
+  { upstream: null, lines: ['X-E: 1'] },
+  { upstream: '/via/segment/a/b/c/', target: '/a/b/c/' },
+  { upstream: null, target: '/a/b/c/d' },
+  { upstream: '/via/host/a/b/c', target: '/a/b/c', host: 'other.test' },
+  { upstream: null, host: null, version: '1.0' },
+];
+
+for (const { upstream, ...ask } of BY_EXPRESSION) {
+  const { method = 'GET', host = 'h.test', target = '/', lines = [] } = ask;
+  test(`expression: ${method} ${host}${target} ${lines.join(', ')} -> ${upstream ?? 'none'}`, async () => {
+    if (upstream === null) assert.equal((await send(expressions.proxyPort, { ...ask, host })).status, 404);
+    else assert.equal((await mirrored(expressions.proxyPort, { ...ask, host })).target, upstream);
+  });
+}
+
+test('an expression for https alone redirects', async () => {
+  const response = await send(expressions.proxyPort, { host: 'h.test', target: '/secure' });
+  assert.equal(response.status, 307);
+  assert.equal(response.header('location'), 'https://h.test/secure');
+});
 
 test('a route without service', async () => {
   const response = await send(port, { host: 'no-service.test' });

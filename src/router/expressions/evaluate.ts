@@ -2,15 +2,18 @@
 import { CompiledRegex, lowerBytes } from '../regex.ts';
 import type { IpSet } from '../../lib/ip-set.ts';
 import type { RouterInput } from '../router.ts';
-import type { Expression, Operand, Predicate } from './parser.ts';
+import type { Expression, Operand, Operator, Predicate } from './parser.ts';
 
 /** What the predicates on `http.path` that held say of the path; the last one counts, as in Kong. */
 export interface PathTrace {
-  /** Prefix of `^=`. */
+  /** Text of `^=` or `==`. */
   prefix: string;
   /** Regex of `~`. */
   regex: CompiledRegex | null;
 }
+
+/** The operators that say how the path begins. */
+const TRACED: ReadonlySet<Operator> = new Set(['==', '^=', '~']);
 
 export type Evaluate = (input: RouterInput, trace: PathTrace | null) => boolean;
 
@@ -42,7 +45,7 @@ function compilePredicate(predicate: Predicate): Evaluate {
   const check = lower
     ? (value: string | number): boolean => compare(typeof value === 'string' ? lowerBytes(value) : value)
     : compare;
-  const traced = name === 'http.path' && (operator === '^=' || operator === '~');
+  const traced = name === 'http.path' && TRACED.has(operator);
   return (input, trace) => {
     const values = read(input);
     if (values.length === 0) return false;

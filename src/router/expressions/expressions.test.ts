@@ -102,6 +102,10 @@ const REFUSED: ReadonlyArray<readonly [string, RegExp]> = [
   ['http.methods == "GET"', /unknown field "http.methods" at line 1, column 1/],
   ['http.headers.X_A == "GET"', /unknown field/],
   ['http.path.segments.2_1 == "x"', /unknown field/],
+  ['http.path.segments.1_1 == "x"', /unknown field/],
+  ['http.path.segments.01 == "x"', /unknown field/],
+  ['http.path.segments.0_01 == "x"', /unknown field/],
+  ['http.path.segments.a == "x"', /unknown field/],
   ['http.method == 1', /type mismatch: "http.method" is String, the value is Int at line 1, column 16/],
   ['net.src.port == "1"', /type mismatch/],
   ['net.src.ip == "1.2.3.4"', /type mismatch/],
@@ -136,6 +140,16 @@ for (const [text, message] of REFUSED) {
     assert.throws(() => parseExpression(text, 'http'), message);
   });
 }
+
+test('a request without Host, server name, header or argument has no value that any comparison holds for', () => {
+  const none = request({ host: '', sni: '' });
+  const fields = ['http.host', 'tls.sni', 'http.headers.x_a', 'http.queries.a', 'http.path.segments.0'];
+  for (const field of fields) {
+    for (const text of [`${field} != "x"`, `${field} ^= ""`, `any(${field}) != "x"`]) {
+      assert.equal(compileExpression(parseExpression(text, 'http'))(none, null), false, text);
+    }
+  }
+});
 
 test('stream expressions know no http fields', () => {
   assert.throws(() => parseExpression('http.path == "/"', 'stream'), /unknown field/);
@@ -196,7 +210,11 @@ test('matched prefix and captures are those of the path predicate that held', ()
   assert.equal(regex?.matchedPrefix, '/r/12');
   assert.deepEqual(regex?.captures?.groups, ['/r/12', '12']);
   assert.equal(regex?.captures?.named.get('id'), '12');
-  assert.equal(found.match(request({ path: '/exact' }))?.matchedPrefix, '');
+  assert.equal(found.match(request({ path: '/exact' }))?.matchedPrefix, '/exact');
+  const other = router(expression(1, 'http.path =^ "/end" || http.path contains "mid" || http.path != "/p"'));
+  for (const path of ['/a/end', '/a/mid/b', '/a']) {
+    assert.equal(other.match(request({ path }))?.matchedPrefix, '', path);
+  }
 });
 
 test('a bad expression is a RouteError and changes nothing', () => {

@@ -17,14 +17,28 @@ export type Subsystem = 'http' | 'stream';
 const NONE: readonly string[] = [];
 /** As nginx's Lua module: arguments beyond this are not looked at. */
 const MAX_ARGUMENTS = 100;
+/** `N` or `N_M`, without leading zeros. */
+const SEGMENTS = /^http\.path\.segments\.(0|[1-9]\d{0,4})(?:_([1-9]\d{0,4}))?$/;
 
 function field(name: string, type: FieldType, read: (input: RouterInput) => string | number): Field {
   return { name, type, read: (input) => [read(input)] };
 }
 
+/** An empty text is none. */
+function optional(name: string, read: (input: RouterInput) => string): Field {
+  return {
+    name,
+    type: 'String',
+    read: (input) => {
+      const text = read(input);
+      return text === '' ? NONE : [text];
+    },
+  };
+}
+
 const SHARED: readonly Field[] = [
   field('net.protocol', 'String', (input) => input.scheme),
-  { name: 'tls.sni', type: 'String', read: (input) => (input.sni === '' ? NONE : [input.sni]) },
+  optional('tls.sni', (input) => input.sni),
   field('net.src.ip', 'IpAddr', (input) => input.srcIp),
   field('net.src.port', 'Int', (input) => input.srcPort),
   field('net.dst.ip', 'IpAddr', (input) => input.dstIp),
@@ -34,7 +48,7 @@ const SHARED: readonly Field[] = [
 
 const HTTP: readonly Field[] = [
   field('http.method', 'String', (input) => input.method),
-  field('http.host', 'String', (input) => input.host),
+  optional('http.host', (input) => input.host),
   field('http.path', 'String', (input) => input.path),
   field('net.port', 'Int', (input) => input.port),
   field('http.path.segments.len', 'Int', (input) => segments(input.path).length),
@@ -62,11 +76,11 @@ export function findField(name: string, subsystem: Subsystem): Field | undefined
 }
 
 function segmentField(name: string): Field | undefined {
-  const match = /^http\.path\.segments\.(\d{1,5})(?:_(\d{1,5}))?$/.exec(name);
+  const match = SEGMENTS.exec(name);
   if (match === null) return undefined;
   const first = Number(match[1]);
   const last = match[2] === undefined ? first : Number(match[2]);
-  if (last < first) return undefined;
+  if (match[2] !== undefined && last <= first) return undefined;
   const read: ReadField = (input) => {
     const all = segments(input.path);
     return last < all.length ? [all.slice(first, last + 1).join('/')] : NONE;
