@@ -13,6 +13,7 @@ import {
   type HostPattern,
   isHeaderRegex,
   parseHost,
+  schemeCondition,
   sniCondition,
 } from './conditions.ts';
 import type { CompiledRoute, Entry, Split } from './entry.ts';
@@ -42,7 +43,7 @@ export function compileRoute<T>(route: Route, value: T, flavor: RouterFlavor): C
   if (flavor === 'expressions' && typeof route.expression === 'string')
     return compileExpressionRoute(route, value);
   const traditional = flavor === 'traditional';
-  const conditions = conditionsOf(route, traditional);
+  const conditions = conditionsOf(route, flavor);
   let hosts = isSet(route.hosts) ? route.hosts.map(parseHost) : null;
   if (hosts !== null && hosts.length * Math.max(1, route.paths?.length ?? 0) > MAX_PLACES) {
     conditions.unshift(hostCondition(hosts, traditional));
@@ -151,8 +152,10 @@ function pathFields(path: string | null, traditional: boolean): PathFields {
   return { prefix: null, regex, proven, mustEnd, steps };
 }
 
-function conditionsOf(route: Route, traditional: boolean): Condition[] {
-  const conditions: Condition[] = [];
+function conditionsOf(route: Route, flavor: RouterFlavor): Condition[] {
+  const traditional = flavor === 'traditional';
+  const scheme = flavor === 'expressions' ? schemeCondition(route.protocols) : null;
+  const conditions: Condition[] = scheme === null ? [] : [scheme];
   for (const [name, values] of Object.entries(route.headers ?? {})) {
     conditions.push(headerCondition(name.toLowerCase(), values, traditional));
   }

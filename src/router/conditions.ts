@@ -2,6 +2,7 @@
  * What a route asks of a request beside its path and method, as plain functions: headers, SNIs, addresses, and hosts
  * where they are not indexed.
  */
+import type { RouteProtocol } from '../entities/route.ts';
 import { IpSet } from '../lib/ip-set.ts';
 import { CompiledRegex, encodeBytes, lowerBytes } from './regex.ts';
 import type { RouterInput } from './router.ts';
@@ -79,6 +80,19 @@ function sniMatches(name: string, sni: string, wildcards: boolean): boolean {
   if (wildcards && name.startsWith('*')) return sni.endsWith(name.slice(1));
   if (wildcards && name.endsWith('*')) return sni.startsWith(name.slice(0, -1));
   return sni === name;
+}
+
+/**
+ * The flavor `expressions` counts the protocols among what is matched, except for a route of `https` alone, which must
+ * also meet requests over http to redirect them. Null: any scheme.
+ */
+export function schemeCondition(protocols: readonly RouteProtocol[]): Condition | null {
+  if (protocols.length === 1 && protocols[0] === 'https') return null;
+  const http = protocols.some((protocol) => protocol === 'http' || protocol === 'grpc');
+  const https = protocols.some((protocol) => protocol === 'https' || protocol === 'grpcs');
+  if (http && https) return null;
+  const scheme = http ? 'http' : 'https';
+  return (input) => input.scheme === scheme;
 }
 
 /** @throws SyntaxError when an address is none. */

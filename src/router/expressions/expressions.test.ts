@@ -186,17 +186,24 @@ test('larger priority first, then larger id; expressions before plain routes', (
   assert.equal(at('/x', 'h.com'), uuid(5));
 });
 
-test('protocols are part of the expression but for https alone', () => {
-  const text = 'http.path == "/"';
-  const matches = (protocols: Route['protocols'], scheme: 'http' | 'https'): boolean =>
-    router(expression(1, text, { protocols })).match(request({ scheme })) !== null;
-  assert.equal(matches(['http'], 'http'), true);
-  assert.equal(matches(['http'], 'https'), false);
-  assert.equal(matches(['http', 'https'], 'https'), true);
-  assert.equal(matches(['https'], 'http'), true);
-  assert.equal(matches(['grpc'], 'https'), false);
-  assert.equal(matches(['grpcs'], 'https'), true);
-});
+const BY_PROTOCOL: Readonly<Record<string, Route>> = {
+  'an expression': expression(1, 'http.path == "/"'),
+  'plain fields': route({ paths: ['/'], headers: { 'x-a': ['1'] } }),
+};
+
+for (const [kind, each] of Object.entries(BY_PROTOCOL)) {
+  test(`protocols are part of the match but for https alone: ${kind}`, () => {
+    const matches = (protocols: Route['protocols'], scheme: 'http' | 'https'): boolean =>
+      router({ ...each, protocols }).match(request({ scheme, headers: { 'x-a': ['1'] } })) !== null;
+    assert.equal(matches(['http'], 'http'), true);
+    assert.equal(matches(['http'], 'https'), false);
+    assert.equal(matches(['http', 'https'], 'https'), true);
+    assert.equal(matches(['https'], 'http'), true);
+    assert.equal(matches(['grpc'], 'https'), false);
+    assert.equal(matches(['grpcs'], 'https'), true);
+    assert.equal(matches(['grpcs'], 'http'), false);
+  });
+}
 
 test('matched prefix and captures are those of the path predicate that held', () => {
   const found = router(

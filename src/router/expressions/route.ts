@@ -6,12 +6,12 @@
  * one by one.
  */
 import type { Route } from '../../entities/route.ts';
-import type { HostPattern } from '../conditions.ts';
+import { type Condition, type HostPattern, schemeCondition } from '../conditions.ts';
 import type { CompiledRoute, Entry } from '../entry.ts';
 import { methodBits } from '../methods.ts';
 import { expressionRank } from '../rank.ts';
 import { CompiledRegex } from '../regex.ts';
-import { compileExpression, type Evaluate } from './evaluate.ts';
+import { compileExpression } from './evaluate.ts';
 import { type Expression, parseExpression, type Predicate } from './parser.ts';
 
 /** More alternatives than this are not worth an index. */
@@ -20,7 +20,9 @@ const MAX_VALUES = 64;
 /** @throws ExpressionError */
 export function compileExpressionRoute<T>(route: Route, value: T): CompiledRoute<T> {
   const tree = parseExpression(route.expression ?? '', 'http');
-  const evaluate = withProtocols(route, compileExpression(tree));
+  const evaluate = compileExpression(tree);
+  const holds: Condition = (input) => evaluate(input, null);
+  const scheme = schemeCondition(route.protocols);
   const methods = required(tree, (predicate) => equalTo(predicate, 'http.method'));
   const hosts = required(tree, (predicate) => equalTo(predicate, 'http.host'));
   const prefixes = required(tree, pathPrefix) ?? [''];
@@ -36,7 +38,7 @@ export function compileExpressionRoute<T>(route: Route, value: T): CompiledRoute
     value,
     routeId: route.id,
     methods,
-    conditions: [(input) => evaluate(input, null)],
+    conditions: scheme === null ? [holds] : [scheme, holds],
     prefix: null,
     regex: null,
     proven: true,
@@ -46,20 +48,6 @@ export function compileExpressionRoute<T>(route: Route, value: T): CompiledRoute
     evaluate,
   }));
   return { hosts: hosts?.map((text): HostPattern => ({ kind: 'exact', text, port: null })) ?? null, entries };
-}
-
-/**
- * Kong adds the protocols to the expression, except for a route of `https` alone, which must also meet requests over
- * http to redirect them.
- */
-function withProtocols(route: Route, evaluate: Evaluate): Evaluate {
-  const [only] = route.protocols;
-  if (route.protocols.length === 1 && only === 'https') return evaluate;
-  const http = route.protocols.some((protocol) => protocol === 'http' || protocol === 'grpc');
-  const https = route.protocols.some((protocol) => protocol === 'https' || protocol === 'grpcs');
-  if (http && https) return evaluate;
-  const scheme = http ? 'http' : 'https';
-  return (input, trace) => input.scheme === scheme && evaluate(input, trace);
 }
 
 /** Values of which a request must have one for the expression to hold; null when it may have any. */
