@@ -76,18 +76,19 @@ function distinctHosts(hosts: readonly HostPattern[]): readonly HostPattern[] {
 }
 
 function compatGroups(route: Route): Group[] {
-  const byLength = new Map<string, string[]>();
+  // All regexes are one group, of length 0.
+  const byLength = new Map<number, string[]>();
   for (const path of route.paths ?? []) {
-    const key = isRegex(path) ? 'true' : String(encodeBytes(path).length);
+    const key = isRegex(path) ? 0 : encodeBytes(path).length;
     const group = byLength.get(key);
     if (group === undefined) byLength.set(key, [path]);
     else group.push(path);
   }
   if (byLength.size === 0) return [{ id: route.id, rank: compatRank(route, false, 0), paths: [] }];
   const split = byLength.size > 1;
-  return Array.from(byLength, ([key, paths]) => ({
-    id: split ? virtualId(route.id, key) : route.id,
-    rank: compatRank(route, key === 'true', key === 'true' ? 0 : Number(key)),
+  return Array.from(byLength, ([length, paths], i) => ({
+    id: split ? virtualId(route.id, i + 1) : route.id,
+    rank: compatRank(route, length === 0, length),
     paths,
   }));
 }

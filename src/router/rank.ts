@@ -95,9 +95,12 @@ export function traditionalRank(route: Route, hasRegex: boolean, longest: number
 /** Kong's name space of the ids of virtual routes. */
 const VIRTUAL_NAMESPACE = Buffer.from('7f145bf90dce4f9198ebdebbce4b9f6b', 'hex');
 
-/** uuid v5 (RFC 9562 §5.5) of `<id>#<group>`; the group is the paths' length, or `true` for the regexes. */
-export function virtualId(routeId: string, group: string): string {
-  const hash = createHash('sha1').update(VIRTUAL_NAMESPACE).update(`${routeId}#${group}`).digest();
+/**
+ * uuid v5 (RFC 9562 §5.5) of `<id>#<number>`.
+ * @param number which of the route's groups of paths, from 1, in the order in which its paths name them.
+ */
+export function virtualId(routeId: string, number: number): string {
+  const hash = createHash('sha1').update(VIRTUAL_NAMESPACE).update(`${routeId}#${number}`).digest();
   hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
   hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
   const hex = hash.toString('hex', 0, 16);

@@ -82,6 +82,24 @@ const WINNERS: ReadonlyArray<readonly [string, ReadonlyArray<Partial<Route>>, Re
       { path: '/a' },
       'large',
     ],
+    [
+      'ties of split routes go to the larger virtual id, made of the position of the length among the paths',
+      [
+        { name: 'one', id: uuid(1), paths: ['/a', '/bb'] },
+        { name: 'two', id: uuid(2), paths: ['/a', '/c', '/dd'] },
+      ],
+      { path: '/a' },
+      'two',
+    ],
+    [
+      'the position counts all lengths before it, and the regexes as one',
+      [
+        { name: 'one', id: uuid(1), paths: ['~/x', '/a', '~/y'] },
+        { name: 'two', id: uuid(2), paths: ['/bb', '/a'] },
+      ],
+      { path: '/a' },
+      'one',
+    ],
     ['hosts compare case by case', [{ name: 'x', hosts: ['a.com'] }], { host: 'A.com' }, null],
     ['a port in the host', [{ name: 'x', hosts: ['a.com:80'] }], { host: 'a.com', port: 81 }, null],
     ['server names do not concern plain http', [{ name: 'x', snis: ['s.com'] }], { scheme: 'http' }, 'x'],
@@ -142,8 +160,8 @@ for (const [name, routes, fields, expected] of WINNERS) {
 }
 
 test('ids of virtual routes are uuid v5 in Kong’s name space', () => {
-  assert.equal(virtualId(uuid(1), 'true'), '9e4014b6-97ce-51e1-9399-4b97ad1d8eeb');
-  assert.equal(virtualId(uuid(1), '4'), 'e6dc94bb-e060-5c0e-a966-56a3efa46bf6');
+  assert.equal(virtualId(uuid(1), 1), '18f07866-6f7d-5228-bfdf-b3b91c047895');
+  assert.equal(virtualId(uuid(1), 2), '6da4e306-38e5-5e6e-8e2d-e56e3b6413a7');
 });
 
 test('the priority word', () => {

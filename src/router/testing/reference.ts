@@ -46,11 +46,11 @@ function splitRoute(route: Route): Virtual[] {
   const paths = route.paths ?? [];
   const kinds = [...new Set(paths.map((path) => (path.startsWith('~') ? 'true' : String(path.length))))];
   if (kinds.length <= 1) return [{ route, id: route.id, paths, key: compatKey(route, paths) }];
-  return kinds.map((kind) => {
+  return kinds.map((kind, i) => {
     const own = paths.filter((path) =>
       kind === 'true' ? path.startsWith('~') : !path.startsWith('~') && String(path.length) === kind,
     );
-    return { route, id: virtualId(route.id, kind), paths: own, key: compatKey(route, own) };
+    return { route, id: virtualId(route.id, i + 1), paths: own, key: compatKey(route, own) };
   });
 }
 
