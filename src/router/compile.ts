@@ -2,7 +2,7 @@
  * Route → compiled route: virtual routes, ranks, places in the index, and the conditions that the index leaves.
  *
  * In Kong's compat router a route with paths of several kinds is several virtual routes, one for each length of plain
- * path and one for all regexes, each with its own priority and id. The `traditional` router ranks a route as a whole.
+ * path and one for all regexes, each with its own priority and id. In the `traditional` router each path is one.
  */
 import type { Route } from '../entities/route.ts';
 import {
@@ -28,15 +28,19 @@ const MAX_PLACES = 1024;
 const MAX_SPLIT_VALUES = 64;
 const MAX_SPLIT_PLACES = 256;
 
-/** Paths of one virtual route. */
-interface Group {
+/** A path of a route with the id and rank of its virtual route. */
+interface RankedPath {
   readonly id: string;
   readonly rank: Rank;
-  readonly paths: readonly string[];
+  /** Null: the route has none. */
+  readonly path: string | null;
 }
 
 /** What all entries of a route share. */
-type Common<T> = Pick<Entry<T>, 'order' | 'value' | 'routeId' | 'methods' | 'conditions' | 'splits'>;
+type Common<T> = Pick<
+  Entry<T>,
+  'order' | 'value' | 'routeId' | 'methods' | 'methodBits' | 'conditions' | 'splits'
+>;
 
 /** @throws RegexSyntaxError, ExpressionError, SyntaxError */
 export function compileRoute<T>(route: Route, value: T, flavor: RouterFlavor): CompiledRoute<T> {
@@ -49,16 +53,18 @@ export function compileRoute<T>(route: Route, value: T, flavor: RouterFlavor): C
     conditions.unshift(hostCondition(hosts, traditional));
     hosts = null;
   }
+  const methods = isSet(route.methods) ? route.methods : null;
   const common: Common<T> = {
     order: traditional ? -route.created_at : 0,
     value,
     routeId: route.id,
-    methods: isSet(route.methods) ? route.methods : null,
+    methods,
+    methodBits: methodBits(methods),
     conditions: conditions.length === 0 ? null : conditions,
     splits: splitsOf(route, traditional),
   };
-  const groups = traditional ? [traditionalGroup(route)] : compatGroups(route);
-  const entries = groups.flatMap((group) => groupEntries(group, common, traditional));
+  const paths = traditional ? traditionalPaths(route) : compatPaths(route);
+  const entries = paths.map((path, index) => entryOf(path, index, common, traditional));
   return { hosts: hosts === null ? null : distinctHosts(hosts), entries };
 }
 
@@ -75,66 +81,61 @@ function distinctHosts(hosts: readonly HostPattern[]): readonly HostPattern[] {
   return [...seen.values()];
 }
 
-function compatGroups(route: Route): Group[] {
-  // All regexes are one group, of length 0.
-  const byLength = new Map<number, string[]>();
-  for (const path of route.paths ?? []) {
-    const key = isRegex(path) ? 0 : encodeBytes(path).length;
-    const group = byLength.get(key);
-    if (group === undefined) byLength.set(key, [path]);
-    else group.push(path);
-  }
-  if (byLength.size === 0) return [{ id: route.id, rank: compatRank(route, false, 0), paths: [] }];
-  const split = byLength.size > 1;
-  return Array.from(byLength, ([length, paths], i) => ({
-    id: split ? virtualId(route.id, i + 1) : route.id,
-    rank: compatRank(route, length === 0, length),
-    paths,
-  }));
-}
-
-/** Of several paths that match, the first regex counts, else the longest plain path. */
-function traditionalGroup(route: Route): Group {
+function compatPaths(route: Route): RankedPath[] {
   const paths = route.paths ?? [];
-  const regexes = paths.filter(isRegex);
-  const plain = paths
-    .filter((path) => !isRegex(path))
-    .sort((a, b) => encodeBytes(b).length - encodeBytes(a).length);
-  const longest = encodeBytes(plain[0] ?? '').length;
-  return {
-    id: route.id,
-    rank: traditionalRank(route, regexes.length > 0, longest),
-    paths: [...regexes, ...plain],
-  };
+  if (paths.length === 0) return [{ id: route.id, rank: compatRank(route, false, 0), path: null }];
+  const lengths = paths.map(plainLength);
+  const split = new Set(lengths).size > 1;
+  const groups = new Map<number, Pick<RankedPath, 'id' | 'rank'>>();
+  return paths.map((path, i) => {
+    const length = lengths[i] ?? 0;
+    let group = groups.get(length);
+    if (group === undefined) {
+      const id = split ? virtualId(route.id, groups.size + 1) : route.id;
+      groups.set(length, (group = { id, rank: compatRank(route, isRegex(path), length) }));
+    }
+    return { id: group.id, rank: group.rank, path };
+  });
 }
 
-function groupEntries<T>(group: Group, common: Common<T>, traditional: boolean): Array<Entry<T>> {
-  const paths = group.paths.length === 0 ? [null] : group.paths;
-  const bits = methodBits(common.methods);
-  return paths.map((path, index) => {
-    const { prefix, regex, proven, mustEnd, steps } = pathFields(path, traditional);
-    // Of the winner alone the entry is read: in this order that lies side by side.
-    return {
-      value: common.value,
-      routeId: common.routeId,
-      evaluate: null,
-      prefix,
-      regex,
-      proven,
-      conditions: common.conditions,
-      methods: common.methods,
-      high: group.rank.high,
-      middle: group.rank.middle,
-      low: group.rank.low,
-      methodBits: bits,
-      mustEnd,
-      order: common.order,
-      id: group.id,
-      index,
-      steps,
-      splits: common.splits,
-    };
+/** Each path has a rank of its own, and all have the route's id. */
+function traditionalPaths(route: Route): RankedPath[] {
+  const paths = isSet(route.paths) ? route.paths : [null];
+  return paths.map((path) => {
+    const regex = path !== null && isRegex(path);
+    return { id: route.id, rank: traditionalRank(route, regex, path === null ? 0 : plainLength(path)), path };
   });
+}
+
+/** In bytes; 0 for a regex. */
+function plainLength(path: string): number {
+  return isRegex(path) ? 0 : encodeBytes(path).length;
+}
+
+/** @param index of the path among those of the route. */
+function entryOf<T>(ranked: RankedPath, index: number, common: Common<T>, traditional: boolean): Entry<T> {
+  const { prefix, regex, proven, mustEnd, steps } = pathFields(ranked.path, traditional);
+  // Of the winner alone the entry is read: in this order that lies side by side.
+  return {
+    value: common.value,
+    routeId: common.routeId,
+    evaluate: null,
+    prefix,
+    regex,
+    proven,
+    conditions: common.conditions,
+    methods: common.methods,
+    high: ranked.rank.high,
+    middle: ranked.rank.middle,
+    low: ranked.rank.low,
+    methodBits: common.methodBits,
+    mustEnd,
+    order: common.order,
+    id: ranked.id,
+    index,
+    steps,
+    splits: common.splits,
+  };
 }
 
 type PathFields = Pick<Entry<unknown>, 'prefix' | 'regex' | 'proven' | 'mustEnd' | 'steps'>;

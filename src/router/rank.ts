@@ -9,7 +9,7 @@
  *     high     bits 63-51: attributes, plain hosts,  attributes, which, sub-rules, headers
  *              headers, regex
  *     middle   bits 50-19: regex_priority            regex_priority
- *     low      bits 18-0: length of the prefix       length of the longest plain path
+ *     low      bits 18-0: length of the prefix       length of the plain path
  */
 import { createHash } from 'node:crypto';
 import type { Route } from '../entities/route.ts';
@@ -32,9 +32,9 @@ function ordered(unsigned: number): number {
   return (unsigned >>> 0) - 0x8000_0000;
 }
 
-/** What Kong makes of a `regex_priority` outside of 32 bits is not defined; here it is clamped. */
-function regexPriority(route: Route, hasRegex: boolean): number {
-  return hasRegex ? Math.min(Math.max(route.regex_priority, 0), 0xffff_ffff) : 0;
+/** A `regex_priority` that does not fit is clamped: what Kong's word makes of one, below 0 too, is not defined. */
+function regexPriority(route: Route, hasRegex: boolean, least: number, most: number): number {
+  return hasRegex ? Math.min(Math.max(route.regex_priority, least), most) : 0;
 }
 
 /** @param length bytes of the plain paths of this virtual route; 0 when they are regexes or there are none. */
@@ -52,7 +52,7 @@ export function compatRank(route: Route, hasRegex: boolean, length: number): Ran
   return {
     high:
       (kinds << 10) | (Number(plainHosts) << 9) | (Math.min(headers, MAX_HEADERS) << 1) | Number(hasRegex),
-    middle: ordered(regexPriority(route, hasRegex)),
+    middle: ordered(regexPriority(route, hasRegex, 0, 0xffff_ffff)),
     low: length & MAX_LENGTH,
   };
 }
@@ -67,8 +67,8 @@ export function expressionRank(priority: number): Rank {
   };
 }
 
-/** @param longest bytes of the longest plain path. */
-export function traditionalRank(route: Route, hasRegex: boolean, longest: number): Rank {
+/** @param length bytes of the plain path; 0 when it is a regex or there is none. */
+export function traditionalRank(route: Route, hasRegex: boolean, length: number): Rank {
   const headers = route.headers === null ? 0 : Object.keys(route.headers).length;
   const present = [
     has(route.hosts),
@@ -87,8 +87,8 @@ export function traditionalRank(route: Route, hasRegex: boolean, longest: number
   const rules = (Number(wildcardPort) << 2) | (Number(plainHosts) << 1) | Number(hasRegex);
   return {
     high: (count << 18) | (bits << 11) | (rules << 8) | Math.min(headers, MAX_HEADERS),
-    middle: ordered(regexPriority(route, hasRegex)),
-    low: Math.min(longest, 0x7fff_ffff),
+    middle: regexPriority(route, hasRegex, -0x8000_0000, 0x7fff_ffff),
+    low: length,
   };
 }
 

@@ -98,7 +98,7 @@ const fieldsArb = fc.record({
   headers: maybe(fc.constantFrom(...HEADERS)),
   snis: fc.option(some(['s.com', 't.com']), { nil: null, freq: 6 }),
   paths: fc.option(paths, { nil: null, freq: 8 }),
-  regex_priority: fc.constantFrom(0, 0, 1, 5, 2_147_483_648),
+  regex_priority: fc.constantFrom(0, 0, 1, 5, -3, 2_147_483_648),
   created_at: fc.integer({ min: 1, max: 3 }),
 });
 

@@ -159,6 +159,51 @@ for (const [name, routes, fields, expected] of WINNERS) {
   test(name, () => assert.equal(build(routes).match(request(fields))?.value ?? null, expected));
 }
 
+/** Likewise, in the flavor `traditional`. */
+const TRADITIONAL: typeof WINNERS = [
+  [
+    'each path of a route is ranked by itself',
+    [
+      { name: 'short or very long', paths: ['/a', '/a/very/long/path'] },
+      { name: 'middle', paths: ['/a/b'] },
+    ],
+    { path: '/a/b' },
+    'middle',
+  ],
+  [
+    'a plain path does not profit from a regex beside it',
+    [
+      { name: 'mixed', paths: ['~/x', '/a'], created_at: 1 },
+      { name: 'plain', paths: ['/a/b'], created_at: 2 },
+    ],
+    { path: '/a/b' },
+    'plain',
+  ],
+  [
+    'a regex_priority below 0 comes last',
+    [
+      { name: 'last', paths: ['~/a/.*'], regex_priority: -1, created_at: 1 },
+      { name: 'first', paths: ['~/a/[a-z]+'], created_at: 2 },
+    ],
+    { path: '/a/b' },
+    'first',
+  ],
+  [
+    'the older route first',
+    [
+      { name: 'old', paths: ['/a'], created_at: 1 },
+      { name: 'new', paths: ['/a'], created_at: 2 },
+    ],
+    { path: '/a' },
+    'old',
+  ],
+];
+
+for (const [name, routes, fields, expected] of TRADITIONAL) {
+  test(`traditional: ${name}`, () =>
+    assert.equal(build(routes, 'traditional').match(request(fields))?.value ?? null, expected));
+}
+
 test('ids of virtual routes are uuid v5 in Kong’s name space', () => {
   assert.equal(virtualId(uuid(1), 1), '18f07866-6f7d-5228-bfdf-b3b91c047895');
   assert.equal(virtualId(uuid(1), 2), '6da4e306-38e5-5e6e-8e2d-e56e3b6413a7');

@@ -24,7 +24,7 @@ export function referenceMatch(
   flavor: RouterFlavor,
   input: RouterInput,
 ): ReferenceMatch | null {
-  const virtual = routes.flatMap(flavor === 'traditional' ? wholeRoute : splitRoute).sort(compareFor(flavor));
+  const virtual = routes.flatMap(flavor === 'traditional' ? byPath : splitRoute).sort(compareFor(flavor));
   for (const candidate of virtual) {
     const prefix = evaluate(candidate, flavor, input);
     if (prefix !== null) return { routeId: candidate.route.id, matchedPrefix: prefix };
@@ -38,6 +38,7 @@ function compareFor(flavor: RouterFlavor): (a: Virtual, b: Virtual) => number {
     if (flavor === 'traditional' && a.route.created_at !== b.route.created_at) {
       return a.route.created_at - b.route.created_at;
     }
+    if (a.id === b.id) return 0;
     return a.id > b.id ? -1 : 1;
   };
 }
@@ -65,13 +66,19 @@ function compatKey(route: Route, paths: readonly string[]): bigint {
     (plain ? 1n << 60n : 0n) |
     (BigInt(headers) << 52n) |
     (regex ? 1n << 51n : 0n) |
-    (BigInt(regex ? route.regex_priority : 0) << 19n) |
+    (BigInt(regex ? Math.max(0, route.regex_priority) : 0) << 19n) |
     BigInt(regex ? 0 : (paths[0]?.length ?? 0))
   );
 }
 
-function wholeRoute(route: Route): Virtual[] {
+/** Each path by itself, in the flavor `traditional`. */
+function byPath(route: Route): Virtual[] {
   const paths = route.paths ?? [];
+  if (paths.length === 0) return [{ route, id: route.id, paths, key: traditionalKey(route, '') }];
+  return paths.map((path) => ({ route, id: route.id, paths: [path], key: traditionalKey(route, path) }));
+}
+
+function traditionalKey(route: Route, path: string): bigint {
   const headers = Object.keys(route.headers ?? {}).length;
   const present = [
     route.hosts !== null,
@@ -81,22 +88,17 @@ function wholeRoute(route: Route): Virtual[] {
     route.snis !== null,
   ];
   const hosts = route.hosts ?? [];
+  const regex = path.startsWith('~');
   const rules = [
     hosts.some((host) => host.includes('*') && host.includes(':')),
     hosts.length > 0 && !hosts.some((host) => host.includes('*')),
-    paths.some((path) => path.startsWith('~')),
+    regex,
   ];
-  const regex = rules[2] === true;
-  const length = Math.max(0, ...paths.filter((path) => !path.startsWith('~')).map((path) => path.length));
   let key = BigInt(present.filter(Boolean).length);
   for (const bit of [...present, ...rules]) key = (key << 1n) | (bit ? 1n : 0n);
   key = (key << 8n) | BigInt(headers);
-  key = (key << 32n) | BigInt(regex ? route.regex_priority : 0);
-  const regexesFirst = [
-    ...paths.filter((path) => path.startsWith('~')),
-    ...paths.filter((path) => !path.startsWith('~')).sort((a, b) => b.length - a.length),
-  ];
-  return [{ route, id: route.id, paths: regexesFirst, key: (key << 19n) | BigInt(length) }];
+  key = (key << 40n) + (1n << 32n) + BigInt(regex ? route.regex_priority : 0);
+  return (key << 19n) | BigInt(regex ? 0 : path.length);
 }
 
 /** The matched prefix, or null. */
