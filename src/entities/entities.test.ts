@@ -257,6 +257,10 @@ describe('routes', () => {
       { headers: { a: ['~*('] } },
       "@entity: Router Expression failed validation: invalid regex in header 'a': '(' (error parsing regexp: missing closing ): `(`)",
     ],
+    [
+      { headers: { a: ['~*(?P<n>b)'] } },
+      "@entity: Router Expression failed validation: invalid regex in header 'a': '(?p<n>b)' (error parsing regexp: invalid or unsupported Perl syntax: `(?p`)",
+    ],
     [{ snis: ['a.com', '*.a.com', 'a.*'] }],
     [{ snis: ['a.com:443'] }, 'snis[0]: must not have a port'],
     [{ snis: ['1.2.3.4'] }, 'snis[0]: must not be an IP'],

@@ -1,4 +1,5 @@
 /** Routes (Kong's `routes`): which requests go to a service. */
+import { headerRegex } from './formats/header-regex.ts';
 import { checkHostPattern } from './formats/host.ts';
 import { checkPercent, normalizePath } from './formats/path.ts';
 import { regexProblem } from './formats/regex.ts';
@@ -125,19 +126,20 @@ function expressionProblem(route: Values, context: CheckContext): string | null 
     if (plain && typeof priority === 'number' && priority !== 0) {
       return `cannot set 'priority' with ${MATCHER_LIST} simultaneously`;
     }
-    return headerRegexProblem(route['headers'], context.checkRegex ?? regexProblem);
+    return headerRegexProblem(route['headers'], context);
   }
   if (plain) return `cannot set 'expression' with ${MATCHER_LIST} simultaneously`;
   if (regexPriority !== 0) return "cannot set 'regex_priority' with 'expression' simultaneously";
   return context.checkExpression?.(expression, route['protocols'] as readonly string[]) ?? null;
 }
 
-/** `headers` values that begin with `~*` are regexes. */
-function headerRegexProblem(headers: unknown, check: (source: string) => string | null): string | null {
+function headerRegexProblem(headers: unknown, { flavor, checkRegex }: CheckContext): string | null {
+  const check = checkRegex ?? regexProblem;
   for (const [name, values] of Object.entries((headers ?? {}) as Record<string, readonly string[]>)) {
     for (const value of values) {
-      const problem = value.startsWith('~*') ? check(value.slice(2)) : null;
-      if (problem !== null) return `invalid regex in header '${name}': '${value.slice(2)}' (${problem})`;
+      const source = headerRegex(value, values, flavor);
+      const problem = source === null ? null : check(source);
+      if (problem !== null) return `invalid regex in header '${name}': '${source}' (${problem})`;
     }
   }
   return null;

@@ -4,6 +4,7 @@
  * In Kong's compat router a route with paths of several kinds is several virtual routes, one for each length of plain
  * path and one for all regexes, each with its own priority and id. In the `traditional` router each path is one.
  */
+import { headerRegex } from '../entities/formats/header-regex.ts';
 import type { Route } from '../entities/route.ts';
 import {
   addressCondition,
@@ -11,7 +12,6 @@ import {
   headerCondition,
   hostCondition,
   type HostPattern,
-  isHeaderRegex,
   parseHost,
   schemeCondition,
   sniCondition,
@@ -61,7 +61,7 @@ export function compileRoute<T>(route: Route, value: T, flavor: RouterFlavor): C
     methods,
     methodBits: methodBits(methods),
     conditions: conditions.length === 0 ? null : conditions,
-    splits: splitsOf(route, traditional),
+    splits: splitsOf(route, flavor),
   };
   const paths = traditional ? traditionalPaths(route) : compatPaths(route);
   const entries = paths.map((path, index) => entryOf(path, index, common, traditional));
@@ -159,7 +159,7 @@ function conditionsOf(route: Route, flavor: RouterFlavor): Condition[] {
   const scheme = flavor === 'expressions' ? schemeCondition(route.protocols) : null;
   const conditions: Condition[] = scheme === null ? [] : [scheme];
   for (const [name, values] of Object.entries(route.headers ?? {})) {
-    conditions.push(headerCondition(name.toLowerCase(), values, traditional));
+    conditions.push(headerCondition(name.toLowerCase(), values, flavor));
   }
   if (isSet(route.snis)) conditions.push(sniCondition(route.snis, !traditional));
   if (isSet(route.sources)) conditions.push(addressCondition(route.sources, 'source'));
@@ -171,14 +171,14 @@ function conditionsOf(route: Route, flavor: RouterFlavor): Condition[] {
 const methodSplits = new Map<string, readonly Split[]>();
 const MAX_METHOD_SPLITS = 1000;
 
-function splitsOf(route: Route, traditional: boolean): readonly Split[] {
-  if (route.headers !== null) return newSplits(route, traditional);
+function splitsOf(route: Route, flavor: RouterFlavor): readonly Split[] {
+  if (route.headers !== null) return newSplits(route, flavor);
   if (!isSet(route.methods)) return NO_SPLITS;
   const key = route.methods.join(' ');
   let splits = methodSplits.get(key);
   if (splits === undefined) {
     if (methodSplits.size >= MAX_METHOD_SPLITS) methodSplits.clear();
-    splits = newSplits(route, traditional);
+    splits = newSplits(route, flavor);
     methodSplits.set(key, splits);
   }
   return splits;
@@ -186,7 +186,7 @@ function splitsOf(route: Route, traditional: boolean): readonly Split[] {
 
 const NO_SPLITS: readonly Split[] = [];
 
-function newSplits(route: Route, traditional: boolean): Split[] {
+function newSplits(route: Route, flavor: RouterFlavor): Split[] {
   const splits: Split[] = [];
   let places = 1;
   const add = (name: string, values: readonly string[]): void => {
@@ -197,7 +197,7 @@ function newSplits(route: Route, traditional: boolean): Split[] {
   };
   if (isSet(route.methods)) add('', route.methods.map(encodeBytes));
   for (const [name, values] of Object.entries(route.headers ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const literal = (traditional && values.length > 1) || !values.some(isHeaderRegex);
+    const literal = values.every((value) => headerRegex(value, values, flavor) === null);
     if (values.length > 0 && literal) {
       add(
         name.toLowerCase(),

@@ -2,10 +2,11 @@
  * What a route asks of a request beside its path and method, as plain functions: headers, SNIs, addresses, and hosts
  * where they are not indexed.
  */
+import { headerRegex } from '../entities/formats/header-regex.ts';
 import type { RouteProtocol } from '../entities/route.ts';
 import { IpSet } from '../lib/ip-set.ts';
 import { CompiledRegex, encodeBytes, lowerBytes } from './regex.ts';
-import type { RouterInput } from './router.ts';
+import type { RouterFlavor, RouterInput } from './router.ts';
 
 export type Condition = (input: RouterInput) => boolean;
 
@@ -40,19 +41,18 @@ function hostMatches(pattern: HostPattern, input: RouterInput, strict: boolean):
 }
 
 /**
- * One of the values, compared in lower case with any occurrence of the header. `~*` starts a regex, searched in the
- * lower-case value, itself in lower case as in Kong.
+ * One of the values, compared in lower case with any occurrence of the header; a regex is searched in the lower-case
+ * value.
  * @param name lower case.
- * @param single only a sole value may be a regex (the flavor `traditional`).
  * @throws RegexSyntaxError
  */
-export function headerCondition(name: string, values: readonly string[], single: boolean): Condition {
+export function headerCondition(name: string, values: readonly string[], flavor: RouterFlavor): Condition {
   const plain = new Set<string>();
   const regexes: CompiledRegex[] = [];
   for (const value of values) {
-    if (isHeaderRegex(value) && !(single && values.length > 1)) {
-      regexes.push(new CompiledRegex(value.slice(2).toLowerCase()));
-    } else plain.add(lowerBytes(encodeBytes(value)));
+    const source = headerRegex(value, values, flavor);
+    if (source === null) plain.add(lowerBytes(encodeBytes(value)));
+    else regexes.push(new CompiledRegex(source));
   }
   return (input) => {
     for (const raw of input.headerValues(name)) {
@@ -61,10 +61,6 @@ export function headerCondition(name: string, values: readonly string[], single:
     }
     return false;
   };
-}
-
-export function isHeaderRegex(value: string): boolean {
-  return value.startsWith('~*');
 }
 
 /**

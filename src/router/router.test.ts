@@ -148,6 +148,12 @@ const WINNERS: ReadonlyArray<readonly [string, ReadonlyArray<Partial<Route>>, Re
     ['digits of other scripts', [{ name: 'x', paths: ['~/a/\\d+$'] }], { path: bytes('/a/١') }, 'x'],
     ['a letter is no digit', [{ name: 'x', paths: ['~/a/\\d+$'] }], { path: bytes('/a/ü') }, null],
     [
+      'a header regex is read in lower case',
+      [{ headers: { 'x-a': ['~*^\\D+$'] }, name: 'x' }],
+      { headers: { 'x-a': ['12'] } },
+      'x',
+    ],
+    [
       'header in UTF-8',
       [{ name: 'x', headers: { 'x-a': ['Ä'] } }],
       { headers: { 'x-a': [bytes('ä')] } },
@@ -187,6 +193,19 @@ const TRADITIONAL: typeof WINNERS = [
     ],
     { path: '/a/b' },
     'first',
+  ],
+  [
+    'a header regex is read as it is written',
+    [{ name: 'x', headers: { 'x-a': ['~*^\\D+$'] } }],
+    { headers: { 'x-a': ['Beta'] } },
+    'x',
+  ],
+  ['and sees lower case', [{ headers: { 'x-a': ['~*^B'] } }], { headers: { 'x-a': ['Beta'] } }, null],
+  [
+    'of several values none is a regex',
+    [{ headers: { 'x-a': ['~*(', '~*^b'] } }],
+    { headers: { 'x-a': ['b'] } },
+    null,
   ],
   [
     'the older route first',

@@ -125,7 +125,8 @@ function evaluate({ route, paths }: Virtual, flavor: RouterFlavor, input: Router
 
 function headerOk(value: string, all: readonly string[], flavor: RouterFlavor, given: string): boolean {
   if (value.startsWith('~*') && !(flavor === 'traditional' && all.length > 1)) {
-    return new RegExp(value.slice(2).toLowerCase()).test(given);
+    const source = value.slice(2);
+    return new RegExp(flavor === 'traditional' ? source : source.toLowerCase()).test(given);
   }
   return value.toLowerCase() === given;
 }
