@@ -149,7 +149,7 @@ function pathFields(path: string | null, traditional: boolean): PathFields {
   }
   // Kong's compat router writes one `^` before the pattern, which binds to its first alternative only; the
   // traditional one anchors the whole match.
-  const regex = new CompiledRegex(traditional ? `^(?:${path.slice(1)})` : `^${path.slice(1)}`);
+  const regex = new CompiledRegex(path.slice(1), traditional ? 'whole' : 'first');
   const { steps, mustEnd, proven } = regex.template;
   return { prefix: null, regex, proven, mustEnd, steps };
 }

@@ -14,7 +14,7 @@
  */
 import type { RE2JS } from 're2js';
 import { re2 } from '../lib/re2.ts';
-import { printJs, printRe2 } from './regex/ast.ts';
+import { printJs, printRe2, type RegexNode } from './regex/ast.ts';
 import { isLinear } from './regex/linear.ts';
 import { type ParsedRegex, parseRegex, RegexSyntaxError } from './regex/parse.ts';
 import { type PathTemplate, pathTemplate } from './regex/template.ts';
@@ -29,15 +29,20 @@ export interface Captures {
   readonly named: ReadonlyMap<string, string>;
 }
 
+/** What must begin where the text does: nothing, the first alternative of the pattern, or the whole. */
+export type Anchor = 'none' | 'first' | 'whole';
+
 export class CompiledRegex {
   readonly source: string;
+  readonly anchor: Anchor;
   readonly template: PathTemplate;
   #engines: Engines | null = null;
 
-  /** @throws RegexSyntaxError */
-  constructor(source: string) {
-    const parsed = parseRegex(source);
+  /** @throws RegexSyntaxError, whatever the anchor: a source that passes with one passes with all. */
+  constructor(source: string, anchor: Anchor = 'none') {
+    const parsed = parse(source, anchor);
     this.source = source;
+    this.anchor = anchor;
     this.template = pathTemplate(parsed.root);
     // A proven template is nothing but text and single classes that a slash or the end follows: always linear, and
     // seldom run. The tree of its syntax is not kept.
@@ -45,7 +50,7 @@ export class CompiledRegex {
   }
 
   #run(): Engines {
-    this.#engines ??= new Engines(parseRegex(this.source));
+    this.#engines ??= new Engines(parse(this.source, this.anchor));
     return this.#engines;
   }
 
@@ -81,6 +86,20 @@ export class CompiledRegex {
     }
     return { groups, named };
   }
+}
+
+function parse(source: string, anchor: Anchor): ParsedRegex {
+  const parsed = parseRegex(source);
+  return anchor === 'none' ? parsed : { ...parsed, root: anchored(parsed.root, anchor) };
+}
+
+/** The pattern is anchored once it is parsed: text put around its source might be read as part of it. */
+function anchored(root: RegexNode, anchor: Anchor): RegexNode {
+  if (anchor === 'first' && root.type === 'alt') {
+    const [first, ...rest] = root.items;
+    if (first !== undefined) return { type: 'alt', items: [anchored(first, anchor), ...rest] };
+  }
+  return { type: 'cat', items: [{ type: 'assert', kind: 'start' }, root] };
 }
 
 /** The pattern as the engines read it; each is made when it first runs. */

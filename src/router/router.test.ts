@@ -6,6 +6,7 @@ import type { Route } from '../entities/route.ts';
 import { compileExpression } from './expressions/evaluate.ts';
 import { parseExpression } from './expressions/parser.ts';
 import { compatRank, expressionRank, virtualId } from './rank.ts';
+import { CompiledRegex } from './regex.ts';
 import { RouteError, Router, type RouterFlavor } from './router.ts';
 import { request, type RequestFields, route, uuid } from './testing/fixtures.ts';
 
@@ -287,6 +288,38 @@ test('a route that does not compile changes nothing', () => {
   assert.equal(router.match(request({}))?.value, 'old');
   assert.equal(router.size, 1);
   assert.throws(() => edit.remove(uuid(0)), /committed/);
+});
+
+test('a path regex that parses is one that a route takes', () => {
+  const sources = [
+    `/${'a'.repeat(16_383)}`,
+    `/${'('.repeat(98)}${')'.repeat(98)}`,
+    '/(?x) a # rest',
+    '/[^/]{1000}$',
+  ];
+  for (const source of sources) {
+    const { template } = new CompiledRegex(source);
+    assert.deepEqual(template.steps, [], 'not anchored by itself');
+    for (const flavor of ['traditional_compatible', 'traditional'] as const)
+      assert.equal(build([{ paths: [`~${source}`] }], flavor).size, 1, `${flavor} ${source.slice(0, 20)}`);
+  }
+});
+
+test('the anchor of a path regex holds for its first alternative, in the flavor traditional for all', () => {
+  const routes = [{ name: 'x', paths: ['~/a|/b|c$'] }];
+  const at = (path: string, flavor: RouterFlavor): string | undefined =>
+    build(routes, flavor).match(request({ path }))?.value;
+  const cases: ReadonlyArray<readonly [string, boolean, boolean]> = [
+    ['/a', true, true],
+    ['/b/x', true, true],
+    ['/x/b', true, false],
+    ['/x/a', false, false],
+    ['/xc', true, false],
+  ];
+  for (const [path, compat, traditional] of cases) {
+    assert.equal(at(path, 'traditional_compatible') === 'x', compat, path);
+    assert.equal(at(path, 'traditional') === 'x', traditional, path);
+  }
 });
 
 test('a thousand routes on one path ask for one header once', () => {
