@@ -27,17 +27,29 @@ export function parseHost(configured: string): HostPattern {
   return { kind: 'exact', text: host, port };
 }
 
-/** @param strict a wildcard stands for at least one char (the flavor `traditional`). */
+/**
+ * The hosts of a route that has too many for the index: looked up, since there may be 100,000.
+ * @param strict a wildcard stands for at least one char (the flavor `traditional`).
+ */
 export function hostCondition(patterns: readonly HostPattern[], strict: boolean): Condition {
-  return (input) => patterns.some((pattern) => hostMatches(pattern, input, strict));
-}
-
-function hostMatches(pattern: HostPattern, input: RouterInput, strict: boolean): boolean {
-  if (pattern.port !== null && pattern.port !== input.port) return false;
-  const { host } = input;
-  if (pattern.kind === 'exact') return host === pattern.text;
-  if (strict && host.length <= pattern.text.length) return false;
-  return pattern.kind === 'suffix' ? host.endsWith(pattern.text) : host.startsWith(pattern.text);
+  const sets = { exact: new Set<string>(), suffix: new Set<string>(), prefix: new Set<string>() };
+  for (const { kind, text, port } of patterns) sets[kind].add(port === null ? text : `${text} ${port}`);
+  const { exact, suffix, prefix } = sets;
+  const ported = patterns.some(({ port }) => port !== null);
+  // The texts of wildcards begin or end with a dot. A longer host is not tried at each of its dots.
+  const longest = patterns.reduce((most, { text }) => Math.max(most, text.length), 0);
+  const spare = strict ? 1 : 0;
+  return ({ host, port }) => {
+    const isIn = (set: ReadonlySet<string>, text: string): boolean =>
+      set.has(text) || (ported && set.has(`${text} ${port}`));
+    if (isIn(exact, host)) return true;
+    let dot = suffix.size === 0 ? -1 : host.indexOf('.', Math.max(spare, host.length - longest));
+    for (; dot !== -1; dot = host.indexOf('.', dot + 1)) if (isIn(suffix, host.slice(dot))) return true;
+    dot = prefix.size === 0 ? -1 : host.indexOf('.');
+    for (; dot !== -1 && dot < longest && dot + spare < host.length; dot = host.indexOf('.', dot + 1))
+      if (isIn(prefix, host.slice(0, dot + 1))) return true;
+    return false;
+  };
 }
 
 /**

@@ -168,6 +168,20 @@ for (const flavor of ['traditional_compatible', 'traditional'] as const) {
     );
   });
 
+  test(`${flavor}: hosts that are too many for the index`, () => {
+    const filler = Array.from({ length: 1025 }, (_, i) => `filler${i}.com`);
+    const wide = routesArb.map((routes) =>
+      routes.map((each) => (each.hosts === null ? each : { ...each, hosts: [...each.hosts, ...filler] })),
+    );
+    fc.assert(
+      fc.property(wide, fc.array(requestArb, { minLength: 1, maxLength: 20 }), (routes, inputs) => {
+        const router = build(routes, flavor);
+        for (const input of inputs) check(router, routes, input);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   test(`${flavor}: edits give what a rebuild gives, and leave the router that they began with as it was`, () => {
     const opsArb = fc.array(fc.record({ remove: fc.boolean(), fields: fieldsArb }), {
       minLength: 1,
