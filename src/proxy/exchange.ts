@@ -54,7 +54,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   readonly clientIp: string;
   readonly clientPort: number;
 
-  /** Host without port, and its port or the listener's. */
+  /** Host without port, and its port or the one that clients of the listener use. */
   readonly host: string;
   readonly port: number;
   /** Path as received, and as it is matched and forwarded. */
@@ -93,7 +93,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     const { authority, target } = request;
     if (authority !== lastAuthority) splitAuthority(authority);
     this.host = lastHost;
-    this.port = lastPort ?? peer.localPort;
+    this.port = lastPort ?? peer.publicPort;
     const mark = target.indexOf('?');
     this.rawPath = mark < 0 ? target : target.slice(0, mark);
     this.query = mark < 0 ? '' : target.slice(mark + 1);

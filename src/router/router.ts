@@ -38,7 +38,7 @@ export interface RouterInput {
   readonly scheme: 'http' | 'https';
   /** Host header without its port, case as received; '' when there is none. */
   readonly host: string;
-  /** Port of the Host header, else the listener's. */
+  /** Port of the Host header, else the one that clients of the listener use. */
   readonly port: number;
   /** Normalized (see `normalizePath`), one char per byte, without query. */
   readonly path: string;

@@ -194,7 +194,7 @@ export const SETTINGS: Table = {
     unset: {},
     takesEffect: 'live',
     section: 'Listeners',
-    doc: 'Public ports of listener ports behind a port mapping, `80:8000, 443:8443`: what X-Forwarded-Port says.',
+    doc: 'Public ports of listener ports behind a port mapping, `80:8000, 443:8443`: what X-Forwarded-Port and hosts of routes with a port mean.',
   },
 
   database: {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { startGateway } from '../support/gateway.ts';
+import { freePorts } from '../support/ports.ts';
 import { mirrored, send, startMirror, type Ask } from './support/ask.ts';
 
 const mirror = await startMirror();
@@ -141,16 +142,31 @@ const expressionConfig = {
   ],
 };
 
-const [gateway, trusting, traditional, expressions] = await Promise.all([
+/** A listener without a mapping and one that its clients know as 8443. */
+const [bare = 0, mapped = 0] = await freePorts(2);
+const portConfig = {
+  _format_version: '3.0',
+  services: [
+    named('bare', { hosts: [`port.test:${bare}`] }),
+    named('inner', { hosts: [`port.test:${mapped}`] }),
+    named('public', { hosts: ['port.test:8443'] }),
+  ],
+};
+
+const [gateway, trusting, traditional, expressions, ported] = await Promise.all([
   startGateway({ config }),
   startGateway({ config, settings: { trusted_ips: '127.0.0.1' } }),
   startGateway({ config, settings: { router_flavor: 'traditional' } }),
   startGateway({ config: expressionConfig, settings: { router_flavor: 'expressions' } }),
+  startGateway({
+    config: portConfig,
+    settings: { proxy_listen: `127.0.0.1:${bare}, 127.0.0.1:${mapped}`, port_maps: `8443:${mapped}` },
+  }),
 ]);
 const port = gateway.proxyPort;
 
 after(async () => {
-  for (const each of [gateway, trusting, traditional, expressions]) await each[Symbol.asyncDispose]();
+  for (const each of [gateway, trusting, traditional, expressions, ported]) await each[Symbol.asyncDispose]();
   await mirror[Symbol.asyncDispose]();
 });
 
@@ -223,6 +239,22 @@ for (const { route, ...ask } of MATCHES) {
       const seen = await mirrored(port, { ...ask, host });
       assert.match(seen.target, new RegExp(`^/via/${route}(/|$)`));
     }
+  });
+}
+
+const BY_PORT: ReadonlyArray<readonly [to: number, host: string, route: string | null]> = [
+  [bare, 'port.test', 'bare'],
+  [bare, 'port.test:8443', 'public'],
+  [mapped, 'port.test', 'public'],
+  [mapped, `port.test:${mapped}`, 'inner'],
+  [mapped, 'port.test:1', null],
+];
+
+for (const [to, host, route] of BY_PORT) {
+  const listener = to === mapped ? 'mapped' : 'bare';
+  test(`port: ${host.replace(/\d{5}$/, 'own')} at the ${listener} listener -> ${route ?? 'none'}`, async () => {
+    if (route === null) assert.equal((await send(to, { host })).status, 404);
+    else assert.equal((await mirrored(to, { host })).target, `/via/${route}`);
   });
 }
 
