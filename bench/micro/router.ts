@@ -167,6 +167,7 @@ const prefixless = Array.from({ length: 1000 }, (_, i) => ({
   name: `r${i}`,
   paths: [`~/.*/report${i}[a-z]?$`],
 }));
+const prefixed = manyRoutes(4000).filter((_, i) => i % 4 === 3);
 const opaque = Array.from({ length: 1000 }, (_, i) => ({
   name: `r${i}`,
   paths: [`~/.*[/][${'abc'[i % 3]}]${i}[a-z]?$`],
@@ -174,8 +175,16 @@ const opaque = Array.from({ length: 1000 }, (_, i) => ({
 
 measure('1 route', [{ name: 'all', paths: ['/'] }], (i) => requestFor(i, rand));
 measure('609 routes, REST API', rest, (i) => requestFor(i, rand));
-measure('1,000 plain routes', manyRoutes(1000), (i) => manyRequestFor(i, rand));
-measure('100,000 routes, mixed', manyRoutes(100_000), (i) => manyRequestFor(i, rand));
+// Of one kind, so that their number is all that differs: a host and a path, or a path alone.
+const plain = (count: number): PlainRoute[] =>
+  manyRoutes(count * 2)
+    .filter((_, i) => i % 4 !== 3)
+    .slice(0, count);
+const plainRequest = (i: number): PlainRequest => manyRequestFor(Math.floor(i / 3) * 4 + (i % 3), rand);
+for (const count of [10, 1000, 100_000])
+  measure(`${count.toLocaleString('en')} plain routes`, plain(count), plainRequest);
+measure('100,000 routes, a quarter regexes', manyRoutes(100_000), (i) => manyRequestFor(i, rand));
+measure('1,000 regexes with a prefix', prefixed, (i) => manyRequestFor(i * 4 + 3, rand));
 measure('1,000 regexes, no prefix', prefixless, (i) => ({ method: 'GET', path: `/a/b/report${i}` }));
 measure('1,000 regexes, no prefix, no text', opaque, (i) => ({
   method: 'GET',
