@@ -4,7 +4,6 @@
  * In Kong's compat router a route with paths of several kinds is several virtual routes, one for each length of plain
  * path and one for all regexes, each with its own priority and id. In the `traditional` router each path is one.
  */
-import { headerRegex } from '../entities/formats/header-regex.ts';
 import type { Route } from '../entities/route.ts';
 import {
   addressCondition,
@@ -16,18 +15,17 @@ import {
   schemeCondition,
   sniCondition,
 } from './conditions.ts';
-import type { CompiledRoute, Entry, Split } from './entry.ts';
+import type { CompiledRoute, Entry } from './entry.ts';
 import { compileExpressionRoute } from './expressions/route.ts';
 import { methodBits } from './methods.ts';
 import { normalizePath } from './path.ts';
 import { compatRank, type Rank, traditionalRank, virtualId } from './rank.ts';
-import { CompiledRegex, encodeBytes, lowerBytes } from './regex.ts';
+import { CompiledRegex, encodeBytes } from './regex.ts';
 import type { RouterFlavor } from './router.ts';
+import { splitsOf } from './splits.ts';
 
 /** More places (hosts times paths) than this, and the hosts are a condition instead of an index. */
 const MAX_PLACES = 1024;
-const MAX_SPLIT_VALUES = 64;
-const MAX_SPLIT_PLACES = 256;
 
 /** A path of a route with the id and rank of its virtual route. */
 interface RankedPath {
@@ -171,45 +169,4 @@ function conditionsOf(route: Route, flavor: RouterFlavor): Condition[] {
   if (isSet(route.sources)) conditions.push(addressCondition(route.sources, 'source'));
   if (isSet(route.destinations)) conditions.push(addressCondition(route.destinations, 'destination'));
   return conditions;
-}
-
-/** Splits of routes that have nothing but methods to split by, shared: there are few sets of methods. */
-const methodSplits = new Map<string, readonly Split[]>();
-const MAX_METHOD_SPLITS = 1000;
-
-function splitsOf(route: Route, flavor: RouterFlavor): readonly Split[] {
-  if (route.headers !== null) return newSplits(route, flavor);
-  if (!isSet(route.methods)) return NO_SPLITS;
-  const key = route.methods.join(' ');
-  let splits = methodSplits.get(key);
-  if (splits === undefined) {
-    if (methodSplits.size >= MAX_METHOD_SPLITS) methodSplits.clear();
-    splits = newSplits(route, flavor);
-    methodSplits.set(key, splits);
-  }
-  return splits;
-}
-
-const NO_SPLITS: readonly Split[] = [];
-
-function newSplits(route: Route, flavor: RouterFlavor): Split[] {
-  const splits: Split[] = [];
-  let places = 1;
-  const add = (name: string, values: readonly string[]): void => {
-    const distinct = [...new Set(values)];
-    if (distinct.length > MAX_SPLIT_VALUES || distinct.length * places > MAX_SPLIT_PLACES) return;
-    places *= distinct.length;
-    splits.push({ name, values: distinct });
-  };
-  if (isSet(route.methods)) add('', route.methods.map(encodeBytes));
-  for (const [name, values] of Object.entries(route.headers ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const literal = values.every((value) => headerRegex(value, values, flavor) === null);
-    if (values.length > 0 && literal) {
-      add(
-        name.toLowerCase(),
-        values.map((value) => lowerBytes(encodeBytes(value))),
-      );
-    }
-  }
-  return splits;
 }
