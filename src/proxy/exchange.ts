@@ -129,7 +129,9 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   }
 
   headerValues(name: string): readonly string[] {
-    return name === 'host' ? [this.request.authority] : this.request.headers.all(name);
+    const { authority, headers } = this.request;
+    if (name !== 'host') return headers.received(name);
+    return authority === '' ? [] : [authority];
   }
 
   /** The response's head has been written. */

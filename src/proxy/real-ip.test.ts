@@ -99,6 +99,7 @@ function headers(name: string, values: readonly string[]): Headers {
   return {
     get: (asked) => (asked === name ? values[0] : undefined),
     all: (asked) => (asked === name ? [...values] : []),
+    received: fail,
     has: (asked) => asked === name,
     each: fail,
     set: fail,

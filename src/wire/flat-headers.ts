@@ -22,6 +22,11 @@ export class FlatHeaders implements Headers {
     return values;
   }
 
+  /** What was taken out is not kept. */
+  received(name: string): string[] {
+    return this.all(name);
+  }
+
   has(name: string): boolean {
     return this.#find(name) >= 0;
   }

@@ -19,6 +19,8 @@ export interface Headers {
   get(name: string): string | undefined;
   /** All values in order, one for each line. */
   all(name: string): string[];
+  /** All values as they came, in order, also of lines that are taken out by now: what routes are matched by. */
+  received(name: string): string[];
   has(name: string): boolean;
   each(visit: (name: string, value: string) => void): void;
   /** Replaces all lines of that name by one, written as `name`. */

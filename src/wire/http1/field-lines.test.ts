@@ -169,6 +169,17 @@ test('detached lines live on when their buffer is overwritten', () => {
   assert.equal(copied(fields), 'A: b\r\nVia: d\r\nE: f\r\n');
 });
 
+test('what was received is known whatever becomes of the lines', () => {
+  const fields = parsed(SAMPLE);
+  for (const name of ['via', 'x-one', 'host', 'empty']) fields.set(name, 'new');
+  fields.detach();
+  assert.deepEqual(fields.received('via'), ['v1', 'v2']);
+  assert.deepEqual(fields.received('x-one'), ['1', '2']);
+  assert.deepEqual(fields.received('empty'), ['']);
+  assert.deepEqual(fields.received('nothing'), []);
+  assert.deepEqual(fields.all('via'), ['new']);
+});
+
 test('more lines than there was room for at first', () => {
   const lines = Array.from({ length: 500 }, (_, index) => [`N${index}`, String(index)] as const);
   const fields = parsed(lines);

@@ -122,6 +122,13 @@ export class FieldLines implements Headers {
     return values;
   }
 
+  received(name: string): string[] {
+    const values: string[] = [];
+    for (let line = 0; line < this.count; line++)
+      if (this.#sameName(line * STRIDE, name)) values.push(this.#value(line));
+    return values;
+  }
+
   has(name: string): boolean {
     const id = knownId(name);
     if (id !== 0) return ((this.seen | this.#addedKnown) & (1 << id)) !== 0;
