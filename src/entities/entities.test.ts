@@ -154,7 +154,12 @@ describe('services', () => {
       'tls_verify_depth: value should be between 0 and 64',
     ],
     [{ host: 'a', protocol: 'https', ca_certificates: ['x'] }, 'ca_certificates[0]: expected a valid UUID'],
-    [{ host: 'a', protocol: 'https', client_certificate: {} }, 'client_certificate: missing primary key'],
+    // Kong's own tests show these two at the id (`service.id: missing primary key`).
+    [{ host: 'a', protocol: 'https', client_certificate: {} }, 'client_certificate.id: missing primary key'],
+    [
+      { host: 'a', protocol: 'https', client_certificate: { id: null } },
+      'client_certificate.id: required field missing',
+    ],
     [
       { host: 'a', protocol: 'https', client_certificate: { id: 'x' } },
       'client_certificate.id: expected a valid UUID',
@@ -416,6 +421,9 @@ describe('certificates and keys', () => {
 });
 
 describe('upstreams and targets', () => {
+  const ALGORITHMS = 'expected one of: consistent-hashing, least-connections, round-robin, latency';
+  const COOKIE =
+    'contains one or more invalid characters. ASCII control characters (0-31;127), space, tab and the characters ()<>@,;:\\"/?={}[] are not allowed.';
   const required = (field: string, by: string): string[] => [
     `${field}: required field missing`,
     conditional(by),
@@ -479,10 +487,7 @@ describe('upstreams and targets', () => {
       },
       "@entity: values of these fields must be distinct: 'hash_on_header', 'hash_fallback_header'",
     ],
-    [
-      { name: 'u', algorithm: 'x' },
-      'algorithm: expected one of: consistent-hashing, least-connections, round-robin, latency',
-    ],
+    [{ name: 'u', algorithm: 'x' }, `algorithm: ${ALGORITHMS}`],
     [{ name: 'u', slots: 9 }, 'slots: value should be between 10 and 65536'],
     [{ name: 'u', host_header: 'a.com:8080' }],
     [{ name: 'u', host_header: 'a b' }, 'host_header: invalid hostname: a b'],
@@ -492,10 +497,12 @@ describe('upstreams and targets', () => {
       'healthchecks.threshold: value should be between 0 and 100',
     ],
     [{ name: 'u', healthchecks: { bogus: 1 } }, 'healthchecks.bogus: unknown field'],
-    [
-      { name: 'u', hash_on: 'cookie', hash_on_cookie: 'a b' },
-      'hash_on_cookie: contains one or more invalid characters. ASCII control characters (0-31;127), space, tab and the characters ()<>@,;:\\"/?={}[] are not allowed.',
-    ],
+    [{ name: 'u', healthchecks: null }, 'healthchecks: required field missing'],
+    [{ name: 'u', healthchecks: { passive: null } }, 'healthchecks.passive: required field missing'],
+    [{ name: 'u', hash_on: 'ip', algorithm: 5 }, 'algorithm: expected a string'],
+    [{ name: 'u', hash_on: 'ip', algorithm: '' }, `algorithm: ${ALGORITHMS}`],
+    [{ name: 'u', hash_on_cookie: 'a b' }, `hash_on_cookie: ${COOKIE}`],
+    [{ name: 'u', hash_on_cookie: 'é' }, `hash_on_cookie: ${COOKIE}`],
   ]);
   const upstream = { id: ID };
   cases('targets', [
@@ -610,5 +617,9 @@ describe('plugins, vaults, filter chains, workspaces', () => {
     [{ filters: [], route: { id: ID } }, 'filters: length must be at least 1'],
     [{ filters: [{}], route: { id: ID } }, 'filters[0].name: required field missing'],
   ]);
-  cases('workspaces', [[{ name: 'default' }], [{}, 'name: required field missing']]);
+  cases('workspaces', [
+    [{ name: 'default' }],
+    [{}, 'name: required field missing'],
+    [{ name: 'a', meta: null }, 'meta: required field missing'],
+  ]);
 });

@@ -52,8 +52,7 @@ export const headerName = {
 export const cookieName = {
   type: 'string',
   custom_validator: (name) =>
-    // oxlint-disable-next-line no-control-regex
-    /[\x00-\x20\x7f()<>@,;:\\"/?={}[\]]/.test(name)
+    /[^!-~]|[()<>@,;:\\"/?={}[\]]/.test(name)
       ? 'contains one or more invalid characters. ASCII control characters (0-31;127), space, tab and the ' +
         'characters ()<>@,;:\\"/?={}[] are not allowed.'
       : null,

@@ -45,13 +45,15 @@ function withPresence(field: Field, check: Check): Check {
   const required = field.required === true;
   const mustBeNull = 'eq' in field && field.eq === null;
   const nullMessage = field.err ?? MESSAGES.mustBeNull;
+  // A record stands for its fields' defaults: it may be left out, but it is never null.
   const expand =
     field.type === 'record' && field.required !== false && !mustBeNull && field.abstract !== true;
+  const refuseNull = (required || expand) && field.auto !== true;
   return (value, run) => {
     if (value === undefined || value === null) {
-      if (value === null && required && field.auto !== true) run.report(MESSAGES.required);
+      if (value === null && refuseNull) run.report(MESSAGES.required);
       else if (fallback !== null && !mustBeNull) return fallback;
-      else if (expand && value === undefined) return check({}, run);
+      else if (expand) return check({}, run);
       else if (required) run.report(MESSAGES.required);
       return null;
     }
@@ -205,8 +207,8 @@ function checkForeign(): Check {
       return null;
     }
     const given = (value as Values)['id'];
-    if (given === undefined || given === null) {
-      run.report(MESSAGES.missingPrimaryKey);
+    if (given === undefined) {
+      run.reportAt('id', MESSAGES.missingPrimaryKey);
       return null;
     }
     run.enter('id');

@@ -70,7 +70,8 @@ export class EntityValidator {
         if (known?.has(name) === true) {
           run.reportAt(name, value === '' ? 'length must be at least 1' : MESSAGES.string);
         }
-        continue;
+        // A later shorthand could replace the wrong value, and nobody would hear of it.
+        break;
       }
       expanded = Object.assign({}, overrides, expanded, shorthand.expand(value));
     }
