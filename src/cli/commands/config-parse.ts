@@ -21,9 +21,10 @@ ${SETTINGS_OPTIONS_HELP}`,
   options: SETTINGS_OPTIONS,
   positionals: [1, 1],
   async run(invocation) {
-    const [{ readSettings }, { compileDeclarative }] = await Promise.all([
+    const [{ readSettings }, { compileDeclarative }, { renderErrors }] = await Promise.all([
       import('../read-settings.ts'),
       import('../../store/file/compile.ts'),
+      import('../../store/file/render.ts'),
     ]);
     const file = invocation.positionals[0] ?? '';
     const { settings } = readSettings(invocation);
@@ -36,10 +37,7 @@ ${SETTINGS_OPTIONS_HELP}`,
       invocation.terminal.out('parse successful');
       return EXIT_OK;
     }
-    for (const { line, column, path, message } of result.errors) {
-      const place = [file, ...(line === null ? [] : [line]), ...(column === null ? [] : [column])].join(':');
-      invocation.terminal.error(`${place}: ${path === '' ? '' : `${path}: `}${message}`);
-    }
+    for (const line of renderErrors(result.errors, file)) invocation.terminal.error(line);
     return EXIT_FAILED;
   },
 };

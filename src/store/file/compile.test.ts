@@ -285,9 +285,12 @@ describe('an invalid file', () => {
   const FAILED = 'failed parsing declarative configuration:';
   const syntax: ReadonlyArray<readonly [text: string, filename: string, expected: RegExp]> = [
     ['a: [', 'kong.yml', /^1:5: failed parsing declarative configuration: /],
-    ['', 'kong.yml', /input is empty/],
+    ['', 'kong.yml', /^1:1: .*input is empty/],
     ['a: 1\na: 2', 'kong.yml', /^2:1: .*duplicated mapping key/],
-    ['a: 1\n---\nb: 1', 'kong.yml', /document/],
+    ['a: 1\n---\nb: 1', 'kong.yml', /^3:1: .*single document/],
+    ['a: 1\n---\n', 'kong.yml', /^1:1: .*single document/],
+    ['a: 1\r\nb: "', 'kong.yml', /^2:5: /],
+    ['{\r"a": 1,\r"a": 2}', 'kong.json', /^3:1: .*repeated key "a"$/],
     ['a: !!js/function "x"', 'kong.yml', /tag/],
     ['{"a": 1, "b": {"c": 1,\n "c": 2}}', 'kong.json', /^2:2: .*repeated key "c"$/],
     ['{"a": 1, "a": 2}', 'kong.yml', /^1:10: .*repeated key "a"$/],
@@ -298,8 +301,8 @@ describe('an invalid file', () => {
     ['{"a": "\n"}', 'kong.json', /^1:7: .*control character/],
     ['{"a": 01}', 'kong.json', /^1:8: /],
     ['{"a": 1} x', 'kong.json', /^1:10: .*non-whitespace/],
-    ['['.repeat(101) + ']'.repeat(101), 'kong.json', /nested deeper than 100 levels/],
-    ['['.repeat(1e5), 'kong.yml', /nested deeper|depth/],
+    [`[\n${'['.repeat(100)}${']'.repeat(101)}`, 'kong.json', /^2:100: .*nested deeper than 100 levels/],
+    ['['.repeat(1e5), 'kong.yml', /^1:101: .*nested deeper/],
     ['a: &a [*a]', 'kong.yml', /alias/],
   ];
   for (const [text, filename, expected] of syntax) {

@@ -10,11 +10,12 @@ import { migratePath } from '../../entities/formats/path.ts';
 import type { Route } from '../../entities/route.ts';
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
 import type { Service } from '../../entities/service.ts';
+import { shorten } from './bounds.ts';
 import type { CompileOptions, CompileResult, DeclarativeError } from './declarative.ts';
 import { collectItems, type Head, isRecord, type Item, type Items, placeOf, readHead } from './items.ts';
 import { notYet } from './not-yet.ts';
 import { parseText, type SyntaxProblem } from './parse.ts';
-import { Problems } from './problems.ts';
+import { type Problem, Problems } from './problems.ts';
 import { References, UniqueValues } from './references.ts';
 import { ROUTE_CHECKS } from './route-checks.ts';
 
@@ -48,7 +49,7 @@ function syntaxError({ message, position }: SyntaxProblem): DeclarativeError {
     column: position?.column ?? null,
     path: '',
     at: [],
-    message: `failed parsing declarative configuration: ${message}`,
+    message: shorten(`failed parsing declarative configuration: ${message}`),
     kind: 'syntax',
   };
 }
@@ -104,14 +105,21 @@ class FileCompiler {
   }
 
   #refuseUnsupported(items: Items, entities: ReadonlyMap<string, readonly Values[]>): void {
+    const repeats: Problem[] = [];
+    const said = new Set<string>();
     for (const [name, list] of items) {
       for (const [index, item] of list.entries()) {
         for (const { field, message } of notYet(name, entities.get(name)?.[index] ?? {})) {
           const at = field === null ? placeOf(item) : [...placeOf(item), field];
-          this.#problems.add({ at, message, kind: 'unsupported', item });
+          const problem: Problem = { at, message, kind: 'unsupported', item };
+          if (said.has(message)) repeats.push(problem);
+          else this.#problems.add(problem);
+          said.add(message);
         }
       }
     }
+    // Last, so that the bound on errors cuts repetitions and hides no kind or plugin.
+    for (const problem of repeats) this.#problems.add(problem);
   }
 }
 

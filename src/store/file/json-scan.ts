@@ -4,10 +4,9 @@ import type { Place } from './places.ts';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** How deep it nests and how many keys it writes, repeated ones too. Works on any text, valid or not. */
-export function measureJson(text: string): { depth: number; keys: number } {
+/** Where it nests deeper than allowed, and how many keys it writes, repeated ones too. Works on any text, valid or not. */
+export function measureJson(text: string, maxDepth: number): { tooDeepAt: number | null; keys: number } {
   let depth = 0;
-  let deepest = 0;
   let keys = 0;
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {
@@ -19,7 +18,7 @@ export function measureJson(text: string): { depth: number; keys: number } {
         break;
       case 0x7b:
       case 0x5b:
-        if (++depth > deepest) deepest = depth;
+        if (++depth > maxDepth) return { tooDeepAt: i, keys };
         break;
       case 0x7d:
       case 0x5d:
@@ -28,7 +27,7 @@ export function measureJson(text: string): { depth: number; keys: number } {
       default:
     }
   }
-  return { depth: deepest, keys };
+  return { tooDeepAt: null, keys };
 }
 
 /** Where the string that begins at `from` has ended. */

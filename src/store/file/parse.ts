@@ -6,14 +6,11 @@
  * shared, but validation visits each use, so uses are counted before anything walks them.
  */
 import { load, YAMLException } from 'js-yaml';
+import { MAX_ALIASED_VALUES, MAX_DEPTH, MAX_ERRORS, moreErrors } from './bounds.ts';
 import { jsonFault } from './json-fault.ts';
 import { type JsonDuplicate, measureJson, scanJson } from './json-scan.ts';
-import { Lines, type Position } from './places.ts';
+import { Lines, locateSecondDocument, type Position } from './places.ts';
 import { LYAML_SCHEMA } from './yaml-schema.ts';
-
-const MAX_DEPTH = 100;
-/** Values that aliases may add to those that the text writes out. */
-const MAX_ALIASED_VALUES = 1_000_000;
 
 export interface SyntaxProblem {
   readonly message: string;
@@ -39,8 +36,10 @@ function failed(message: string, position: Position | null = null): { problems: 
 }
 
 function parseJson(text: string): ParseResult & { readonly notJson?: true } {
-  const { depth, keys } = measureJson(text);
-  if (depth > MAX_DEPTH) return failed(`nested deeper than ${MAX_DEPTH} levels`);
+  const { tooDeepAt, keys } = measureJson(text, MAX_DEPTH);
+  if (tooDeepAt !== null) {
+    return failed(`nested deeper than ${MAX_DEPTH} levels`, new Lines(text).position(tooDeepAt));
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -51,15 +50,20 @@ function parseJson(text: string): ParseResult & { readonly notJson?: true } {
     return { ...failed(plain, position), notJson: true };
   }
   if (countKeys(value) === keys) return { value, format: 'json' };
+  return { problems: repeatedKeys(text) };
+}
+
+function repeatedKeys(text: string): SyntaxProblem[] {
   const duplicates: JsonDuplicate[] = [];
   scanJson(text, null, duplicates);
   const lines = new Lines(text);
-  return {
-    problems: duplicates.map(({ key, offset }) => ({
-      message: `repeated key ${JSON.stringify(key)}`,
-      position: lines.position(offset),
-    })),
-  };
+  const problems: SyntaxProblem[] = duplicates.slice(0, MAX_ERRORS).map(({ key, offset }) => ({
+    message: `repeated key ${JSON.stringify(key)}`,
+    position: lines.position(offset),
+  }));
+  const more = duplicates.length - problems.length;
+  if (more > 0) problems.push({ message: moreErrors(more), position: null });
+  return problems;
 }
 
 function countKeys(value: unknown): number {
@@ -80,7 +84,9 @@ function parseYaml(text: string): ParseResult {
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const { mark, reason } = error;
-    return failed(reason, mark === undefined ? null : { line: mark.line + 1, column: mark.column + 1 });
+    // Without a mark: the text holds no document, or more than one.
+    if (mark === undefined) return failed(reason, locateSecondDocument(text));
+    return failed(reason, { line: mark.line + 1, column: mark.column + 1 });
   }
   if (text.includes('&')) {
     const problem = new AliasCount(text.length + MAX_ALIASED_VALUES).problem(value);

@@ -67,12 +67,20 @@ function nearestOffset(root: Place, path: readonly Segment[]): number {
   return offset;
 }
 
-/** Turns offsets into lines and columns. */
+/** Where a second document begins with content; the beginning of the text when there is no such thing. */
+export function locateSecondDocument(text: string): Position {
+  const events = parseEvents(text, {});
+  const second = events.findIndex(({ type }, index) => type === EVENT_ID.DOCUMENT && index > 0);
+  const first = second === -1 ? undefined : events[second + 1];
+  return new Lines(text).position((first === undefined ? null : startOf(text, first)) ?? 0);
+}
+
+/** Turns offsets into lines and columns. A line ends as YAML says: LF, CR LF or CR. */
 export class Lines {
   readonly #starts: number[] = [0];
 
   constructor(text: string) {
-    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.#starts.push(at + 1);
+    for (const end of text.matchAll(/\r\n?|\n/g)) this.#starts.push(end.index + end[0].length);
   }
 
   position(offset: number): Position {
@@ -131,19 +139,19 @@ class YamlWalk {
   #mark(place: Place | null): void {
     const event = this.#events[this.#next];
     if (place === null || event === undefined) return;
-    place.offset = this.#startOf(event);
-  }
-
-  #startOf(event: Event): number | null {
-    if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) return event.start;
-    if (event.type === EVENT_ID.ALIAS) return event.anchorStart;
-    if (event.type !== EVENT_ID.SCALAR || event.valueStart < 0) return null;
-    const quote = this.#text[event.valueStart - 1];
-    return quote === '"' || quote === "'" ? event.valueStart - 1 : event.valueStart;
+    place.offset = startOf(this.#text, event);
   }
 
   #atEnd(): boolean {
     const event = this.#events[this.#next];
     return event === undefined || event.type === EVENT_ID.POP;
   }
+}
+
+function startOf(text: string, event: Event): number | null {
+  if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) return event.start;
+  if (event.type === EVENT_ID.ALIAS) return event.anchorStart;
+  if (event.type !== EVENT_ID.SCALAR || event.valueStart < 0) return null;
+  const quote = text[event.valueStart - 1];
+  return quote === '"' || quote === "'" ? event.valueStart - 1 : event.valueStart;
 }

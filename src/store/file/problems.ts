@@ -2,12 +2,10 @@
 import type { Values } from '../../entities/schema/field.ts';
 import { pathText, type Segment } from '../../entities/schema/issue.ts';
 import { isUuid } from '../../entities/schema/string-check.ts';
+import { MAX_ERRORS, moreErrors, shorten } from './bounds.ts';
 import type { DeclarativeError, DeclarativeErrorEntity, DeclarativeErrorKind } from './declarative.ts';
 import { type Item, placeOf } from './items.ts';
 import { locate } from './places.ts';
-
-/** More are counted, not kept: a file that is wrong in every line must not fill the memory. */
-const MAX_PROBLEMS = 10_000;
 
 export interface Problem {
   readonly at: readonly Segment[];
@@ -25,7 +23,7 @@ export class Problems {
   }
 
   add(problem: Problem): void {
-    if (this.#count++ < MAX_PROBLEMS) this.#list.push(problem);
+    if (this.#count++ < MAX_ERRORS) this.#list.push({ ...problem, message: shorten(problem.message) });
   }
 
   /** In the order of the text. */
@@ -54,8 +52,7 @@ export class Problems {
     errors.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
     const more = this.#count - this.#list.length;
     if (more > 0) {
-      const message = `${more} more errors are not listed`;
-      errors.push({ line: null, column: null, path: '', at: [], message, kind: 'format' });
+      errors.push({ line: null, column: null, path: '', at: [], message: moreErrors(more), kind: 'format' });
     }
     return errors;
   }

@@ -1,20 +1,33 @@
 /** Errors of a declarative file for people and for Kong's clients. */
 import { ENTITY, type FieldsTree, fieldsTree, type Segment } from '../../entities/schema/issue.ts';
+import { shorten } from './bounds.ts';
 import type { DeclarativeError, DeclarativeErrorEntity } from './declarative.ts';
 
 /** One line each: `kong.yml:12:5: services[0].port: expected an integer`. */
 export function renderErrors(errors: readonly DeclarativeError[], filename: string): string[] {
   return errors.map(({ line, column, path, message }) => {
     const place = line === null ? filename : `${filename}:${line}:${column ?? 1}`;
-    return path === '' ? `${place}: ${message}` : `${place}: ${path}: ${message}`;
+    return `${place}: ${printable(path === '' ? message : shorten(`${path}: ${message}`))}`;
   });
+}
+
+/** Paths and messages quote the file: what would break the line or steer a terminal is written as JSON may write it. */
+function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Kong's `fields`: messages by entity kind, index and field (arrays with null holes; `@entity` lists). */
 export function errorFields(errors: readonly DeclarativeError[]): FieldsTree {
-  if (errors.every(({ kind }) => kind === 'syntax'))
-    return { error: errors.map(({ message }) => message).join('; ') };
+  if (errors.every(({ kind }) => kind === 'syntax')) return { error: errors.map(syntaxText).join('; ') };
   return fieldsTree(errors);
+}
+
+/** The tree has no place for lines, and this is the one error that has no other place. */
+function syntaxText({ line, column, message }: DeclarativeError): string {
+  return line === null ? message : `${message} at line ${line}, column ${column ?? 1}`;
 }
 
 export interface FlattenedError {
