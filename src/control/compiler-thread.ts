@@ -12,14 +12,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { dump } from 'js-yaml';
 import { diffImages, encodeImage, readImage } from '../snapshot/image.ts';
 import { compileDeclarative } from '../store/file/compile.ts';
-import type {
-  CompileFailure,
-  CompileJob,
-  Compiled,
-  CompilerJob,
-  ConfigSource,
-  Dumped,
-} from './compile-job.ts';
+import { notUtf8 } from '../store/file/utf8.ts';
+import type { CompileFailure, CompileJob, Compiled, CompilerJob, Dumped } from './compile-job.ts';
 import { compileFailure } from './compile-failure.ts';
 import { configText } from './config-body.ts';
 import { declarativeFile, entitiesJson } from './config-output.ts';
@@ -30,21 +24,24 @@ function failure(status: number, message: string): CompileFailure {
   return { ok: false, status, lines: [message], body: JSON.stringify({ message }) };
 }
 
-async function readSource(source: ConfigSource): Promise<Text> {
+async function readSource({ source, flattenErrors }: CompileJob): Promise<Text> {
   if (source.kind === 'text') return { ok: true, text: source.text, name: source.name };
-  if (source.kind === 'body') {
-    const found = await configText(new Uint8Array(source.body), source.contentType);
-    return found.ok ? { ...found, name: 'request body' } : failure(400, found.message);
-  }
+  const name = source.kind === 'body' ? 'request body' : source.path;
+  let bytes: Buffer<ArrayBuffer>;
   try {
-    return { ok: true, text: await readFile(source.path, 'utf8'), name: source.path };
+    bytes = source.kind === 'body' ? Buffer.from(source.body) : await readFile(source.path);
   } catch (error) {
     return failure(400, `cannot read the declarative file: ${(error as Error).message}`);
   }
+  const error = notUtf8(bytes);
+  if (error !== null) return compileFailure([error], name, flattenErrors);
+  if (source.kind === 'file') return { ok: true, text: bytes.toString(), name };
+  const found = await configText(bytes, source.contentType);
+  return found.ok ? { ...found, name } : failure(400, found.message);
 }
 
 async function compile(job: CompileJob): Promise<Compiled | CompileFailure> {
-  const source = await readSource(job.source);
+  const source = await readSource(job);
   if (!source.ok) return source;
   const { current, flavor, revision } = job;
   const hash = createHash('md5').update(source.text).digest('hex');

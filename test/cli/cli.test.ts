@@ -126,6 +126,13 @@ describe('config parse', () => {
     assert.match(lines[0] ?? '', /kong\.yml:7:\d+: services\[0\]\.routes\[0\]\.methods\S*: ./);
     assert.match(lines[1] ?? '', /kong\.yml:9:\d+: services\[1\]\.host: ./);
   });
+
+  test('a file that is not UTF-8 is not read as something else', async () => {
+    await using folder = await tempDir();
+    const file = join(folder.path, 'kong.yml');
+    await writeFile(file, Buffer.from(GOOD_CONFIG.replace('/a', '/é'), 'latin1'));
+    assertRun(await sluice(['config', 'parse', file]), 1, /^$/, /kong\.yml:6:18: .* is not UTF-8\n$/);
+  });
 });
 
 describe('with a running gateway', () => {

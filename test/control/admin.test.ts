@@ -24,10 +24,14 @@ async function call(
   };
 }
 
-const post = (body: string, type: string | null, more: Record<string, string> = {}): RequestInit => ({
+const post = (
+  body: string | Uint8Array<ArrayBuffer>,
+  type: string | null,
+  more: Record<string, string> = {},
+): RequestInit => ({
   method: 'POST',
   // As octets, so that fetch adds no Content-Type of its own.
-  body: new TextEncoder().encode(body),
+  body: typeof body === 'string' ? new TextEncoder().encode(body) : body,
   headers: { ...(type === null ? {} : { 'content-type': type }), ...more },
 });
 
@@ -129,10 +133,16 @@ test('what is wrong is refused with its status and changes nothing', async () =>
   assert.equal(invalid.status, 400);
   assert.deepEqual([invalid.body['code'], invalid.body['name']], [14, 'invalid declarative configuration']);
   assert.deepEqual(invalid.body['fields'], { services: [{ port: 'expected an integer' }] });
-  const flat = await call(gateway, '/config?flatten_errors=1', post(wrong, 'text/yaml'));
-  assert.deepEqual(flat.body['fields'], {});
-  const [error] = flat.body['flattened_errors'] as Json[];
-  assert.deepEqual([error?.['entity_type'], error?.['entity_name']], ['service', 's']);
+  for (const flag of ['1', 'true', 'On', 'yes']) {
+    const flat = await call(gateway, `/config?flatten_errors=${flag}`, post(wrong, 'text/yaml'));
+    assert.deepEqual(flat.body['fields'], {});
+    const [error] = flat.body['flattened_errors'] as Json[];
+    assert.deepEqual([error?.['entity_type'], error?.['entity_name']], ['service', 's']);
+  }
+  const latin1 = Buffer.from(config('/\xe9'), 'latin1');
+  const notUtf8 = await call(gateway, '/config', post(latin1, 'text/yaml'));
+  assert.deepEqual([notUtf8.status, notUtf8.body['code']], [400, 14]);
+  assert.match(JSON.stringify(notUtf8.body['fields']), /is not UTF-8 at line \d+, column \d+/);
 
   const nothing = await call(gateway, '/config', post('', 'text/yaml'));
   assert.deepEqual([nothing.status, nothing.body['message']], [400, 'expected a declarative configuration']);

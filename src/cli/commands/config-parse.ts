@@ -21,14 +21,14 @@ ${SETTINGS_OPTIONS_HELP}`,
   options: SETTINGS_OPTIONS,
   positionals: [1, 1],
   async run(invocation) {
-    const [{ readSettings }, { compileDeclarative }, { renderErrors }] = await Promise.all([
+    const [{ readSettings }, { compileBytes }, { renderErrors }] = await Promise.all([
       import('../read-settings.ts'),
       import('../../store/file/compile.ts'),
       import('../../store/file/render.ts'),
     ]);
     const file = invocation.positionals[0] ?? '';
     const { settings } = readSettings(invocation);
-    const result = compileDeclarative(readText(file), {
+    const result = compileBytes(readBytes(file), {
       filename: file,
       flavor: settings.router_flavor,
       now: Math.floor(Date.now() / 1000),
@@ -42,9 +42,9 @@ ${SETTINGS_OPTIONS_HELP}`,
   },
 };
 
-function readText(file: string): string {
+function readBytes(file: string): Buffer {
   try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
+    return readFileSync(file === '-' ? 0 : file);
   } catch (error) {
     throw new CommandError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -53,7 +53,7 @@ function warningField(warnings: readonly string[]): string {
 
 /** Kong's reading of a flag in a query. */
 function isTrue(value: string | undefined): boolean {
-  return value === '1' || value === 'true';
+  return value !== undefined && /^(?:1|true|on|yes)$/i.test(value);
 }
 
 /** How many Content-Type lines came; `node:http` shows only the first. */

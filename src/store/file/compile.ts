@@ -10,14 +10,14 @@ import { migratePath } from '../../entities/formats/path.ts';
 import type { Route } from '../../entities/route.ts';
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
 import type { Service } from '../../entities/service.ts';
-import { shorten } from './bounds.ts';
-import type { CompileOptions, CompileResult, DeclarativeError } from './declarative.ts';
+import type { CompileOptions, CompileResult } from './declarative.ts';
 import { collectItems, type Head, isRecord, type Item, type Items, placeOf, readHead } from './items.ts';
 import { notYet } from './not-yet.ts';
-import { parseText, type SyntaxProblem } from './parse.ts';
-import { type Problem, Problems } from './problems.ts';
+import { parseText } from './parse.ts';
+import { type Problem, Problems, syntaxError } from './problems.ts';
 import { References, UniqueValues } from './references.ts';
 import { ROUTE_CHECKS } from './route-checks.ts';
+import { notUtf8 } from './utf8.ts';
 
 /** Never throws. The size of the text is the caller's to bound. */
 export function compileDeclarative(text: string, options: CompileOptions): CompileResult {
@@ -43,15 +43,10 @@ export function compileDeclarative(text: string, options: CompileOptions): Compi
   };
 }
 
-function syntaxError({ message, position }: SyntaxProblem): DeclarativeError {
-  return {
-    line: position?.line ?? null,
-    column: position?.column ?? null,
-    path: '',
-    at: [],
-    message: shorten(`failed parsing declarative configuration: ${message}`),
-    kind: 'syntax',
-  };
+/** The same from a file's bytes. */
+export function compileBytes(bytes: Buffer, options: CompileOptions): CompileResult {
+  const error = notUtf8(bytes);
+  return error === null ? compileDeclarative(bytes.toString(), options) : { ok: false, errors: [error] };
 }
 
 class FileCompiler {

@@ -5,6 +5,7 @@ import { isUuid } from '../../entities/schema/string-check.ts';
 import { MAX_ERRORS, moreErrors, shorten } from './bounds.ts';
 import type { DeclarativeError, DeclarativeErrorEntity, DeclarativeErrorKind } from './declarative.ts';
 import { type Item, placeOf } from './items.ts';
+import type { SyntaxProblem } from './parse.ts';
 import { locate } from './places.ts';
 
 export interface Problem {
@@ -56,6 +57,18 @@ export class Problems {
     }
     return errors;
   }
+}
+
+/** What a text says that cannot be read at all. */
+export function syntaxError({ message, position }: SyntaxProblem): DeclarativeError {
+  return {
+    line: position?.line ?? null,
+    column: position?.column ?? null,
+    path: '',
+    at: [],
+    message: shorten(`failed parsing declarative configuration: ${message}`),
+    kind: 'syntax',
+  };
 }
 
 function entityOf(item: Item): DeclarativeErrorEntity {
