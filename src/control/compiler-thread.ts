@@ -9,14 +9,13 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { dump } from 'js-yaml';
 import { diffImages, encodeImage, readImage } from '../snapshot/image.ts';
 import { compileDeclarative } from '../store/file/compile.ts';
 import { notUtf8 } from '../store/file/utf8.ts';
 import type { CompileFailure, CompileJob, Compiled, CompilerJob, Dumped } from './compile-job.ts';
 import { compileFailure } from './compile-failure.ts';
 import { configText } from './config-body.ts';
-import { declarativeFile, entitiesJson } from './config-output.ts';
+import { configYaml, entitiesJson } from './config-output.ts';
 
 type Text = { readonly ok: true; readonly text: string; readonly name: string } | CompileFailure;
 
@@ -62,7 +61,7 @@ function answer(job: CompileJob, parts: Pick<Compiled, 'image' | 'delta' | 'hash
 }
 
 async function run(job: CompilerJob): Promise<Compiled | CompileFailure | Dumped> {
-  if (job.type === 'dump') return { ok: true, text: dump(declarativeFile(job.image)) };
+  if (job.type === 'dump') return { ok: true, text: configYaml(job.image) };
   // Only Linux has a priority for each thread; elsewhere this would slow the whole process.
   if (job.nice > 0 && process.platform === 'linux') setPriority(job.nice);
   return await compile(job);

@@ -1,7 +1,9 @@
 /** A configuration image in Kong's output forms: the answer of `POST /config`, and the file of `GET /config`. */
+import { dump } from 'js-yaml';
 import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
 import { readImage } from '../snapshot/image.ts';
+import { PRINT_SCHEMA } from '../store/file/yaml-schema.ts';
 
 /** `{"services":{"<id>":{…}},"routes":{…}}` with every field, unset ones null. */
 export function entitiesJson(image: SharedArrayBuffer): string {
@@ -16,11 +18,16 @@ export function entitiesJson(image: SharedArrayBuffer): string {
   return `{${parts.join(',')}}`;
 }
 
+/** The answer of `GET /config`. */
+export function configYaml(image: SharedArrayBuffer | null): string {
+  return dump(declarativeFile(image), { schema: PRINT_SCHEMA });
+}
+
 /**
  * A declarative file as Kong exports one: flat, references as ids, unset fields left out, `_transform` off since
  * nothing is to be hashed a second time.
  */
-export function declarativeFile(image: SharedArrayBuffer | null): Record<string, unknown> {
+function declarativeFile(image: SharedArrayBuffer | null): Record<string, unknown> {
   const file: Record<string, unknown> = { _format_version: '3.0', _transform: false };
   if (image === null) return file;
   const services: object[] = [];

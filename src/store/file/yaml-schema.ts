@@ -5,7 +5,15 @@
  * no timestamps; integers may be octal (`010` is 8), binary, hexadecimal and sexagesimal (`1:30` is 90), and digits
  * may be grouped with `_`. Merge keys (`<<`) work. Explicit tags other than the core ones are refused.
  */
-import { defineScalarTag, FAILSAFE_SCHEMA, mergeTag, NOT_RESOLVED, nullCoreTag, type Schema } from 'js-yaml';
+import {
+  defineScalarTag,
+  DUMP_SCHEMA,
+  FAILSAFE_SCHEMA,
+  mergeTag,
+  NOT_RESOLVED,
+  nullCoreTag,
+  type Schema,
+} from 'js-yaml';
 
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map(
   (['true', 'yes', 'on', 'false', 'no', 'off'] as const).flatMap((word, index) => {
@@ -49,14 +57,16 @@ const FLOAT = /^[+-]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+
 const INFINITY = /^[+-]?\.(?:inf|Inf|INF)$/;
 const NAN = /^\.(?:nan|NaN|NAN)$/;
 
+function parseFloatingPoint(source: string): number | typeof NOT_RESOLVED {
+  if (FLOAT.test(source) && /[.eE]/.test(source)) return Number(source.replaceAll('_', ''));
+  if (INFINITY.test(source)) return source.startsWith('-') ? -Infinity : Infinity;
+  return NAN.test(source) ? Number.NaN : NOT_RESOLVED;
+}
+
 const floatTag = defineScalarTag<number>('tag:yaml.org,2002:float', {
   implicit: true,
   implicitFirstChars: '+-.0123456789'.split(''),
-  resolve: (source) => {
-    if (FLOAT.test(source) && /[.eE]/.test(source)) return Number(source.replaceAll('_', ''));
-    if (INFINITY.test(source)) return source.startsWith('-') ? -Infinity : Infinity;
-    return NAN.test(source) ? Number.NaN : NOT_RESOLVED;
-  },
+  resolve: parseFloatingPoint,
   identify: (data) => typeof data === 'number',
 });
 
@@ -68,3 +78,16 @@ export const LYAML_SCHEMA: Schema = FAILSAFE_SCHEMA.withTags(
   floatTag,
   mergeTag,
 );
+
+const lyamlNumberTag = defineScalarTag<number>('tag:sluice,2026:lyaml-number', {
+  implicit: true,
+  implicitFirstChars: '+-._0123456789'.split(''),
+  resolve: (source) => {
+    const integer = parseInteger(source);
+    return integer === NOT_RESOLVED ? parseFloatingPoint(source) : integer;
+  },
+  identify: () => false,
+});
+
+/** For printing: a string that some YAML would read as something else is quoted, also when only lyaml would (`_1`). */
+export const PRINT_SCHEMA: Schema = DUMP_SCHEMA.withTags(lyamlNumberTag);
