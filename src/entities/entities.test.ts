@@ -239,7 +239,13 @@ describe('routes', () => {
     [{ paths: ['/a/../b'] }, "paths[0]: non-normalized path, consider use '/b' instead"],
     [{ paths: ['/%61'] }, "paths[0]: non-normalized path, consider use '/a' instead"],
     [{ paths: ['/%C3%A9'] }, "paths[0]: non-normalized path, consider use '/é' instead"],
+    [{ paths: ['/%EF%BF%BD'] }, "paths[0]: non-normalized path, consider use '/\ufffd' instead"],
     [{ paths: ['/%2f'] }, "paths[0]: non-normalized path, consider use '/%2F' instead"],
+    [
+      { paths: ['/%FF', '/%2F%C3%A9%E9'] },
+      "paths[0]: invalid path: '/%FF' (percent-encoded bytes that are not UTF-8)",
+      "paths[1]: invalid path: '/%2F%C3%A9%E9' (percent-encoded bytes that are not UTF-8)",
+    ],
     [{ paths: ['/%2F', '/é', '/a b', '/a.b/'] }],
     [{ paths: ['/%zz'] }, "paths[0]: invalid url-encoded value: '%zz'"],
     [{ paths: ['~/a/(?<id>\\d+)$'] }],

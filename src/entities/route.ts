@@ -1,7 +1,7 @@
 /** Routes (Kong's `routes`): which requests go to a service. */
 import { headerRegex } from './formats/header-regex.ts';
 import { checkHostPattern } from './formats/host.ts';
-import { checkPercent, normalizePath } from './formats/path.ts';
+import { checkPercent, hasUndecodedBytes, normalizePath } from './formats/path.ts';
 import { regexProblem } from './formats/regex.ts';
 import { isNonEmpty } from './schema/entity-checks.ts';
 import type {
@@ -52,6 +52,8 @@ function checkRoutePath(path: string, context: CheckContext): string | null {
     return problem === null ? null : `invalid regex: '${path.slice(1)}' (${problem})`;
   }
   const normalized = normalizePath(path);
+  if (hasUndecodedBytes(normalized))
+    return `invalid path: '${path}' (percent-encoded bytes that are not UTF-8)`;
   return path === normalized ? null : `non-normalized path, consider use '${normalized}' instead`;
 }
 

@@ -1,4 +1,5 @@
 /** Paths of services and routes. */
+import { isUtf8 } from 'node:buffer';
 
 const RESERVED = "!*'();:@&=+$,/?%#[]";
 const PATH = /^\/[\w.\-~/%:@!$&'()*+,;=]*$/;
@@ -24,20 +25,26 @@ export function checkPercent(path: string): string | null {
  * segments removed, slashes merged. A triplet that is no UTF-8 stays as it is, since it has no character.
  */
 export function normalizePath(path: string): string {
-  const decoded = path.includes('%') ? decodeUnreserved(path) : path;
+  const decoded = path.includes('%') ? decodeUnreserved(path, (char) => char) : path;
   return decoded.includes('.') || decoded.includes('//') ? removeDotSegments(decoded) : decoded;
 }
 
-function decodeUnreserved(path: string): string {
+/** @param spell How a decoded byte is written, one char per byte. */
+function decodeUnreserved(path: string, spell: (char: string) => string): string {
   return path.replaceAll(/(?:%[0-9a-f]{2})+/gi, (run) => {
     const bytes = Buffer.from(run.replaceAll('%', ''), 'hex');
     const latin1 = [...bytes].map((byte) => {
       const char = String.fromCharCode(byte);
-      return RESERVED.includes(char) ? `%${byte.toString(16).toUpperCase().padStart(2, '0')}` : char;
+      return RESERVED.includes(char) ? `%${byte.toString(16).toUpperCase().padStart(2, '0')}` : spell(char);
     });
-    const text = Buffer.from(latin1.join(''), 'latin1').toString();
-    return text.includes('\ufffd') ? run.toUpperCase() : text;
+    const decoded = Buffer.from(latin1.join(''), 'latin1');
+    return isUtf8(decoded) ? decoded.toString() : run.toUpperCase();
   });
+}
+
+/** Bytes that are no characters have stayed encoded, while a request's are decoded: the path would never match. */
+export function hasUndecodedBytes(normalized: string): boolean {
+  return /%[89A-F]/.test(normalized);
 }
 
 function removeDotSegments(path: string): string {
@@ -65,10 +72,5 @@ export function migratePath(path: string): string {
 
 /** Unreserved triplets become characters, escaped where a regex would read them. */
 function normalizeRegex(regex: string): string {
-  return regex.replaceAll(/%[0-9a-f]{2}/gi, (triplet) => {
-    const code = Number.parseInt(triplet.slice(1), 16);
-    const char = String.fromCharCode(code);
-    if (code >= 0x80 || RESERVED.includes(char)) return triplet.toUpperCase();
-    return '.^-{}\\|'.includes(char) ? `\\${char}` : char;
-  });
+  return decodeUnreserved(regex, (char) => ('.^-{}\\|'.includes(char) ? `\\${char}` : char));
 }
