@@ -11,7 +11,7 @@ import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { diffImages, encodeImage, readImage } from '../snapshot/image.ts';
 import { compileDeclarative } from '../store/file/compile.ts';
-import { notUtf8 } from '../store/file/utf8.ts';
+import { decodeText } from '../store/file/utf8.ts';
 import type { CompileFailure, CompileJob, Compiled, CompilerJob, Dumped } from './compile-job.ts';
 import { compileFailure } from './compile-failure.ts';
 import { configText } from './config-body.ts';
@@ -32,9 +32,9 @@ async function readSource({ source, flattenErrors }: CompileJob): Promise<Text> 
   } catch (error) {
     return failure(400, `cannot read the declarative file: ${(error as Error).message}`);
   }
-  const error = notUtf8(bytes);
+  const { text, error } = decodeText(bytes);
   if (error !== null) return compileFailure([error], name, flattenErrors);
-  if (source.kind === 'file') return { ok: true, text: bytes.toString(), name };
+  if (source.kind === 'file') return { ok: true, text, name };
   const found = await configText(bytes, source.contentType);
   return found.ok ? { ...found, name } : failure(400, found.message);
 }

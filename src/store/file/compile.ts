@@ -17,7 +17,7 @@ import { parseText } from './parse.ts';
 import { type Problem, Problems, syntaxError } from './problems.ts';
 import { References, UniqueValues } from './references.ts';
 import { ROUTE_CHECKS } from './route-checks.ts';
-import { notUtf8 } from './utf8.ts';
+import { decodeText } from './utf8.ts';
 
 /** Never throws. The size of the text is the caller's to bound. */
 export function compileDeclarative(text: string, options: CompileOptions): CompileResult {
@@ -45,8 +45,8 @@ export function compileDeclarative(text: string, options: CompileOptions): Compi
 
 /** The same from a file's bytes. */
 export function compileBytes(bytes: Buffer, options: CompileOptions): CompileResult {
-  const error = notUtf8(bytes);
-  return error === null ? compileDeclarative(bytes.toString(), options) : { ok: false, errors: [error] };
+  const { text, error } = decodeText(bytes);
+  return error === null ? compileDeclarative(text, options) : { ok: false, errors: [error] };
 }
 
 class FileCompiler {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:buffer';
 import { test } from 'node:test';
-import { notUtf8 } from './utf8.ts';
+import { decodeText } from './utf8.ts';
 
 const bytes = (...parts: ReadonlyArray<string | number>): Buffer =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.of(part))));
@@ -18,10 +19,11 @@ test('what is not UTF-8 is found at its place', () => {
     ['half of a surrogate pair', bytes('a\nb', 0xed, 0xa0, 0x80), '2:2'],
   ];
   for (const [name, input, place] of table) {
-    const error = notUtf8(input);
+    const { text, error } = decodeText(input);
     assert.equal(error === null ? null : `${error.line}:${error.column}`, place, name);
+    assert.equal(text, place === null ? input.toString() : null, name);
   }
-  assert.deepEqual(notUtf8(bytes(0xff)), {
+  assert.deepEqual(decodeText(bytes(0xff)).error, {
     line: 1,
     column: 1,
     path: '',
@@ -29,4 +31,9 @@ test('what is not UTF-8 is found at its place', () => {
     message: 'failed parsing declarative configuration: the text is not UTF-8',
     kind: 'syntax',
   });
+});
+
+test('what is longer than a string can be is an error like others', () => {
+  const { error } = decodeText(Buffer.alloc(constants.MAX_STRING_LENGTH + 1));
+  assert.match(error?.message ?? '', /the text is longer than 512 MiB$/);
 });

@@ -2,19 +2,25 @@
  * Files are UTF-8. A decoder that replaces what it cannot read would load another encoding under names that nobody
  * wrote, so bytes are checked before they become text.
  */
-import { isUtf8 } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 import type { DeclarativeError } from './declarative.ts';
 import { Lines } from './places.ts';
 import { syntaxError } from './problems.ts';
 
-/** What is wrong with the bytes, at the first one that is not UTF-8; null when they are. */
-export function notUtf8(bytes: Uint8Array): DeclarativeError | null {
-  if (isUtf8(bytes)) return null;
+export type Decoded =
+  | { readonly text: string; readonly error: null }
+  | { readonly text: null; readonly error: DeclarativeError };
+
+/** The error stands at the first byte that is not UTF-8. */
+export function decodeText(bytes: Buffer): Decoded {
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    const error = syntaxError({ message: 'the text is longer than 512 MiB', position: null });
+    return { text: null, error };
+  }
+  if (isUtf8(bytes)) return { text: bytes.toString(), error: null };
   const before = longestText(bytes);
-  return syntaxError({
-    message: 'the text is not UTF-8',
-    position: new Lines(before).position(before.length),
-  });
+  const position = new Lines(before).position(before.length);
+  return { text: null, error: syntaxError({ message: 'the text is not UTF-8', position }) };
 }
 
 /** The text of the longest beginning that is UTF-8, by halving: a longer beginning never becomes valid again. */
