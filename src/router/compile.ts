@@ -18,7 +18,6 @@ import {
 import type { CompiledRoute, Entry } from './entry.ts';
 import { compileExpressionRoute } from './expressions/route.ts';
 import { methodBits } from './methods.ts';
-import { normalizePath } from './path.ts';
 import { compatRank, type Rank, traditionalRank, virtualId } from './rank.ts';
 import { CompiledRegex, encodeBytes } from './regex.ts';
 import type { RouterFlavor } from './router.ts';
@@ -108,12 +107,7 @@ function traditionalPaths(route: Route): RankedPath[] {
 
 /** In bytes; 0 for a regex. */
 function plainLength(path: string): number {
-  return isRegex(path) ? 0 : plainBytes(path).length;
-}
-
-/** As the request's path has it: a valid path is normalized, but for bytes that are no UTF-8. */
-function plainBytes(path: string): string {
-  return normalizePath(encodeBytes(path));
+  return isRegex(path) ? 0 : encodeBytes(path).length;
 }
 
 /** @param index of the path among those of the route. */
@@ -148,7 +142,7 @@ type PathFields = Pick<Entry<unknown>, 'prefix' | 'regex' | 'proven' | 'mustEnd'
 function pathFields(path: string | null, traditional: boolean): PathFields {
   if (path === null) return { prefix: null, regex: null, proven: true, mustEnd: false, steps: [] };
   if (!isRegex(path)) {
-    const prefix = plainBytes(path);
+    const prefix = encodeBytes(path);
     return { prefix, regex: null, proven: true, mustEnd: false, steps: [prefix] };
   }
   // Kong's compat router writes one `^` before the pattern, which binds to its first alternative only; the

@@ -141,18 +141,6 @@ const WINNERS: ReadonlyArray<readonly [string, ReadonlyArray<Partial<Route>>, Re
     ['text above ASCII in a plain path', [{ name: 'x', paths: ['/ü'] }], { path: bytes('/öber') }, null],
     ['text above ASCII in a plain path, found', [{ name: 'x', paths: ['/ü'] }], { path: bytes('/ü/a') }, 'x'],
     [
-      'encoded bytes that are no UTF-8, which a file can only write so',
-      [{ name: 'x', paths: ['/caf%E9', '/%FF%2F'] }],
-      { path: '/caf\xe9/a' },
-      'x',
-    ],
-    [
-      'and beside what stays encoded',
-      [{ name: 'x', paths: ['/caf%E9', '/%FF%2F'] }],
-      { path: '/\xff%2F' },
-      'x',
-    ],
-    [
       'a segment of one character, of two bytes',
       [{ name: 'x', paths: ['~/a/[^/]{1}$'] }],
       { path: bytes('/a/ü') },
