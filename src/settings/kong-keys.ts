@@ -50,6 +50,8 @@ admin_ssl_cert =
 admin_ssl_cert_key =
 status_ssl_cert =
 status_ssl_cert_key =
+debug_ssl_cert =
+debug_ssl_cert_key =
 lua_ssl_trusted_certificate = system
 lua_ssl_verify_depth = 1
 lua_ssl_protocols = TLSv1.2 TLSv1.3`,
@@ -142,7 +144,10 @@ lmdb_map_size = 2048m`,
     'every worker serves a change before it is reported as done',
     `worker_consistency = eventual
 worker_state_update_frequency = 5
-dedicated_config_processing = on`,
+worker_events_max_payload = 65535
+router_consistency = eventual
+dedicated_config_processing = on
+privileged_worker = on`,
   ],
   [
     NOT_YET_HYBRID,
@@ -160,12 +165,21 @@ cluster_ocsp = off
 cluster_use_proxy = off
 cluster_rpc = off
 cluster_rpc_sync = off
+cluster_incremental_sync = off
+cluster_cjson = off
 proxy_server =
 proxy_server_ssl_verify = on
 node_id =`,
   ],
-  [NOT_YET_TRACING, 'tracing_instrumentations = off\ntracing_sampling_rate = 0.01'],
+  [
+    NOT_YET_TRACING,
+    `tracing_instrumentations = off
+tracing_sampling_rate = 0.01
+opentelemetry_tracing = off
+opentelemetry_tracing_sampling_rate = 0.01`,
+  ],
   ['X-Kong-Request-Debug is not there yet', 'request_debug = on\nrequest_debug_token ='],
+  ['nothing here depends on who writes the configuration', 'kic = off'],
   [NOT_YET_VAULTS, 'vaults = bundled\nvault_env_prefix ='],
   [NOT_YET_PLUGIN_SERVERS, 'pluginserver_names ='],
   [

@@ -192,6 +192,22 @@ const WARNINGS: readonly (readonly [
   ],
   ["Kong's key emptied", 'ssl_cert =', {}, []],
   [
+    "names of Kong 3.9's own file and parser that nobody would guess, at its defaults",
+    `opentelemetry_tracing = off
+opentelemetry_tracing_sampling_rate = 0.01
+debug_ssl_cert =
+debug_ssl_cert_key =
+kic = off
+privileged_worker = on
+router_consistency = eventual
+worker_events_max_payload = 65535
+cluster_incremental_sync = off
+cluster_cjson = off`,
+    {},
+    [],
+  ],
+  ["what Kong's ingress controller sets", '', { KONG_KIC: 'on' }, [/^KONG_KIC: kic has no meaning here: /]],
+  [
     'injected directive',
     'nginx_http_gzip = on\nnginx_stream_x = 1\nnginx_events_use = poll',
     {},
