@@ -62,9 +62,10 @@ export const SETTINGS_OPTIONS_HELP = `  -c, --conf FILE       settings file (def
       --vv              the same, and where an error comes from
   -h, --help            this text`;
 
-/** The value of a string option. */
+/** The value of a string option. An empty one is a shell variable that was not set, never the default. */
 export function stringOption(invocation: Invocation, name: string): string | undefined {
   const value = invocation.options[name];
+  if (value === '') throw new CommandError(`--${name} is empty`, EXIT_USAGE);
   return typeof value === 'string' ? value : undefined;
 }
 

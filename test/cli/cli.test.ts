@@ -45,6 +45,10 @@ const RUNS: readonly (readonly [line: string, code: number, out: RegExp, error: 
   ['version x', 2, /^$/, /unexpected argument 'x'/],
   ['start --hlep', 2, /^$/, /Unknown option '--hlep', did you mean '--help'\?/],
   ['start --config', 2, /^$/, /--config <value>' argument missing/],
+  // A shell variable that is not set must not stop the gateway of the default prefix.
+  ['stop --prefix=', 2, /^$/, /^sluice: --prefix is empty\n$/],
+  ['check --conf=', 2, /^$/, /^sluice: --conf is empty\n$/],
+  ['start --config=', 2, /^$/, /^sluice: --config is empty\n$/],
   ['quit -t soon', 2, /^$/, /--timeout takes a number of seconds, not 'soon'/],
   ['check a -c b', 2, /^$/, /name the settings file once/],
   ['check /nonexistent.conf', 1, /^$/, /cannot read \/nonexistent\.conf: ENOENT/],
