@@ -22,11 +22,11 @@ function prefix(): Disposable & { readonly path: string } {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
-/** Leaves a pid file as another process would have, some time ago. */
-function leave(path: string, text: string): void {
+/** Leaves a pid file as another process would have, some time ago by default (seconds since 1970). */
+function leave(path: string, text: string, at = 1): void {
   mkdirSync(join(path, 'pids'), { recursive: true });
   writeFileSync(pidFilePath(path), text);
-  utimesSync(pidFilePath(path), 1, 1);
+  utimesSync(pidFilePath(path), at, at);
 }
 
 /** The pid of a process that has ended. */
@@ -102,4 +102,12 @@ test('stale pid files are taken over', async () => {
     assert.deepEqual(readdirSync(join(folder.path, 'pids')), ['sluice.pid'], why);
     lock.release();
   }
+});
+
+test('a stale pid file that a clock since put right dated into the future is taken over, too', async () => {
+  using folder = prefix();
+  leave(folder.path, `${process.ppid}\n`, Date.now() / 1000 + 3600);
+  const lock = await lockPrefix(folder.path);
+  assert.equal(readFileSync(pidFilePath(folder.path), 'utf8'), `${process.pid}\n`);
+  lock.release();
 });

@@ -37,8 +37,8 @@ export async function lockPrefix(prefix: string, pid: number = process.pid): Pro
   makeFolder(join(prefix, 'pids'));
   const content = `${pid}\n`;
   const own = `${pidFile}.${pid}`;
-  writeFileSync(own, content);
   try {
+    writeFileSync(own, content);
     while (!tryLink(own, pidFile)) {
       const found = readPid(pidFile);
       if (found !== null && (await isGateway(found, pid, prefix))) {
@@ -81,7 +81,7 @@ async function isGateway({ pid }: FoundPid, own: number, prefix: string): Promis
   if (pid === own || !Number.isSafeInteger(pid) || pid <= 0 || !isAlive(pid)) return false;
   const socket = controlSocketPath(prefix);
   while (!(await answersControl(socket))) {
-    if (ageMs(pidFilePath(prefix)) > YOUNG_MS || !isAlive(pid)) return false;
+    if (!isYoung(pidFilePath(prefix)) || !isAlive(pid)) return false;
     await new Promise((resolve) => {
       setTimeout(resolve, RETRY_MS);
     });
@@ -89,8 +89,10 @@ async function isGateway({ pid }: FoundPid, own: number, prefix: string): Promis
   return true;
 }
 
-function ageMs(file: string): number {
-  return Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+/** A file from the future is as old as any: the clock was wrong before it, or is now. */
+function isYoung(file: string): boolean {
+  const age = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  return Math.abs(age) <= YOUNG_MS;
 }
 
 /** Moves the stale file aside; if another start was faster and this is its file, puts it back. */
