@@ -63,7 +63,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
       socketActivationProblem(process.env, process.pid),
     ].filter((problem) => problem !== null);
     if (problems.length > 0) throw new CannotStart(problems);
-    lock = await lockPrefix(settings.prefix);
+    lock = await havePrefix(settings.prefix);
     const held = lock;
     process.on('exit', () => held.release());
     log = new MainLog(settings);
@@ -79,6 +79,16 @@ export async function runGateway(options: RunOptions): Promise<number> {
   } finally {
     await log?.close();
     lock?.release();
+  }
+}
+
+/** The system's own words name a file in it, or none: a full disk says only that it is full. */
+async function havePrefix(prefix: string): Promise<PrefixLock> {
+  try {
+    return await lockPrefix(prefix);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    throw new CannotStart([`cannot use the prefix ${prefix}: ${messageOf(error, false)}`]);
   }
 }
 

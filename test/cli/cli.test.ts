@@ -59,6 +59,7 @@ const RUNS: readonly (readonly [line: string, code: number, out: RegExp, error: 
     /^$/,
     /^sluice: Sluice is not running in \/nonexistent \(no \/nonexistent\/control\.sock\)\n$/,
   ],
+  ['start -p /dev/null', 1, /^$/, /^sluice: cannot use the prefix \/dev\/null: ENOTDIR: not a directory/],
   ['stop -p /nonexistent', 1, /^$/, /Sluice is not running in \/nonexistent/],
   ['quit -p /nonexistent', 1, /^$/, /Sluice is not running in \/nonexistent/],
   ['reload -p /nonexistent', 1, /^$/, /Sluice is not running in \/nonexistent/],
