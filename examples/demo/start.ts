@@ -4,7 +4,6 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { startUpstream } from './upstream.ts';
@@ -47,8 +46,9 @@ async function takenPorts(): Promise<string[]> {
 async function untilEnd(gateway: ChildProcess): Promise<number> {
   // A terminal's Ctrl-C reaches the gateway by itself; one that was sent to this process alone does not.
   process.on('SIGINT', () => setTimeout(() => gateway.kill('SIGTERM'), 500).unref());
-  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
-    process.on(signal, () => gateway.kill(signal));
+  for (const signal of ['SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => gateway.kill(signal));
+  // A terminal that closes says so by HUP, which to a gateway means reload: it would live on, unseen, with its ports.
+  process.on('SIGHUP', () => gateway.kill('SIGTERM'));
   await once(gateway, 'exit');
   return gateway.exitCode ?? (gateway.signalCode === 'SIGINT' ? 0 : 1);
 }
@@ -77,7 +77,6 @@ async function demo(): Promise<number> {
     process.stderr.write('Stop it, or run your own files: npm start -- -c my.conf\n');
     return 1;
   }
-  mkdirSync(DEMO_PREFIX, { recursive: true });
   const upstream = await startUpstream(UPSTREAM_PORT);
   const gateway = spawn(SLUICE, ['start', '-c', path('sluice.conf'), '--config', path('kong.yml')], {
     stdio: 'inherit',
@@ -96,11 +95,9 @@ async function demo(): Promise<number> {
 
 function own(args: readonly string[]): Promise<number> {
   const env = { ...process.env };
-  if (!args.includes('-c') && !args.includes('--conf')) {
-    // The default prefix is a system folder, which a trial should neither need nor touch.
-    env['SLUICE_PREFIX'] ??= OWN_PREFIX;
-    mkdirSync(env['SLUICE_PREFIX'], { recursive: true });
-  }
+  // The default prefix is a system folder, which a trial should neither need nor touch.
+  if (!args.some((arg) => /^(?:-c|--conf(?:=|$))/.test(arg)))
+    env['SLUICE_PREFIX'] ??= env['KONG_PREFIX'] ?? OWN_PREFIX;
   // npm changes to the package's folder; the user's paths are relative to where the command was given.
   const cwd = process.env['INIT_CWD'] ?? process.cwd();
   return untilEnd(spawn(SLUICE, ['start', ...args], { stdio: 'inherit', env, cwd }));
