@@ -152,6 +152,8 @@ async function main(argv: string[]): Promise<void> {
     contenders: values.contender,
   };
   const time = new Date().toISOString().replaceAll(/[:.]/g, '-');
+  // Only now: help and micro-benchmarks need none of them.
+  execFileSync('sh', [`${ROOT}scripts/servers`, 'nginx', 'wrk', 'haproxy'], { stdio: 'inherit' });
   const file = values.json ?? `${ROOT}.cache/bench/${names.join('+') || 'all'}-${time}.json`;
   await runScenarios(scenarios, options, resolve(file));
 }

@@ -2,7 +2,7 @@
  * `npm test`: checks, then unit and property tests, then end-to-end tests. Every step runs whatever became of those
  * before it; the last line counts checks and tests together, and the exit code says whether anything failed.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -47,8 +47,18 @@ function printFile(result: FileResult): void {
   );
 }
 
-/** A step that runs the test files of some folders. Finding none is a failure. */
-function tests(name: string, patterns: readonly string[], wanted: readonly string[]): Step {
+/** Installs what is missing of the commands where it may, and says what to do where it may not. */
+function haveServers(names: readonly string[]): boolean {
+  return spawnSync('sh', ['scripts/servers', ...names], { stdio: 'inherit' }).status === 0;
+}
+
+/** A step that runs the test files of some folders, with servers that they need. Finding none is a failure. */
+function tests(
+  name: string,
+  patterns: readonly string[],
+  wanted: readonly string[],
+  servers: readonly string[],
+): Step {
   const files = globSync([...patterns], { exclude: ['**/node_modules/**'] })
     .filter((file) => wanted.length === 0 || wanted.some((text) => file.includes(text)))
     .toSorted();
@@ -60,6 +70,7 @@ function tests(name: string, patterns: readonly string[], wanted: readonly strin
         process.stdout.write('  there are no test files\n');
         return { passed: 0, failed: 1 };
       }
+      if (!haveServers(servers)) return { passed: 0, failed: 1 };
       const concurrency = Math.min(4, availableParallelism());
       return runFiles(files, { timeout: FILE_TIMEOUT, concurrency, onFile: printFile });
     },
@@ -72,8 +83,9 @@ function steps(wanted: readonly string[]): Step[] {
       'unit and property tests',
       ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
       wanted,
+      [],
     ),
-    tests('end-to-end tests', ['test/**/*.test.ts'], wanted),
+    tests('end-to-end tests', ['test/**/*.test.ts'], wanted, ['nginx', 'wrk']),
   ];
   if (wanted.length > 0) return suites;
   return [
