@@ -2,7 +2,7 @@
  * The package as npm publishes it: built, packed, unpacked where nobody's sources are, and run through a link from
  * another folder.
  *
- * Nothing is built in the checkout, which others may be using: `tsc` writes into a copy of what is published. And nothing
+ * Nothing is built in the checkout, which others may be using: `npm pack` runs, and builds, in a copy of it. And nothing
  * is fetched: in place of `npm install`, the tarball is unpacked into `node_modules/sluice` and the dependencies that the
  * checkout has are linked beside it, as npm would have hoisted them.
  */
@@ -21,6 +21,8 @@ import { waitFor } from '../support/wait.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const run = promisify(execFile);
+/** What a clean clone has not, and what is of no use in a copy. */
+const ELSEWHERE = new Set(['.git', '.cache', 'node_modules', 'dist']);
 
 /** Folder of the installed package. */
 async function install(folder: string): Promise<string> {
@@ -29,12 +31,13 @@ async function install(folder: string): Promise<string> {
   const installed = join(modules, 'sluice');
   await mkdir(source);
   await mkdir(installed, { recursive: true });
-  for (const name of ['package.json', 'bin', 'docs', 'examples', 'LICENSE', 'NOTICE']) {
-    await cp(join(ROOT, name), join(source, name), { recursive: true });
+  for (const name of await readdir(ROOT)) {
+    if (!ELSEWHERE.has(name)) await cp(join(ROOT, name), join(source, name), { recursive: true });
   }
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const project = join(ROOT, 'tsconfig.build.json');
-  await run(process.execPath, [compiler, '-p', project, '--outDir', join(source, 'dist')]);
+  await symlink(join(ROOT, 'node_modules'), join(source, 'node_modules'));
+  // What a build of yesterday left behind is not published.
+  await mkdir(join(source, 'dist'));
+  await writeFile(join(source, 'dist/stale.js'), '');
   const packed = await run('npm', ['pack', '--silent', '--offline', '--pack-destination', folder], {
     cwd: source,
     env: { ...process.env, npm_config_cache: join(folder, 'npm-cache') },
@@ -53,6 +56,7 @@ test('the published package runs through a link from another folder', async () =
     (await readdir(installed)).filter((name) => name === 'src' || name === 'test'),
     [],
   );
+  assert.ok(!(await readdir(join(installed, 'dist'))).includes('stale.js'));
   const built = await readFile(join(installed, 'dist/cli/main.js'), 'utf8');
   assert.doesNotMatch(built, /^\/\*\*|\.ts'/m, 'comments and endings of the sources are gone');
 
