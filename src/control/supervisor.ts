@@ -1,6 +1,7 @@
 /**
  * The life of the workers: start, restart of the dead, drain, stop. What they serve is the publisher's business.
  */
+import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
 import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
@@ -104,7 +105,7 @@ export class Supervisor {
   }
 
   report(): WorkerReport[] {
-    const late = Date.now() - HEARTBEAT_LATE_MS;
+    const late = monotonicMs() - HEARTBEAT_LATE_MS;
     return this.#workers.map(({ id, state, revision }) => {
       const stalled = state === 'running' && this.zone.stripe(id).get(CELL.heartbeat) < late;
       return { id, state: stalled ? 'stalled' : state, revision };
@@ -144,7 +145,7 @@ export class Supervisor {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log('crit', `worker ${worker.id} died: ${text}`);
     if (this.#publisher.current === null || this.#workers[worker.id] !== worker) return;
-    const lived = Date.now() - worker.startedAt;
+    const lived = monotonicMs() - worker.startedAt;
     const failures = lived > HEALTHY_MS ? 0 : this.#failures[worker.id]!;
     this.#failures[worker.id] = failures + 1;
     const wait = Math.min(this.#tuning.restartMs * 2 ** failures, this.#tuning.maxRestartMs);

@@ -1,5 +1,6 @@
 /** One worker thread as the main thread sees it: its life and calls to it. */
 import { Worker } from 'node:worker_threads';
+import { monotonicMs } from '../lib/monotonic.ts';
 import { moduleUrl } from './module-url.ts';
 import type { CallMessage, Command, Reply, ReplyMessage, WorkerData } from './protocol.ts';
 
@@ -26,7 +27,8 @@ export class WorkerHandle {
   state: WorkerState = 'starting';
   /** The revision it serves. */
   revision = 0;
-  readonly startedAt = Date.now();
+  /** By `monotonicMs`. */
+  readonly startedAt = monotonicMs();
   readonly #worker: Worker;
   readonly #calls = new Map<number, (result: CallResult) => void>();
   #nextCall = 1;

@@ -5,6 +5,7 @@
  * An uncaught error ends the thread: the supervisor logs it and starts another with the current image.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -107,6 +108,6 @@ port.on('message', ({ call, command }: CallMessage) => {
   );
 });
 
-zone.set(CELL.heartbeat, Date.now());
-setInterval(() => zone.set(CELL.heartbeat, Date.now()), HEARTBEAT_MS).unref();
+zone.set(CELL.heartbeat, monotonicMs());
+setInterval(() => zone.set(CELL.heartbeat, monotonicMs()), HEARTBEAT_MS).unref();
 answer(0, { ok: true });

@@ -43,7 +43,7 @@ export const CELL = {
   /** Idle upstream connections in the pool. */
   upstreamIdle: 21,
 
-  /** Time of the worker's last heartbeat, milliseconds since 1970. */
+  /** Time of the worker's last heartbeat, by `lib/monotonic.ts`. */
   heartbeat: 28,
   /** Revision of the snapshot that the worker serves. */
   revision: 29,

@@ -1,0 +1,8 @@
+/**
+ * Milliseconds of a clock that nobody sets, from a beginning of its own. It is the same in all threads, which
+ * `performance.now()` is not.
+ */
+export function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}

@@ -1,0 +1,36 @@
+/** Whether a worker is alive is not judged by a clock that can be set. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_TUNING, Supervisor } from '../../src/control/supervisor.ts';
+import { loadSettings } from '../../src/settings/load.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+test('a clock that jumps stalls no worker', async (t) => {
+  await using folder = await tempDir();
+  const { settings } = loadSettings({
+    file: '/dev/null',
+    env: {},
+    overrides: { prefix: folder.path, proxy_listen: 'off', nginx_worker_processes: '1' },
+  });
+  const supervisor = new Supervisor({
+    settings,
+    log: () => undefined,
+    dataPlane: null,
+    tuning: DEFAULT_TUNING,
+  });
+  try {
+    supervisor.spawn();
+    await supervisor.serve({
+      revision: 0,
+      flavor: settings.router_flavor,
+      image: null,
+      delta: null,
+      settings,
+    });
+    const hourAhead = Date.now() + 3_600_000;
+    t.mock.method(Date, 'now', () => hourAhead);
+    assert.deepEqual(supervisor.report(), [{ id: 0, state: 'running', revision: 0 }]);
+  } finally {
+    await supervisor.stop(0);
+  }
+});
