@@ -1,6 +1,6 @@
 /** Reload, with the stand-in data plane: all workers or none, and an answer that says which. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -111,7 +111,9 @@ test('many reloads at once are one after the other, and none is lost', async () 
   await using gateway = await startStandIn({ config: config('/one') });
   const replies = await Promise.all(
     Array.from({ length: 12 }, async (_, n) => {
-      await writeFile(gateway.configFile, config(`/r${n}`));
+      // Renamed, so that no reload finds another's half-written file.
+      await writeFile(`${gateway.configFile}.${n}`, config(`/r${n}`));
+      await rename(`${gateway.configFile}.${n}`, gateway.configFile);
       return await gateway.control('POST', '/reload');
     }),
   );
