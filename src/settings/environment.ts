@@ -9,13 +9,7 @@
 const ENVIRONMENT_PREFIXES = ['SLUICE_', 'KONG_'] as const;
 
 /** Read by the launcher and the command line, or set by Kong's container images: no settings. */
-const OTHER_NAMES = new Set([
-  'SLUICE_NODE',
-  'SLUICE_NO_RESTART',
-  'SLUICE_SUPERVISED',
-  'KONG_VERSION',
-  'KONG_SHA256',
-]);
+const OTHER_NAMES = new Set(['SLUICE_NODE', 'SLUICE_NO_RESTART', 'KONG_VERSION', 'KONG_SHA256']);
 
 const SERVICE_LINK =
   /^(?:KONG|SLUICE)(?:_[A-Z0-9_]+)?_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
