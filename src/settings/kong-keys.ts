@@ -1,12 +1,13 @@
 /**
  * Kong's settings without meaning here, with Kong's default and the reason, so that a Kong deployment's kong.conf and
- * environment are taken as they are: setting one of these to anything but its default is a warning, never an error.
- * The exceptions are the few whose silence would be dangerous (`REFUSED`): they ask for a listener or a role.
+ * environment are taken as they are: setting one of these is a warning, never an error, and not even that when it says
+ * Kong's default or asks for what Sluice does anyway. The exceptions are the few whose silence would be dangerous
+ * (`REFUSED`): they ask for a listener or a role.
  */
 
 export interface MeaninglessKey {
-  /** Kong's default, empty when it has none. */
-  readonly initial: string;
+  /** Values that are passed over: Kong's default (empty when it has none), and what is so here. */
+  readonly silent: readonly string[];
   readonly reason: string;
 }
 
@@ -25,7 +26,7 @@ const NO_WASM = 'WebAssembly filters are not supported';
 const NOT_YET_VAULTS = 'only {vault://env/NAME} in settings is there so far';
 const NOT_YET_PLUGIN_SERVERS = 'external plugin servers are not there yet';
 
-/** `name = default` lines by reason. */
+/** `name = default` lines by reason; behind `|` the value that says what is so here. */
 const GROUPS: readonly (readonly [reason: string, keys: string])[] = [
   [
     NOT_YET_STREAM,
@@ -58,7 +59,7 @@ lua_ssl_protocols = TLSv1.2 TLSv1.3`,
   ],
   [
     NOT_YET_GUI,
-    `admin_gui_listen = 0.0.0.0:8002, 0.0.0.0:8445 ssl
+    `admin_gui_listen = 0.0.0.0:8002, 0.0.0.0:8445 ssl | off
 admin_gui_url =
 admin_gui_path = /
 admin_gui_api_url =
@@ -68,13 +69,13 @@ admin_gui_ssl_cert_key =
 admin_gui_access_log = logs/admin_gui_access.log
 admin_gui_error_log = logs/admin_gui_error.log`,
   ],
-  [NO_REPORTS, 'anonymous_reports = on'],
+  [NO_REPORTS, 'anonymous_reports = on | off'],
   [
     NO_NGINX,
     `nginx_user = kong kong
-nginx_daemon = on
+nginx_daemon = on | off
 nginx_main_user = kong kong
-nginx_main_daemon = on
+nginx_main_daemon = on | off
 nginx_main_worker_rlimit_nofile = auto
 nginx_events_worker_connections = auto
 nginx_events_multi_accept = on
@@ -93,7 +94,7 @@ lua_max_req_headers = 100
 lua_max_resp_headers = 100
 lua_max_uri_args = 100
 lua_max_post_args = 100
-untrusted_lua = sandbox
+untrusted_lua = sandbox | off
 untrusted_lua_sandbox_requires =
 untrusted_lua_sandbox_environment =`,
   ],
@@ -142,16 +143,16 @@ lmdb_map_size = 2048m`,
   ],
   [
     'every worker serves a change before it is reported as done',
-    `worker_consistency = eventual
+    `worker_consistency = eventual | strict
 worker_state_update_frequency = 5
 worker_events_max_payload = 65535
-router_consistency = eventual
+router_consistency = eventual | strict
 dedicated_config_processing = on
 privileged_worker = on`,
   ],
   [
     NOT_YET_HYBRID,
-    `cluster_listen = 0.0.0.0:8005
+    `cluster_listen = 0.0.0.0:8005 | off
 cluster_mtls = shared
 cluster_cert =
 cluster_cert_key =
@@ -178,7 +179,7 @@ tracing_sampling_rate = 0.01
 opentelemetry_tracing = off
 opentelemetry_tracing_sampling_rate = 0.01`,
   ],
-  ['X-Kong-Request-Debug is not there yet', 'request_debug = on\nrequest_debug_token ='],
+  ['X-Kong-Request-Debug is not there yet', 'request_debug = on | off\nrequest_debug_token ='],
   ['nothing here depends on who writes the configuration', 'kic = off'],
   [NOT_YET_VAULTS, 'vaults = bundled\nvault_env_prefix ='],
   [NOT_YET_PLUGIN_SERVERS, 'pluginserver_names ='],
@@ -201,8 +202,8 @@ resolver_mem_cache_size = 5m`,
 export const MEANINGLESS_KEYS: ReadonlyMap<string, MeaninglessKey> = new Map(
   GROUPS.flatMap(([reason, keys]) =>
     keys.split('\n').map((line): [string, MeaninglessKey] => {
-      const [name = '', initial = ''] = line.split(/ = ?/, 2);
-      return [name, { initial: initial.trim(), reason }];
+      const [name = '', values = ''] = line.split(/ = ?/, 2);
+      return [name, { silent: values.split('|').map((value) => value.trim()), reason }];
     }),
   ),
 );

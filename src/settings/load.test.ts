@@ -186,9 +186,15 @@ const WARNINGS: readonly (readonly [
   ],
   [
     "Kong's key at another value",
-    'anonymous_reports = off',
+    'lua_socket_pool_size = 512',
     {},
-    [/:1: anonymous_reports has no meaning here: nothing is ever reported/],
+    [/:1: lua_socket_pool_size has no meaning here: there is no Lua inside/],
+  ],
+  [
+    "Kong's key that asks for what is so anyway, as Kong's images and charts do",
+    'nginx_daemon = off\nanonymous_reports = off\nadmin_gui_listen = off\ncluster_listen = off\nrequest_debug = false',
+    {},
+    [],
   ],
   ["Kong's key emptied", 'ssl_cert =', {}, []],
   [

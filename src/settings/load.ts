@@ -184,7 +184,7 @@ function defaultOf(name: keyof Settings, spec: SettingSpec<unknown>): unknown {
   return spec.initial === null ? spec.unset : spec.parse(spec.initial);
 }
 
-/** Kong's settings without meaning here: a warning when one differs from Kong's default, an error for the dangerous. */
+/** Kong's settings without meaning here: a warning when one asks for something, an error for the dangerous. */
 function judgeMeaningless(
   assigned: ReadonlyMap<string, Assignment>,
   problems: string[],
@@ -203,7 +203,7 @@ function judgeMeaningless(
     } else if (key === undefined) {
       const reason = MEANINGLESS_PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1];
       if (reason !== undefined) warnings.push(`${origin}: ${name} has no meaning here: ${reason}`);
-    } else if (normalize(value) !== normalize(key.initial)) {
+    } else if (!key.silent.some((silent) => normalize(value) === normalize(silent))) {
       warnings.push(`${origin}: ${name} has no meaning here: ${key.reason}`);
     }
   }
