@@ -1,5 +1,10 @@
-/** nginx's `charset`, which Kong sets to UTF-8: text that an upstream sends without a charset gets one. */
-import type { Headers } from '../wire/message.ts';
+/**
+ * nginx's `charset`, which Kong sets to UTF-8: text that an upstream sends without a charset gets one.
+ *
+ * As there, only the bare type is looked for: one with parameters of its own (`text/plain; version=0.0.4`) stays as it
+ * is, and so does that of a 301 and 302.
+ */
+import type { ResponseHead } from '../wire/message.ts';
 
 /** nginx's charset_types. */
 const TEXT_TYPES: ReadonlySet<string> = new Set([
@@ -12,12 +17,11 @@ const TEXT_TYPES: ReadonlySet<string> = new Set([
 ]);
 const LONGEST = 'application/javascript'.length;
 
-export function addCharset(headers: Headers, charset: string): void {
+export function addCharset(
+  { status, headers }: Pick<ResponseHead, 'status' | 'headers'>,
+  charset: string,
+): void {
   const type = headers.get('content-type');
-  if (type === undefined) return;
-  const semicolon = type.indexOf(';');
-  const bare = semicolon < 0 ? type : type.slice(0, semicolon).trimEnd();
-  if (bare.length > LONGEST || !TEXT_TYPES.has(bare.toLowerCase())) return;
-  if (semicolon >= 0 && /;\s*charset\s*=/i.test(type)) return;
-  headers.set('Content-Type', `${type}; charset=${charset}`);
+  if (type === undefined || type.length > LONGEST || !TEXT_TYPES.has(type.toLowerCase())) return;
+  if (status !== 301 && status !== 302) headers.set('Content-Type', `${type}; charset=${charset}`);
 }

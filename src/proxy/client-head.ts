@@ -11,7 +11,7 @@ export function clientHead(exchange: Exchange, head: ResponseHead): void {
   if (!headers.has('date')) headers.add('Date', httpDate());
   if (policy.sendServer && !headers.has('server')) headers.add('Server', policy.serverToken);
   if (policy.sendUpstreamStatus) headers.set('X-Kong-Upstream-Status', String(head.status));
-  if (policy.charset !== null) addCharset(headers, policy.charset);
+  if (policy.charset !== null) addCharset(head, policy.charset);
   stampProxied(exchange, headers);
   stampCommon(exchange, headers);
 }
