@@ -21,7 +21,7 @@ import { RequestHeadParser } from '../wire/http1/head-parser.ts';
 import type { HeadLimits } from '../wire/http1/head-parser.ts';
 import { Scratch } from '../wire/http1/output.ts';
 import { UpstreamPool } from '../wire/http1/upstream-pool.ts';
-import type { RequestHead, ServerStream } from '../wire/message.ts';
+import type { Peer, RequestHead, ServerStream } from '../wire/message.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
 import { closeQuiet } from './close-quiet.ts';
@@ -109,6 +109,7 @@ export class DataPlane implements ProxyContext, ClientContext {
     this.maxRequests = settings.nginx_http_keepalive_requests;
     this.pool.options = poolOptions(settings);
     this.errorLog.setLevel(settings.log_level);
+    for (const connection of this.#connections) connection.peer = this.#judge(connection.peer);
   }
 
   /** Opens all of `proxy_listen`. */
@@ -238,18 +239,23 @@ export class DataPlane implements ProxyContext, ClientContext {
       return;
     }
     this.zone.increment(CELL.handled);
-    const address = unmapped(remoteAddress);
-    const port = socket.localPort ?? listener.port;
-    const peer = {
-      remoteAddress: address,
+    const peer = this.#judge({
+      remoteAddress: unmapped(remoteAddress),
       remotePort: socket.remotePort ?? 0,
       localAddress: unmapped(socket.localAddress ?? ''),
-      localPort: port,
+      localPort: socket.localPort ?? listener.port,
       encrypted: false,
-      trusted: this.realIp.trusts(address),
-      publicPort: this.#settings.port_maps[port] ?? port,
-    };
+    });
     this.#connections.add(new ClientConnection(socket, peer, this));
+  }
+
+  /** A peer with what the settings say of it: worked out once for each connection, and again when they change. */
+  #judge(address: Omit<Peer, 'trusted' | 'publicPort'>): Peer {
+    return {
+      ...address,
+      trusted: this.realIp.trusts(address.remoteAddress),
+      publicPort: this.#settings.port_maps[address.localPort] ?? address.localPort,
+    };
   }
 
   #openLog(setting: string): LogFile | null {

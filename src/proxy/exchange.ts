@@ -21,6 +21,7 @@ import { normalizePath } from '../router/path.ts';
 import type { RouteTarget } from '../snapshot/snapshot.ts';
 import { NO_BODY } from '../wire/message.ts';
 import type {
+  Peer,
   RequestHead,
   ResponseHead,
   ServerStream,
@@ -46,6 +47,8 @@ const OVER = 3;
 export class Exchange implements ServerStreamHandler, RouterInput {
   readonly context: ProxyContext;
   readonly stream: ServerStream;
+  /** Who calls, as the settings judged when the request began. */
+  readonly peer: Peer;
   readonly request: RequestHead;
   readonly id = requestId();
   /** `performance.now()` when the head was complete. */
@@ -86,6 +89,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     this.stream = stream;
     this.request = request;
     const { peer } = stream;
+    this.peer = peer;
     const client = peer.trusted ? context.realIp.client(request.headers) : null;
     this.clientIp = client?.ip ?? peer.remoteAddress;
     this.clientPort = client === null ? peer.remotePort : (client.port ?? 0);
@@ -105,7 +109,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   }
 
   get scheme(): 'http' | 'https' {
-    return this.stream.peer.encrypted ? 'https' : 'http';
+    return this.peer.encrypted ? 'https' : 'http';
   }
 
   get sni(): string {
@@ -121,11 +125,11 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   }
 
   get dstIp(): string {
-    return this.stream.peer.localAddress;
+    return this.peer.localAddress;
   }
 
   get dstPort(): number {
-    return this.stream.peer.localPort;
+    return this.peer.localPort;
   }
 
   headerValues(name: string): readonly string[] {

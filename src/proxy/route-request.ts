@@ -32,7 +32,7 @@ export function serviceOf(exchange: Exchange, route: RouteTarget): ServiceTarget
 
 /** Scheme that the client used, as far as a trusted proxy in front says another than ours. */
 function forwardedScheme(exchange: Exchange): string {
-  const { peer } = exchange.stream;
+  const { peer } = exchange;
   const forwarded = peer.trusted ? exchange.request.headers.get('x-forwarded-proto') : undefined;
   return forwarded === undefined ? exchange.scheme : forwarded.toLowerCase();
 }
@@ -47,7 +47,7 @@ function redirectToHttps(exchange: Exchange, route: RouteTarget): void {
     ]);
     return;
   }
-  const { peer } = exchange.stream;
+  const { peer } = exchange;
   const forwarded = peer.trusted ? exchange.request.headers.get('x-forwarded-host') : undefined;
   const host = forwarded ?? (exchange.host.toLowerCase() || bracketed(peer.localAddress));
   replyEmpty(exchange, route.httpsRedirectStatus, ['Location', `https://${host}${exchange.request.target}`]);

@@ -41,8 +41,7 @@ function upstreamTarget(exchange: Exchange, route: RouteTarget, service: Service
 }
 
 function addForwarded(exchange: Exchange, route: RouteTarget, headers: Headers): void {
-  const { stream, context, clientIp } = exchange;
-  const { peer } = stream;
+  const { peer, context, clientIp } = exchange;
   const { policy } = context;
   const trusted = peer.trusted;
   const forwardedFor = headers.get('x-forwarded-for');

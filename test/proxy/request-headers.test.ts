@@ -6,6 +6,7 @@ import { startGateway } from '../support/gateway.ts';
 import { freePorts } from '../support/ports.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { mirrored, requestText, SeenHead, startMirror, type Ask } from './support/ask.ts';
+import { withSettings } from './support/settings.ts';
 
 const mirror = await startMirror();
 const PORT = mirror.port;
@@ -381,4 +382,21 @@ test('over IPv6: addresses without brackets, the port of that listener', async (
   assert.equal(seen.one('x-forwarded-host'), '[::1]');
   assert.equal(seen.one('x-forwarded-port'), String(sixPort));
   assert.equal(seen.one('x-real-ip'), '2001:db8::1');
+});
+
+test('whom a reload trusts, and what it maps, counts for connections that are open already', async () => {
+  await using connection = await connectRaw(plain);
+  const ask = requestText({ lines: ['X-Real-IP: 10.9.8.7', 'X-Forwarded-Proto: https'] });
+  const seen = async (): Promise<readonly (string | undefined)[]> => {
+    connection.write(ask);
+    const head = new SeenHead((await connection.readResponse()).body.toString('latin1'));
+    return ['x-real-ip', 'x-forwarded-proto', 'x-forwarded-port'].map((name) => head.one(name));
+  };
+  const stranger = ['127.0.0.1', 'http', String(plain)];
+  assert.deepEqual(await seen(), stranger);
+  await withSettings(gateways[0], { trusted_ips: '127.0.0.1', port_maps: `443:${plain}` }, async () => {
+    assert.deepEqual(await seen(), ['10.9.8.7', 'https', '443']);
+  });
+  await gateways[0].reload();
+  assert.deepEqual(await seen(), stranger);
 });

@@ -44,7 +44,8 @@ const DISCARD_BYTES = 1024 * 1024;
 const DRAIN_IDLE_MS = 1000;
 
 export class ClientConnection implements ServerStream {
-  readonly peer: Peer;
+  /** Replaced whole when the settings judge it otherwise; a request keeps the one that it began with. */
+  peer: Peer;
   readonly #socket: Socket;
   readonly #context: ClientContext;
   readonly #output: Output;
