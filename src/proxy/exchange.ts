@@ -59,6 +59,8 @@ export class Exchange implements ServerStreamHandler, RouterInput {
 
   /** Host without port, and its port or the one that clients of the listener use. */
   readonly host: string;
+  /** The host as nginx's `$host` has it: lower case, without the dot of an absolute name. */
+  readonly hostname: string;
   readonly port: number;
   /** Path as received, and as it is matched and forwarded. */
   readonly rawPath: string;
@@ -97,6 +99,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     const { authority, target } = request;
     if (authority !== lastAuthority) splitAuthority(authority);
     this.host = lastHost;
+    this.hostname = lastHostname;
     this.port = lastPort ?? peer.publicPort;
     const mark = target.indexOf('?');
     this.rawPath = mark < 0 ? target : target.slice(0, mark);
@@ -260,6 +263,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
 /** The last authority taken apart: nearly all requests of a moment have the same. */
 let lastAuthority = '';
 let lastHost = '';
+let lastHostname = '';
 /** Null when the authority has none. */
 let lastPort: number | null = null;
 
@@ -268,5 +272,6 @@ function splitAuthority(authority: string): void {
   const hasPort = colon > authority.lastIndexOf(']');
   lastAuthority = authority;
   lastHost = hasPort ? authority.slice(0, colon) : authority;
+  lastHostname = (lastHost.endsWith('.') ? lastHost.slice(0, -1) : lastHost).toLowerCase();
   lastPort = hasPort && colon + 1 < authority.length ? Number(authority.slice(colon + 1)) : null;
 }

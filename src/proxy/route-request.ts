@@ -49,7 +49,7 @@ function redirectToHttps(exchange: Exchange, route: RouteTarget): void {
   }
   const { peer } = exchange;
   const forwarded = peer.trusted ? exchange.request.headers.get('x-forwarded-host') : undefined;
-  const host = forwarded ?? (exchange.host.toLowerCase() || bracketed(peer.localAddress));
+  const host = forwarded ?? (exchange.hostname || bracketed(peer.localAddress));
   replyEmpty(exchange, route.httpsRedirectStatus, ['Location', `https://${host}${exchange.request.target}`]);
 }
 

@@ -54,8 +54,8 @@ function addForwarded(exchange: Exchange, route: RouteTarget, headers: Headers):
   );
   if (!trusted || !headers.has('x-forwarded-proto')) headers.set('X-Forwarded-Proto', exchange.scheme);
   if (!trusted || !headers.has('x-forwarded-host')) {
-    if (exchange.host === '') headers.remove('x-forwarded-host');
-    else headers.set('X-Forwarded-Host', exchange.host.toLowerCase());
+    if (exchange.hostname === '') headers.remove('x-forwarded-host');
+    else headers.set('X-Forwarded-Host', exchange.hostname);
   }
   if (!trusted || !headers.has('x-forwarded-port')) headers.set('X-Forwarded-Port', String(peer.publicPort));
   if (!trusted || !headers.has('x-forwarded-path')) headers.set('X-Forwarded-Path', exchange.rawPath);

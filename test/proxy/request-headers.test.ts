@@ -96,6 +96,12 @@ const CASES: readonly Case[] = [
     host: 'Example.TEST:8080',
     want: { 'x-forwarded-host': 'example.test', 'x-forwarded-port': String(plain) },
   },
+  {
+    name: 'an absolute name: its dot is none of the host, as in nginx',
+    target: '/preserve',
+    host: 'Example.TEST.:8080',
+    want: { host: 'Example.TEST.:8080', 'x-forwarded-host': 'example.test' },
+  },
   { name: 'Host is an IPv6 address', host: '[::1]:8080', want: { 'x-forwarded-host': '[::1]' } },
   {
     name: 'preserve_host',
