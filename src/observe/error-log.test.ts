@@ -42,11 +42,13 @@ test("error log: nginx's line", async () => {
     request: 'GET / HTTP/1.1',
     upstream: 'http://10.0.0.2:80',
     host: 'example.com',
+    route: 'r',
+    service: 's',
     requestId: 'abc',
   });
   log.log('warn', 'x', 'alone');
   assert.deepEqual(await lines(), [
-    `2026/11/24 03:00:00 [error] ${process.pid}#0: *42 it broke, client: 10.0.0.1, request: "GET / HTTP/1.1", upstream: "http://10.0.0.2:80", host: "example.com", request_id: "abc"`,
+    `2026/11/24 03:00:00 [error] ${process.pid}#0: *42 it broke, client: 10.0.0.1, request: "GET / HTTP/1.1", upstream: "http://10.0.0.2:80", host: "example.com", route: "r", service: "s", request_id: "abc"`,
     `2026/11/24 03:00:00 [warn] ${process.pid}#0: alone`,
   ]);
 });

@@ -36,14 +36,17 @@ const SEVERITY: Readonly<Record<LogLevel, number>> = {
 /** What is known of the request; only what is given is written, in this order. */
 export interface ErrorContext {
   /** Number of the client connection in its thread. */
-  readonly connection?: number;
-  readonly client?: string;
+  readonly connection?: number | undefined;
+  readonly client?: string | undefined;
   /** Request line. */
-  readonly request?: string;
+  readonly request?: string | undefined;
   /** `http://10.0.0.2:80` */
-  readonly upstream?: string;
-  readonly host?: string;
-  readonly requestId?: string;
+  readonly upstream?: string | undefined;
+  readonly host?: string | undefined;
+  /** Names of entities, or ids of those without. */
+  readonly route?: string | undefined;
+  readonly service?: string | undefined;
+  readonly requestId?: string | undefined;
 }
 
 interface Budget {
@@ -144,6 +147,8 @@ function formatContext(context: ErrorContext): string {
   if (context.request !== undefined) text += `, request: "${quoteSafe(context.request)}"`;
   if (context.upstream !== undefined) text += `, upstream: "${quoteSafe(context.upstream)}"`;
   if (context.host !== undefined) text += `, host: "${quoteSafe(context.host)}"`;
+  if (context.route !== undefined) text += `, route: "${quoteSafe(context.route)}"`;
+  if (context.service !== undefined) text += `, service: "${quoteSafe(context.service)}"`;
   if (context.requestId !== undefined) text += `, request_id: "${quoteSafe(context.requestId)}"`;
   return text;
 }

@@ -27,6 +27,7 @@ import type { WorkerZone } from '../zone/worker-zone.ts';
 import { closeQuiet } from './close-quiet.ts';
 import type { ProxyContext } from './context.ts';
 import { ErrorBodies } from './error-body.ts';
+import { errorContext, errorText } from './error-context.ts';
 import { Exchange } from './exchange.ts';
 import { replyMalformed } from './malformed.ts';
 import { policyOf } from './policy.ts';
@@ -190,22 +191,7 @@ export class DataPlane implements ProxyContext, ClientContext {
   reportError(exchange: Exchange, error: GatewayError): void {
     const level: LogLevel = error.source === 'client' ? 'info' : 'error';
     if (!this.errorLog.enabled(level)) return;
-    const { request, forward } = exchange;
-    const cause =
-      error.cause instanceof Error
-        ? `: ${error.cause.message}`
-        : typeof error.cause === 'string'
-          ? `: ${error.cause}`
-          : '';
-    this.errorLog.log(level, error.code, `${error.code.replaceAll('_', ' ')}${cause}`, {
-      client: exchange.clientIp,
-      request: `${request.method} ${request.target} HTTP/${request.version}`,
-      host: request.authority,
-      requestId: exchange.id,
-      ...(forward === null || forward.address === ''
-        ? {}
-        : { upstream: `http://${hostPort(forward.address, forward.port)}` }),
-    });
+    this.errorLog.log(level, error.code, errorText(error), errorContext(exchange));
   }
 
   async #open(listener: Listener): Promise<net.Server> {
@@ -281,10 +267,6 @@ export class DataPlane implements ProxyContext, ClientContext {
 /** `::ffff:1.2.3.4` is the client 1.2.3.4 on a socket that takes both families. */
 function unmapped(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-}
-
-function hostPort(ip: string, port: number): string {
-  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 function requestLimits(settings: Settings): HeadLimits {

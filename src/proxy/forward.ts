@@ -29,7 +29,7 @@ const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH']);
 export class Forward implements ClientStreamHandler {
   /** `performance.now()` when the request was ready to go upstream. */
   startedAt = 0;
-  /** The address of the current try, for logs. */
+  /** Where the current try goes, for logs: the service's name until it is resolved. */
   address = '';
   port = 0;
   /** Where the body goes: set once the head was sent. */
@@ -74,16 +74,19 @@ export class Forward implements ClientStreamHandler {
 
   #try(fresh: boolean): void {
     const { resolver } = this.#exchange.context;
-    const known = resolver.peek(this.#service.host);
+    const { host, port } = this.#service;
+    this.address = host;
+    this.port = port;
+    const known = resolver.peek(host);
     if (known !== null) return this.#connect(known, fresh);
     resolver
-      .resolve(this.#service.host)
+      .resolve(host)
       .then((resolved) => {
         // Over, or answered: its body was malformed.
         if (!this.#exchange.responded) this.#connect(resolved, fresh);
       })
       .catch((error: unknown) => {
-        if (!this.#exchange.responded) this.#exchange.fail(resolveError(this.#service.host, error));
+        if (!this.#exchange.responded) this.#exchange.fail(resolveError(host, error));
       });
   }
 

@@ -26,7 +26,10 @@ export function serviceOf(exchange: Exchange, route: RouteTarget): ServiceTarget
     redirectToHttps(exchange, route);
     return null;
   }
-  if (route.service === null) replyMessage(exchange, 503, 'no Service found with those values');
+  if (route.service === null) {
+    const init = { source: 'gateway', status: 503 } as const;
+    exchange.fail(new GatewayError('no_service', 'no Service found with those values', init));
+  }
   return route.service;
 }
 

@@ -5,6 +5,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startGateway, type Gateway } from '../support/gateway.ts';
+import { startDnsServer } from '../support/dns-server.ts';
 import { freePort } from '../support/ports.ts';
 import { connectRaw, rawRequest } from '../support/raw-client.ts';
 import { waitFor } from '../support/wait.ts';
@@ -12,6 +13,7 @@ import { requestText, send, type Ask } from './support/ask.ts';
 import { answer, startPuppet } from './support/puppet.ts';
 
 const puppet = await startPuppet();
+const dns = await startDnsServer({ 'A broken.test': 'servfail' });
 const refused = await freePort();
 const config = {
   _format_version: '3.0',
@@ -24,17 +26,20 @@ const config = {
       retries: 1,
       routes: [{ name: 'refused', paths: ['/refused'] }],
     },
+    { name: 'nowhere', host: 'unknown.test', routes: [{ name: 'unknown', paths: ['/unknown'] }] },
+    { name: 'broken', host: 'broken.test', port: 81, routes: [{ name: 'broken', paths: ['/broken'] }] },
   ],
+  routes: [{ name: 'lonely', paths: ['/lonely'] }],
 };
 const [gateway, chatty, mute] = await Promise.all([
-  startGateway({ config, settings: { trusted_ips: '127.0.0.1' } }),
+  startGateway({ config, settings: { trusted_ips: '127.0.0.1', dns_resolver: dns.address } }),
   startGateway({ config, settings: { log_level: 'info', proxy_access_log: 'elsewhere.log' } }),
   startGateway({ config, settings: { log_level: 'crit', proxy_access_log: 'off' } }),
 ]);
 const port = gateway.proxyPort;
 
 after(async () => {
-  for (const each of [gateway, chatty, mute, puppet]) await each[Symbol.asyncDispose]();
+  for (const each of [gateway, chatty, mute, puppet, dns]) await each[Symbol.asyncDispose]();
 });
 
 /** The one line of a log that holds `text`. */
@@ -196,8 +201,34 @@ test('error log: a failed upstream is an error, with who, what and where; so is 
     assert.match(line, /request: "GET \/refused\?secret=1 HTTP\/1\.1"/);
     assert.match(line, /host: "shop\.test"/);
     assert.ok(line.includes(`upstream: "http://127.0.0.1:${refused}`), line);
+    assert.match(line, /, route: "refused", service: "refused", request_id: "[0-9a-f]+"$/);
   }
 });
+
+/** What the gateway answers on its own: who reads the log at night must learn the name, the route and the cause. */
+const OWN_FAILURES: ReadonlyArray<readonly [target: string, status: number, line: RegExp]> = [
+  [
+    '/unknown',
+    503,
+    /name resolution failed: .*ENOTFOUND.*, upstream: "http:\/\/unknown\.test:80", .*route: "unknown", service: "nowhere"/,
+  ],
+  [
+    '/broken',
+    500,
+    /resolver failed: .*ESERVFAIL.*, upstream: "http:\/\/broken\.test:81", .*route: "broken", service: "broken"/,
+  ],
+  ['/lonely', 503, /no service, client: .*, route: "lonely", request_id/],
+];
+
+for (const [target, status, pattern] of OWN_FAILURES) {
+  test(`error log: why ${target} was ${status}`, async () => {
+    const response = await send(port, { target });
+    assert.equal(response.status, status);
+    const line = await lineWith(gateway, 'error.log', response.header('x-kong-request-id') ?? '?');
+    assert.match(line, /\[error\]/);
+    assert.match(line, pattern);
+  });
+}
 
 test('error log: what clients do is information', async () => {
   for (const [ask, text] of [

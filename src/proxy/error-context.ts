@@ -1,0 +1,29 @@
+/** What the error log says of a request: who asked for what, where it was to go, by which route and service. */
+import type { GatewayError } from '../lib/gateway-error.ts';
+import type { ErrorContext } from '../observe/error-log.ts';
+import type { Exchange } from './exchange.ts';
+
+export function errorContext(exchange: Exchange): ErrorContext {
+  const { request, forward, route } = exchange;
+  const service = route?.service ?? null;
+  return {
+    client: exchange.clientIp,
+    request: `${request.method} ${request.target} HTTP/${request.version}`,
+    upstream: forward === null || forward.address === '' ? undefined : upstreamOf(forward),
+    host: request.authority,
+    route: route === null ? undefined : (route.name ?? route.id),
+    service: service === null ? undefined : (service.name ?? service.id),
+    requestId: exchange.id,
+  };
+}
+
+/** The code in words, and the cause that no client sees. */
+export function errorText({ code, cause }: GatewayError): string {
+  const reason = cause instanceof Error ? cause.message : cause;
+  const words = code.replaceAll('_', ' ');
+  return typeof reason === 'string' ? `${words}: ${reason}` : words;
+}
+
+function upstreamOf({ address, port }: { readonly address: string; readonly port: number }): string {
+  return address.includes(':') ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+}
