@@ -47,17 +47,16 @@ export class MainLog {
 
   async close(): Promise<void> {
     for (const errors of this.#errors) errors.close();
-    await Promise.all(this.#files.values().map(async (file) => file.close()));
+    // The ones opened last first: an access log may still have something to say in its error log.
+    await Promise.all([...this.#files.values()].toReversed().map(async (file) => file.close()));
   }
 
   /** A listener that is off opens no files. */
   #listenerLogs(name: 'admin' | 'status', settings: Settings): ListenerLogs {
     if (settings[`${name}_listen`].length === 0) return { access: null, error: () => undefined };
-    const access = this.#file(settings[`${name}_access_log`]);
-    return {
-      access: access === null ? null : new AccessLog(access),
-      error: this.#errorLog(settings[`${name}_error_log`], settings.log_level, name),
-    };
+    const error = this.#errorLog(settings[`${name}_error_log`], settings.log_level, name);
+    const access = this.#file(settings[`${name}_access_log`], (line) => error('alert', line));
+    return { access: access === null ? null : new AccessLog(access), error };
   }
 
   #errorLog(setting: string, level: LogLevel, kind: string): Log {
@@ -68,10 +67,10 @@ export class MainLog {
     };
   }
 
-  #file(setting: string): LogFile | null {
+  #file(setting: string, report?: (message: string) => void): LogFile | null {
     const path = logPath(this.#prefix, setting);
     if (path === null) return null;
-    const open = this.#files.get(path) ?? new LogFile({ path });
+    const open = this.#files.get(path) ?? new LogFile({ path, report });
     this.#files.set(path, open);
     return open;
   }

@@ -121,7 +121,7 @@ test('while the disk stalls lines are kept up to the bound, then dropped, counte
   );
 });
 
-test('drops are reported to whom the owner says, once it is over', () => {
+test('drops are reported to whom the owner says, when they begin and once it is over', () => {
   const disk = new SlowDisk();
   const reports: string[] = [];
   const log = new LogFile({
@@ -133,11 +133,13 @@ test('drops are reported to whom the owner says, once it is over', () => {
   log.writeLine('a');
   log.writeLine('b');
   disk.fail('ENOSPC');
-  assert.deepEqual(reports, [], 'not while it goes on');
+  const begin = 'log lines for /x are dropped: ENOSPC: failed';
+  assert.deepEqual(reports, [begin]);
   disk.fail('ENOSPC');
+  assert.deepEqual(reports, [begin], 'not while it goes on');
   log.writeLine('c');
   disk.succeed();
-  assert.deepEqual(reports, ['2 log lines for /x were dropped: ENOSPC: failed']);
+  assert.deepEqual(reports, [begin, '2 log lines for /x were dropped: ENOSPC: failed']);
   assert.equal(disk.written.get(1001), 'c\n');
 });
 

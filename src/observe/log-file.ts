@@ -8,7 +8,8 @@
  * that stalls would otherwise hold one of the four threads that file system calls share.
  *
  * Memory is bounded: while the disk stalls, chunks queue up to `maxPendingBytes`, then lines are dropped and counted,
- * and one message says how many once it is over. Nothing here throws after `open`.
+ * and one message says how many once it is over; a log that has another to report to says it when it begins, too.
+ * Nothing here throws after `open`.
  */
 import { writeSync } from 'node:fs';
 import { isRegularFile, systemIo, type LogIo } from './log-io.ts';
@@ -31,8 +32,11 @@ export interface LogFileOptions {
   readonly flushMs?: number;
   /** Bytes that may wait for the disk. */
   readonly maxPendingBytes?: number;
-  /** Told about dropped lines and failed reopening, one sentence; unless given, these go to the log itself. */
-  readonly report?: (message: string) => void;
+  /**
+   * Told when lines begin to be dropped, how many were once it is over, and of a failed reopening, one sentence each.
+   * Unless given, the log tells itself what it can: the last two.
+   */
+  readonly report?: ((message: string) => void) | undefined;
   readonly io?: LogIo;
 }
 
@@ -59,7 +63,7 @@ export class LogFile {
   readonly #flushBytes: number;
   readonly #flushMs: number;
   readonly #maxQueue: number;
-  readonly #report: (message: string) => void;
+  readonly #report: ((message: string) => void) | undefined;
   readonly #queue: Batch[] = [];
   readonly #spare: Buffer[] = [];
   #fd: number;
@@ -80,7 +84,7 @@ export class LogFile {
     this.#flushBytes = Math.min(options.flushBytes ?? 64 * 1024, CHUNK_BYTES);
     this.#flushMs = options.flushMs ?? 200;
     this.#maxQueue = Math.max(1, Math.floor((options.maxPendingBytes ?? 4 * 1024 * 1024) / CHUNK_BYTES));
-    this.#report = options.report ?? ((message) => this.writeLine(message));
+    this.#report = options.report;
     this.#fd = this.#io.open(this.path);
     this.#sliced = !isRegularFile(this.#fd);
   }
@@ -124,7 +128,7 @@ export class LogFile {
     try {
       fd = this.#io.open(this.path);
     } catch (error) {
-      this.#report(`cannot reopen ${this.path}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#tell(`cannot reopen ${this.path}: ${error instanceof Error ? error.message : String(error)}`);
       return Promise.resolve();
     }
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -234,6 +238,8 @@ export class LogFile {
   }
 
   #drop(lines: number, reason: string): void {
+    if (this.#unreported === 0 && !this.#closed)
+      this.#report?.(`log lines for ${this.path} are dropped: ${reason}`);
     this.dropped += lines;
     this.#unreported += lines;
     this.#dropReason = reason;
@@ -242,7 +248,12 @@ export class LogFile {
   #reportDrops(): void {
     const message = `${this.#unreported} log lines for ${this.path} were dropped: ${this.#dropReason}`;
     this.#unreported = 0;
-    this.#report(message);
+    this.#tell(message);
+  }
+
+  #tell(message: string): void {
+    if (this.#report === undefined) this.writeLine(message);
+    else this.#report(message);
   }
 }
 

@@ -84,7 +84,9 @@ export class DataPlane implements ProxyContext, ClientContext {
     this.#requestLimits = requestLimits(settings);
     this.trailerBytes = this.#requestLimits.headBytes;
     this.errorLog = new ErrorLog(this.#openLog(settings.proxy_error_log), settings.log_level);
-    const access = this.#openLog(settings.proxy_access_log);
+    const access = this.#openLog(settings.proxy_access_log, (line) =>
+      this.errorLog.log('alert', 'log_file', line),
+    );
     if (access !== null) this.accessLog = new AccessLog(access);
     this.resolver = createResolver(settings, (line) => this.errorLog.log('warn', 'resolver', line));
     const shared = {
@@ -148,7 +150,8 @@ export class DataPlane implements ProxyContext, ClientContext {
     this.resolver.close();
     this.wheel.close();
     this.errorLog.close();
-    await Promise.all(this.#logFiles.map(async (file) => file.close()));
+    // The one opened last first: the access log may still have something to say in the error log.
+    await Promise.all(this.#logFiles.toReversed().map(async (file) => file.close()));
   }
 
   async reopenLogs(): Promise<void> {
@@ -244,12 +247,12 @@ export class DataPlane implements ProxyContext, ClientContext {
     };
   }
 
-  #openLog(setting: string): LogFile | null {
+  #openLog(setting: string, report?: (message: string) => void): LogFile | null {
     const path = logPath(this.#settings.prefix, setting);
     if (path === null) return null;
     const open = this.#logFiles.find((file) => file.path === path);
     if (open !== undefined) return open;
-    const file = new LogFile({ path });
+    const file = new LogFile({ path, report });
     this.#logFiles.push(file);
     return file;
   }

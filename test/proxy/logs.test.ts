@@ -186,6 +186,15 @@ test('SIGUSR1: a log that was moved away is opened anew, no line is lost', async
   assert.ok(!(await gateway.logFile('access.log.1')).includes('after-signal'));
 });
 
+test('access log: a full disk is told in the error log when it begins, and no request minds', async () => {
+  await using full = await startGateway({ config, settings: { proxy_access_log: '/dev/full' } });
+  for (let i = 0; i < 3; i++) assert.equal((await send(full.proxyPort, { target: '/nowhere' })).status, 404);
+  const line = await lineWith(full, 'error.log', '/dev/full');
+  assert.match(line, /\[alert\] .*log lines for \/dev\/full are dropped: ENOSPC/);
+  await full.stop();
+  assert.match(await full.logFile('error.log'), /3 log lines for \/dev\/full were dropped: ENOSPC/);
+});
+
 const FORMAT = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: /;
 
 test('error log: a failed upstream is an error, with who, what and where; so is each try', async () => {
