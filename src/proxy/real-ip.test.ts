@@ -101,6 +101,7 @@ function headers(name: string, values: readonly string[]): Headers {
     all: (asked) => (asked === name ? [...values] : []),
     received: fail,
     has: (asked) => asked === name,
+    repeats: (asked) => asked === name && values.length > 1,
     each: fail,
     set: fail,
     add: fail,

@@ -52,14 +52,14 @@ function addForwarded(exchange: Exchange, route: RouteTarget, headers: Headers):
       ? clientIp
       : `${headers.all('x-forwarded-for').join(', ')}, ${peer.remoteAddress}`,
   );
-  if (!trusted || !headers.has('x-forwarded-proto')) headers.set('X-Forwarded-Proto', exchange.scheme);
-  if (!trusted || !headers.has('x-forwarded-host')) {
+  if (!stands(headers, 'x-forwarded-proto', trusted)) headers.set('X-Forwarded-Proto', exchange.scheme);
+  if (!stands(headers, 'x-forwarded-host', trusted)) {
     if (exchange.hostname === '') headers.remove('x-forwarded-host');
     else headers.set('X-Forwarded-Host', exchange.hostname);
   }
-  if (!trusted || !headers.has('x-forwarded-port')) headers.set('X-Forwarded-Port', String(peer.publicPort));
-  if (!trusted || !headers.has('x-forwarded-path')) headers.set('X-Forwarded-Path', exchange.rawPath);
-  if (!trusted || !headers.has('x-forwarded-prefix')) {
+  if (!stands(headers, 'x-forwarded-port', trusted)) headers.set('X-Forwarded-Port', String(peer.publicPort));
+  if (!stands(headers, 'x-forwarded-path', trusted)) headers.set('X-Forwarded-Path', exchange.rawPath);
+  if (!stands(headers, 'x-forwarded-prefix', trusted)) {
     if (route.stripPath && exchange.matchedPrefix !== '' && exchange.matchedPrefix !== '/') {
       // Decoded, it may hold any byte, also the end of a line.
       headers.set('X-Forwarded-Prefix', escapePath(exchange.matchedPrefix));
@@ -71,4 +71,11 @@ function addForwarded(exchange: Exchange, route: RouteTarget, headers: Headers):
   const own = `${exchange.request.version} ${policy.serverToken}`;
   headers.set('Via', via === undefined ? own : `${headers.all('via').join(', ')}, ${own}`);
   if (policy.upstreamRequestId) headers.set('X-Kong-Request-Id', exchange.id);
+}
+
+/** What a trusted proxy has said stands; of several lines the first, since it is the one that the gateway reads. */
+function stands(headers: Headers, name: string, trusted: boolean): boolean {
+  if (!trusted || !headers.has(name)) return false;
+  if (headers.repeats(name)) headers.set(name, headers.get(name) ?? '');
+  return true;
 }

@@ -31,6 +31,10 @@ export class FlatHeaders implements Headers {
     return this.#find(name) >= 0;
   }
 
+  repeats(name: string): boolean {
+    return this.all(name).length > 1;
+  }
+
   each(visit: (name: string, value: string) => void): void {
     for (let i = 0; i < this.#fields.length; i += 2) visit(this.#fields[i] ?? '', this.#fields[i + 1] ?? '');
   }

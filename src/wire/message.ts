@@ -22,6 +22,8 @@ export interface Headers {
   /** All values as they came, in order, also of lines that are taken out by now: what routes are matched by. */
   received(name: string): string[];
   has(name: string): boolean;
+  /** Is there more than one line of that name? */
+  repeats(name: string): boolean;
   each(visit: (name: string, value: string) => void): void;
   /** Replaces all lines of that name by one, written as `name`. */
   set(name: string, value: string): void;

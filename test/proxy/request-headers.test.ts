@@ -213,6 +213,22 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: 'trusted peer: of several lines the first counts, for the gateway and for the upstream',
+    to: trusting,
+    target: '/strip/x',
+    lines: ['Proto', 'Host', 'Port', 'Path', 'Prefix'].flatMap((name) => [
+      `X-Forwarded-${name}: first`,
+      `x-forwarded-${name}: second`,
+    ]),
+    want: {
+      'x-forwarded-proto': 'first',
+      'x-forwarded-host': 'first',
+      'x-forwarded-port': 'first',
+      'x-forwarded-path': 'first',
+      'x-forwarded-prefix': 'first',
+    },
+  },
+  {
     name: 'trusted peer: X-Forwarded-For is not the real_ip_header',
     to: trusting,
     lines: ['X-Forwarded-For: 10.0.0.1'],

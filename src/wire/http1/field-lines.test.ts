@@ -229,6 +229,7 @@ test('any edits: as a flat list would do it', () => {
           assert.deepEqual(fields.all(wanted), flat.all(wanted), wanted);
           assert.equal(fields.get(wanted), flat.get(wanted), wanted);
           assert.equal(fields.has(wanted), flat.has(wanted), wanted);
+          assert.equal(fields.repeats(wanted), flat.repeats(wanted), wanted);
         }
       },
     ),

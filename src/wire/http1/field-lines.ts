@@ -135,6 +135,12 @@ export class FieldLines implements Headers {
     return this.#find(name, 0) >= 0 || this.#addedValue(name) !== undefined;
   }
 
+  repeats(name: string): boolean {
+    const id = knownId(name);
+    if (id !== 0 && ((this.repeated | this.#addedKnown) & (1 << id)) === 0) return false;
+    return this.all(name).length > 1;
+  }
+
   each(visit: (name: string, value: string) => void): void {
     const lines = this.#lines;
     for (let line = 0; line < this.count; line++) {
