@@ -10,26 +10,28 @@ export function clientHead(exchange: Exchange, head: ResponseHead): void {
   const { policy } = exchange.context;
   if (!headers.has('date')) headers.add('Date', httpDate());
   if (policy.sendServer && !headers.has('server')) headers.add('Server', policy.serverToken);
-  if (policy.sendUpstreamStatus) headers.set('X-Kong-Upstream-Status', String(head.status));
   if (policy.charset !== null) addCharset(head, policy.charset);
-  stampProxied(exchange, headers);
+  stampProxied(exchange, head);
   stampCommon(exchange, headers);
 }
 
 /** A reply that the gateway made: an error after forwarding began counts as proxied, as in Kong. */
-export function stampReply(exchange: Exchange, headers: Headers): void {
+export function stampReply(exchange: Exchange, head: ResponseHead): void {
+  const { headers } = head;
   const { policy } = exchange.context;
   headers.add('Date', httpDate());
   if (policy.sendServer) headers.add('Server', policy.serverToken);
-  if (exchange.proxied) stampProxied(exchange, headers);
+  if (exchange.proxied) stampProxied(exchange, head);
   else if (policy.sendResponseLatency) {
     headers.set('X-Kong-Response-Latency', milliseconds(performance.now() - exchange.startedAt));
   }
   stampCommon(exchange, headers);
 }
 
-function stampProxied(exchange: Exchange, headers: Headers): void {
+function stampProxied(exchange: Exchange, { status, headers }: ResponseHead): void {
   const { policy } = exchange.context;
+  // Of a failed upstream it is the status that the gateway makes of the failure, as nginx's $upstream_status is.
+  if (policy.sendUpstreamStatus) headers.set('X-Kong-Upstream-Status', String(status));
   const { startedAt, forward } = exchange;
   if (policy.sendVia) {
     const via = headers.has('via') ? `${headers.all('via').join(', ')}, ` : '';

@@ -51,8 +51,9 @@ function replyBody(
 }
 
 function sendReply(exchange: Exchange, status: number, headers: Headers, body: Buffer): void {
-  stampReply(exchange, headers);
-  exchange.send({ status, reason: reasonPhrase(status), headers, bodyLength: body.length });
+  const head = { status, reason: reasonPhrase(status), headers, bodyLength: body.length };
+  stampReply(exchange, head);
+  exchange.send(head);
   if (body.length > 0 && exchange.method !== 'HEAD') exchange.sendBody(body);
   exchange.sendEnd(null);
   exchange.stream.flush();

@@ -234,7 +234,8 @@ const MATRIX: ReadonlyArray<{
     setting: 'x-kong-request-id, X-KONG-UPSTREAM-STATUS',
     proxied: ['x-kong-request-id', 'x-kong-upstream-status'],
     produced: ['x-kong-request-id'],
-    failed: ['x-kong-request-id'],
+    // As in Kong: nginx's $upstream_status is the status that it makes of a failure.
+    failed: ['x-kong-request-id', 'x-kong-upstream-status'],
   },
 ];
 
@@ -254,7 +255,7 @@ for (const { setting, proxied, produced, failed } of MATRIX) {
         assert.deepEqual(got, wanted[kind], kind);
         for (const name of ALL) assert.ok(response.all(name).length < 2, `${kind}: ${name}`);
         if (got.includes('x-kong-upstream-status'))
-          assert.equal(response.header('x-kong-upstream-status'), '201');
+          assert.equal(response.header('x-kong-upstream-status'), kind === 'failed' ? '502' : '201');
       }
       const kept = await send(port, { target: '/proxied', lines: answer(OK) });
       assert.deepEqual(kept.all('server'), ['up/1']);
