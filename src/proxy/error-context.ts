@@ -8,7 +8,7 @@ export function errorContext(exchange: Exchange): ErrorContext {
   const service = route?.service ?? null;
   return {
     client: exchange.clientIp,
-    request: `${request.method} ${request.target} HTTP/${request.version}`,
+    request: `${request.method} ${request.rawTarget} HTTP/${request.version}`,
     upstream: forward === null || forward.address === '' ? undefined : upstreamOf(forward),
     host: request.authority,
     route: route === null ? undefined : (route.name ?? route.id),

@@ -12,7 +12,7 @@ export function finishExchange(exchange: Exchange): void {
     remoteAddr: exchange.clientIp,
     remoteUser: basicUser(headers.get('authorization')),
     method: request.method,
-    target: request.target,
+    target: request.rawTarget,
     version: request.version,
     status: exchange.status,
     bytesSent: exchange.bytesSent,

@@ -50,6 +50,8 @@ export interface RequestHead {
   readonly method: string;
   /** Path and query in origin form, latin1; `*` for `OPTIONS *`. */
   readonly target: string;
+  /** The target as the client wrote it, for logs: only here a request to a proxy has its absolute form. */
+  readonly rawTarget: string;
   /** Host as the client wrote it, with its port; empty when an HTTP/1.0 client sent none. */
   readonly authority: string;
   readonly version: HttpVersion;
@@ -62,7 +64,7 @@ export interface RequestHead {
 }
 
 /** What goes upstream of a request; the wire adds what its protocol needs. */
-export type OutgoingRequest = Omit<RequestHead, 'version'>;
+export type OutgoingRequest = Omit<RequestHead, 'version' | 'rawTarget'>;
 
 export type HttpVersion = '1.0' | '1.1' | '2';
 

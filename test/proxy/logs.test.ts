@@ -86,6 +86,11 @@ const LINES: ReadonlyArray<
     rest: '"GET /nowhere/1.0 HTTP/1.0" 404 <length> "-" "-"',
   },
   {
+    name: 'absolute form, as it came',
+    target: 'http://other.test:81/nowhere/absolute',
+    rest: '"GET http://other.test:81/nowhere/absolute HTTP/1.1" 404 <length> "-" "-"',
+  },
+  {
     name: 'the client behind a trusted proxy, and a user',
     target: '/nowhere/user',
     lines: ['X-Real-IP: 2001:db8::1', 'Authorization: Basic YWxpY2U6c2VjcmV0'],
@@ -259,6 +264,12 @@ test('error log: crit holds no failed upstream', async () => {
   assert.equal((await send(mute.proxyPort, { target: '/refused' })).status, 502);
   await mute.stop();
   assert.ok(!(await mute.logFile('error.log')).includes('/refused'));
+});
+
+test('error log: a request in absolute form stands as it came', async () => {
+  await send(port, { target: 'http://shop.test/refused/absolute' });
+  const line = await lineWith(gateway, 'error.log', '/refused/absolute');
+  assert.match(line, /request: "GET http:\/\/shop\.test\/refused\/absolute HTTP\/1\.1"/);
 });
 
 test('error log: nobody forges a line', async () => {

@@ -56,6 +56,7 @@ const MAX_LENGTH_DIGITS = 15;
 export class Http1RequestHead implements RequestHead {
   readonly method: string;
   target: string;
+  readonly rawTarget: string;
   authority = '';
   readonly version: HttpVersion;
   readonly headers: FieldLines;
@@ -68,7 +69,7 @@ export class Http1RequestHead implements RequestHead {
 
   constructor(parser: RequestHeadParser) {
     this.method = parser.method;
-    this.target = parser.rawTarget;
+    this.target = this.rawTarget = parser.rawTarget;
     this.version = parser.version;
     this.headers = parser.fields;
     this.keepAlive = parser.version === '1.1';
