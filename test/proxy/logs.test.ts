@@ -20,6 +20,13 @@ const config = {
   services: [
     { name: 'puppet', url: puppet.url, retries: 0, routes: [{ name: 'puppet', paths: ['/up'] }] },
     {
+      name: 'slow',
+      url: puppet.url,
+      retries: 0,
+      read_timeout: 300,
+      routes: [{ name: 'slow', paths: ['/slow'] }],
+    },
+    {
       name: 'refused',
       host: '127.0.0.1',
       port: refused,
@@ -231,6 +238,7 @@ const OWN_FAILURES: ReadonlyArray<readonly [target: string, status: number, line
     500,
     /resolver failed: .*ESERVFAIL.*, upstream: "http:\/\/broken\.test:81", .*route: "broken", service: "broken"/,
   ],
+  ['/slow', 504, /upstream read timeout: after 300 ms, client: .*, service: "slow"/],
   ['/lonely', 503, /no service, client: .*, route: "lonely", request_id/],
 ];
 

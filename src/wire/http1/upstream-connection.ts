@@ -390,16 +390,16 @@ export class UpstreamConnection implements ClientStream {
 
   #onTimeout(): void {
     const handler = this.#handler;
-    const [code, retry] =
-      this.#state === CONNECTING
-        ? (['upstream_connect_timeout', 'always'] as const)
-        : this.#socket.writableLength > 0
-          ? (['upstream_write_timeout', this.#anyByte ? 'never' : 'always'] as const)
-          : (['upstream_read_timeout', this.#anyByte ? 'never' : 'always'] as const);
+    const phase = this.#state === CONNECTING ? 'connect' : this.#socket.writableLength > 0 ? 'write' : 'read';
     this.#handler = null;
     this.#close();
     handler?.onError(
-      new GatewayError(code, 'The upstream server is timing out', { source: 'upstream', status: 504, retry }),
+      new GatewayError(`upstream_${phase}_timeout`, 'The upstream server is timing out', {
+        source: 'upstream',
+        status: 504,
+        retry: this.#anyByte ? 'never' : 'always',
+        cause: `after ${this.#timeouts[phase]} ms`,
+      }),
     );
   }
 
