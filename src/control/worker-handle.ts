@@ -10,8 +10,11 @@ import type { CallMessage, Command, Reply, ReplyMessage, WorkerData } from './pr
  */
 export type WorkerState = 'starting' | 'running' | 'lagging' | 'draining' | 'dead';
 
-/** `timeout`: no answer yet. `gone`: the worker died. */
-export type CallResult = Reply | { readonly ok: false; readonly lost: 'timeout' | 'gone' };
+/** `timeout`: no answer yet. `gone`: the worker died, and of what. */
+export type CallResult =
+  | Reply
+  | { readonly ok: false; readonly lost: 'timeout' }
+  | { readonly ok: false; readonly lost: 'gone'; readonly error: unknown };
 
 /**
  * Young generation of a worker, MiB for each semi-space. Requests die young: too small a space promotes them while
@@ -32,6 +35,8 @@ export class WorkerHandle {
   readonly #worker: Worker;
   readonly #calls = new Map<number, (result: CallResult) => void>();
   #nextCall = 1;
+  /** What ended the thread. */
+  #failure: unknown = null;
   #online: Promise<CallResult>;
 
   /** @param heapMb MiB of JavaScript heap; null leaves it to Node. */
@@ -45,16 +50,16 @@ export class WorkerHandle {
         ...(heapMb === null ? {} : { maxOldGenerationSizeMb: heapMb }),
       },
     });
-    let failure: unknown = null;
     this.#online = new Promise((resolve) => this.#calls.set(0, resolve));
     this.#worker.on('message', ({ call, reply }: ReplyMessage) => this.#settle(call, reply));
     this.#worker.on('error', (error: unknown) => {
-      failure = error;
+      this.#failure = error;
     });
     this.#worker.on('exit', (code: number) => {
       this.state = 'dead';
-      for (const call of this.#calls.keys()) this.#settle(call, { ok: false, lost: 'gone' });
-      onExit(this, failure ?? new Error(`the thread ended with code ${code}`));
+      this.#failure ??= new Error(`the thread ended with code ${code}`);
+      for (const call of this.#calls.keys()) this.#settle(call, this.#gone());
+      onExit(this, this.#failure);
     });
   }
 
@@ -65,7 +70,7 @@ export class WorkerHandle {
 
   /** @param timeoutMs after which the answer is `timeout`; a later reply is dropped. */
   call(command: Command, timeoutMs: number): Promise<CallResult> {
-    if (this.state === 'dead') return Promise.resolve({ ok: false, lost: 'gone' });
+    if (this.state === 'dead') return Promise.resolve(this.#gone());
     const call = this.#nextCall++;
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#settle(call, { ok: false, lost: 'timeout' }), timeoutMs);
@@ -93,6 +98,10 @@ export class WorkerHandle {
     await this.#worker.terminate();
   }
 
+  #gone(): CallResult {
+    return { ok: false, lost: 'gone', error: this.#failure };
+  }
+
   #settle(call: number, result: CallResult): void {
     const resolve = this.#calls.get(call);
     this.#calls.delete(call);
@@ -104,5 +113,6 @@ export class WorkerHandle {
 export function failureText(result: CallResult): string {
   if (result.ok) return 'done';
   if ('message' in result) return result.message;
-  return result.lost === 'gone' ? 'the worker died' : 'no answer in time';
+  if (result.lost === 'timeout') return 'no answer in time';
+  return `the worker died: ${result.error instanceof Error ? result.error.message : String(result.error)}`;
 }

@@ -207,6 +207,11 @@ test('access log: a full disk is told in the error log when it begins, and no re
   assert.match(await full.logFile('error.log'), /3 log lines for \/dev\/full were dropped: ENOSPC/);
 });
 
+test('access log: one that cannot be opened ends the start and says why', async () => {
+  const starting = startGateway({ config, settings: { proxy_access_log: '/proc/no/access.log' } });
+  await assert.rejects(starting, /sluice: worker 0: the worker died: ENOENT: .*'\/proc\/no'/);
+});
+
 const FORMAT = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[[a-z]+\] \d+#\d+: /;
 
 test('error log: a failed upstream is an error, with who, what and where; so is each try', async () => {
