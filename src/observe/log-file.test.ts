@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
@@ -320,4 +332,26 @@ test('/dev/stdout: a pipe, and a pipe whose reader stalls', async () => {
   slow.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
   await once(slow, 'close');
   assert.equal(text, expected);
+});
+
+test('pipes by their paths, whose readers stall, hold none of the threads of file operations', async () => {
+  const pipes = Array.from({ length: 4 }, freshPath);
+  mkdirSync(dirname(pipes[0]!), { recursive: true });
+  execFileSync('mkfifo', pipes);
+  const readers = pipes.map((path) => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  const logs = pipes.map((path) => new LogFile({ path, flushBytes: 1 }));
+  for (const log of logs) for (let i = 0; i < 200; i++) log.writeLine('x'.repeat(1000));
+  // Until the pipes are full.
+  await delay(200);
+  const free = await Promise.race([stat(folder).then(() => 'free'), delay(5000, 'held')]);
+  for (const reader of readers) closeSync(reader);
+  await Promise.all(logs.map(async (log) => log.close()));
+  assert.equal(free, 'free');
+});
+
+test('a pipe that nobody reads is an error of the start', () => {
+  const path = freshPath();
+  mkdirSync(dirname(path), { recursive: true });
+  execFileSync('mkfifo', [path]);
+  assert.throws(() => new LogFile({ path }), /ENXIO/);
 });

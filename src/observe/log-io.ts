@@ -29,13 +29,15 @@ export const systemIo: LogIo = {
   open(path) {
     const standard = path === '/dev/stdout' ? 1 : path === '/dev/stderr' ? 2 : undefined;
     const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
+    // A path may name a pipe (or link to /dev/stdout), whose reader may stall. To a file it means nothing.
+    const flags = O_WRONLY | O_APPEND | O_NONBLOCK;
     if (standard === undefined) {
       makeFolder(dirname(path));
-      return openSync(path, O_WRONLY | O_APPEND | O_CREAT, 0o644);
+      return openSync(path, flags | O_CREAT, 0o644);
     }
     try {
       // A description of our own, so that O_NONBLOCK holds for this log alone and not for whoever shares the terminal.
-      return openSync(path, O_WRONLY | O_APPEND | O_NONBLOCK);
+      return openSync(path, flags);
     } catch {
       // A socket (systemd's journal) cannot be opened by path, nor another user's terminal.
       return standard;
