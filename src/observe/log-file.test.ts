@@ -349,6 +349,19 @@ test('pipes by their paths, whose readers stall, hold none of the threads of fil
   assert.equal(free, 'free');
 });
 
+test('close waits for a reader that stalls, but not for ever', async () => {
+  const path = freshPath();
+  mkdirSync(dirname(path), { recursive: true });
+  execFileSync('mkfifo', [path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const log = new LogFile({ path, closeMs: 100 });
+  for (let i = 0; i < 200; i++) log.writeLine('x'.repeat(1000));
+  log.flush();
+  await delay(100);
+  await log.close();
+  closeSync(reader);
+});
+
 test('a pipe that nobody reads is an error of the start', () => {
   const path = freshPath();
   mkdirSync(dirname(path), { recursive: true });

@@ -30,6 +30,8 @@ export interface LogFileOptions {
   readonly flushBytes?: number;
   /** Milliseconds that a line waits at most before its write starts. */
   readonly flushMs?: number;
+  /** Milliseconds that a close waits for the disk or reader. */
+  readonly closeMs?: number;
   /** Bytes that may wait for the disk. */
   readonly maxPendingBytes?: number;
   /**
@@ -62,6 +64,7 @@ export class LogFile {
   readonly #io: LogIo;
   readonly #flushBytes: number;
   readonly #flushMs: number;
+  readonly #closeMs: number;
   readonly #maxQueue: number;
   readonly #report: ((message: string) => void) | undefined;
   readonly #queue: Batch[] = [];
@@ -83,6 +86,7 @@ export class LogFile {
     this.#io = options.io ?? systemIo;
     this.#flushBytes = Math.min(options.flushBytes ?? 64 * 1024, CHUNK_BYTES);
     this.#flushMs = options.flushMs ?? 200;
+    this.#closeMs = options.closeMs ?? 2000;
     this.#maxQueue = Math.max(1, Math.floor((options.maxPendingBytes ?? 4 * 1024 * 1024) / CHUNK_BYTES));
     this.#report = options.report;
     this.#fd = this.#io.open(this.path);
@@ -139,13 +143,20 @@ export class LogFile {
     return promise;
   }
 
-  /** Writes what is left and closes the file. Lines that come later are dropped. */
+  /**
+   * Writes what is left and closes the file. Lines that come later are dropped, and so are those that the disk or reader
+   * does not take within `closeMs`: neither may keep the process from ending.
+   */
   close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.#closed) return Promise.resolve();
     if (this.#unreported > 0) this.#reportDrops();
     this.#closed = true;
-    this.#closing = resolve;
+    const patience = setTimeout(resolve, this.#closeMs);
+    this.#closing = () => {
+      clearTimeout(patience);
+      resolve();
+    };
     clearTimeout(this.#timer);
     if (this.used > 0) this.#enqueue();
     else if (!this.#writing) this.#finishClose();
@@ -192,9 +203,7 @@ export class LogFile {
 
   #onWritten(batch: Batch, error: NodeJS.ErrnoException | null, written: number): void {
     if (error?.code === 'EAGAIN') {
-      // A close that waits for this keeps the process; otherwise nobody's log does.
-      const retry = setTimeout(() => this.#pump(), RETRY_MS);
-      if (!this.#closed) retry.unref();
+      setTimeout(() => this.#pump(), RETRY_MS).unref();
       return;
     }
     if (error !== null) this.#drop(countLines(batch, this.#offset), error.message);
