@@ -27,7 +27,7 @@ import { upstreamHead } from './upstream-head.ts';
 const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH']);
 
 export class Forward implements ClientStreamHandler {
-  /** `performance.now()` when the request was ready to go upstream. */
+  /** `performance.now()` when the current try had its address: Kong counts what was before as the gateway's time. */
   startedAt = 0;
   /** Where the current try goes, for logs: the service's name until it is resolved. */
   address = '';
@@ -50,7 +50,6 @@ export class Forward implements ClientStreamHandler {
 
   /** The request's head is settled and its body is here, or may stream. */
   start(): void {
-    this.startedAt = performance.now();
     const head = upstreamHead(this.#exchange, this.#route, this.#service);
     const bodyLength = this.#exchange.body?.outgoingLength ?? head.bodyLength;
     this.#head = bodyLength === head.bodyLength ? head : { ...head, bodyLength };
@@ -95,6 +94,7 @@ export class Forward implements ClientStreamHandler {
     const { pool } = this.#exchange.context;
     this.address = ip;
     this.port = port ?? this.#service.port;
+    this.startedAt = performance.now();
     this.#exchange.proxied = true;
     this.#sent = false;
     const timeouts = this.#service.timeouts;
