@@ -1,9 +1,14 @@
 /** The resolver on a real name server: what goes over the wire, and what c-ares makes of the answers. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import dns from 'node:dns';
+import { connect } from 'node:net';
+import { test, type TestContext } from 'node:test';
 import { createResolver, type DnsSettings } from '../src/balancer/resolver/create-resolver.ts';
 import { DnsError, type ResolvedName, type Resolver } from '../src/balancer/resolver/resolver.ts';
+import { startPlane } from './support/data-plane.ts';
 import { type DnsServer, startDnsServer } from './support/dns-server.ts';
+import { rawRequest } from './support/raw-client.ts';
+import { startEcho } from './support/upstream.ts';
 import { waitFor } from './support/wait.ts';
 
 const SETTINGS: DnsSettings = {
@@ -180,4 +185,28 @@ test('a resolver that is closed leaves nobody waiting', async () => {
   resolver.close();
   assert.equal(await waiting, 'server_failure');
   assert.deepEqual(server.asked, ['SRV x.test'], 'nothing is asked after the end');
+});
+
+test('requests to names take the port of SRV, and getaddrinfo is never asked', async (t: TestContext) => {
+  await using echo = await startEcho();
+  await using server = await startDnsServer({
+    'SRV srv.test': [{ type: 'SRV', target: 'a.test', port: echo.port }],
+    'A a.test': [{ type: 'A', ip: '127.0.0.1' }],
+  });
+  const settings = { dns_resolver: server.address };
+  await using srv = await startPlane(1, { settings, service: { host: 'srv.test' } });
+  await using address = await startPlane(echo.port, { settings, service: { host: 'a.test' } });
+  await using local = await startPlane(echo.port, { settings, service: { host: 'localhost' } });
+  // From here on: listeners ask it even for addresses.
+  const { mock } = t.mock.method(dns, 'lookup', (...args: unknown[]) => {
+    (args.at(-1) as (error: Error) => void)(new Error('getaddrinfo'));
+  });
+  for (const { port } of [srv, address, local]) {
+    const { responses } = await rawRequest(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    assert.equal(responses[0]?.status, 200);
+  }
+  assert.equal(mock.callCount(), 0);
+  const named = connect(echo.port, 'localhost').on('error', () => {});
+  assert.equal(mock.callCount(), 1, 'a connection to a name would have been noticed');
+  named.destroy();
 });
