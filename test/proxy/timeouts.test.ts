@@ -124,6 +124,7 @@ test('a client is not late while the upstream is the slow one', async () => {
   connection.write(requestText({ method: 'POST', target: '/patient', lines: [`Content-Length: ${LARGE}`] }));
   const peer = await nextPeer(seen);
   await peer.heads(1);
+  peer.socket.pause();
   const sender = connection.socket;
   sender.write(Buffer.alloc(LARGE, 'x'));
   await delay(TICK * TICKS);
