@@ -110,7 +110,8 @@ export class ClientConnection implements ServerStream {
   pauseBody(): void {
     if (this.#bodyPaused) return;
     this.#bodyPaused = true;
-    this.#context.wheel.disarm(this.#timer);
+    // Who does not read the response is late all the same.
+    if (this.#socket.writableLength === 0) this.#context.wheel.disarm(this.#timer);
     this.#socket.pause();
   }
 
@@ -433,9 +434,12 @@ export class ClientConnection implements ServerStream {
     else this.#context.wheel.arm(this.#timer, LINGER_STEP_MS, now);
   }
 
+  /** Which time-out runs while a body comes: for what the client does not send, or for what it does not take. */
   #armBody(): void {
+    const { wheel, timeouts } = this.#context;
+    if (this.#socket.writableLength === 0) wheel.arm(this.#timer, timeouts.body);
     // A client that does not read does not get more time by sending.
-    if (this.#socket.writableLength === 0) this.#context.wheel.arm(this.#timer, this.#context.timeouts.body);
+    else if (this.#timer.deadline === Infinity) wheel.arm(this.#timer, timeouts.send);
   }
 
   #onDrain(): void {
