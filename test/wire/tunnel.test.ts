@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CELL } from '../../src/zone/worker-zone.ts';
 import { startPlane } from '../support/data-plane.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -77,6 +78,25 @@ test('either side may finish first, and the other still speaks', async () => {
     await plane.settled();
     await waitFor(() => upstream.open === 0);
   }
+});
+
+test('a client that finished before the switch has finished behind it', async () => {
+  await using upstream = await startRawUpstream(async (peer) => {
+    await peer.heads(1);
+    // Long enough for the FIN behind it.
+    await delay(100);
+    peer.write(SWITCH);
+    await once(peer.socket, 'end');
+    peer.end('last words');
+  });
+  await using plane = await startPlane(upstream.port);
+  await using client = await connectRaw(plane.port);
+  client.write(UPGRADE);
+  client.end();
+  await client.readResponse();
+  assert.equal((await client.readBytes(10)).toString(), 'last words');
+  assert.equal(await client.closed(), 'end');
+  await plane.settled();
 });
 
 test('a reset on either side ends the other', async () => {

@@ -174,6 +174,7 @@ export class ClientConnection implements ServerStream {
     const rest = this.#stash;
     this.#stash = null;
     this.#tunnel = new SocketTunnel(this.#socket, rest);
+    if (this.#halfClosed) this.#tunnel.ended();
     this.#socket.resume();
     return this.#tunnel;
   }
