@@ -31,6 +31,8 @@ export class RequestBody {
   /** Something was streamed past what is kept. */
   #gone = false;
   #buffered = false;
+  /** Of a body that ended before an upstream was ready. */
+  #trailers: Trailers | null = null;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -44,7 +46,8 @@ export class RequestBody {
   /** Length to declare upstream. */
   get outgoingLength(): BodyLength {
     const declared = this.#exchange.request.bodyLength;
-    const whole = this.#buffered && this.#state === COMPLETE;
+    // Trailers need a chunked body.
+    const whole = this.#buffered && this.#state === COMPLETE && this.#trailers === null;
     return declared === UNKNOWN_LENGTH && whole ? this.#length : declared;
   }
 
@@ -66,7 +69,7 @@ export class RequestBody {
     let credit = true;
     this.#closeBlock();
     for (const chunk of this.#kept) credit = upstream.write(chunk);
-    if (this.#state === COMPLETE) return upstream.end(null);
+    if (this.#state === COMPLETE) return upstream.end(this.#trailers);
     this.#kept = [];
     this.#gone = true;
     const { stream } = this.#exchange;
@@ -94,6 +97,7 @@ export class RequestBody {
   end(trailers: Trailers | null): void {
     const before = this.#state;
     this.#state = COMPLETE;
+    this.#trailers = trailers;
     const { forward } = this.#exchange;
     if (before === KEEPING) forward?.start();
     else forward?.upstream?.end(trailers);
