@@ -192,8 +192,8 @@ function rawPeer(socket: Socket, connection: number): RawPeer {
 export type RawHandler = (peer: RawPeer) => void | Promise<void>;
 
 export interface RawUpstream extends Upstream {
-  /** One per connection, in order. */
-  readonly peers: readonly RawPeer[];
+  /** One per connection, in order; a long run forgets them itself. */
+  readonly peers: RawPeer[];
 }
 
 /** An upstream that does what `handler` says with each connection. A handler that rejects closes its connection. */
