@@ -78,6 +78,31 @@ test('pipelined requests behind a slow one wait, and cost one read', async () =>
   for (const wanted of ['/slow', '/2', '/3']) assert.equal((await client.readResponse()).text(), wanted);
 });
 
+test('pipelined requests that come in pieces behind a slow one', async () => {
+  let release = (): void => {};
+  await using upstream = await startHttpUpstream(async (request, response) => {
+    if (request.url === '/slow') await new Promise<void>((resolve) => (release = resolve));
+    let body = '';
+    for await (const chunk of request as AsyncIterable<Buffer>) body += chunk.toString();
+    response.end(`${request.url} ${body}`);
+  });
+  await using plane = await startPlane(upstream.port);
+  await using client = await connectRaw(plane.port);
+  client.write(get('/slow'));
+  await waitFor(() => upstream.requests === 1);
+  const post = `POST /2 HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`;
+  for (const piece of [...post.split(''), get('/3'), get('/4'), get('/5').slice(0, 9)]) {
+    client.write(piece);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  release();
+  for (const wanted of ['/slow ', '/2 abc', '/3 ', '/4 ']) {
+    if (wanted === '/4 ') client.write(get('/5').slice(9));
+    assert.equal((await client.readResponse()).text(), wanted);
+  }
+  assert.equal((await client.readResponse()).text(), '/5 ');
+});
+
 const PERSISTENCE: ReadonlyArray<
   readonly [what: string, head: string, stays: boolean, connection: string | undefined]
 > = [
@@ -387,6 +412,22 @@ test('a client that resets, at each moment', async () => {
   const { responses } = await rawRequest(plane.port, get('/whole'));
   assert.equal(responses[0]?.body.length, 100_000);
   await waitFor(() => upstream.open <= 32, { what: 'abandoned upstream connections to close' });
+});
+
+test('a client that goes behind pipelined requests takes the upstream connection with it', async () => {
+  await using upstream = await startHttpUpstream(() => {});
+  await using plane = await startPlane(upstream.port, {
+    service: { timeouts: { connect: 60_000, write: 60_000, read: 60_000 } },
+  });
+  for (const leave of ['end', 'reset'] as const) {
+    await using client = await connectRaw(plane.port);
+    client.write(GET.repeat(3));
+    await waitFor(() => upstream.open === 1, { what: 'the first request' });
+    client.write(GET);
+    client[leave]();
+    await waitFor(() => upstream.open === 0, { what: `the upstream to be let go after ${leave}` });
+    await plane.settled();
+  }
 });
 
 test('a client that never reads is let go after send_timeout, socket and all', async () => {
