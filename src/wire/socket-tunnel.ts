@@ -30,8 +30,10 @@ export class SocketTunnel implements Tunnel {
 
   write(chunk: Buffer): boolean {
     if (this.#closed || this.#socket.writableEnded) return false;
-    this.#socket.write(chunk);
-    return this.#socket.writableLength > 0;
+    // Behind bytes that wait, a few more must not keep the whole buffer that they were read into.
+    const waits = this.#socket.writableLength > 0;
+    this.#socket.write(waits ? Buffer.from(chunk) : chunk);
+    return !waits && this.#socket.writableLength > 0;
   }
 
   pause(): void {

@@ -140,6 +140,29 @@ test('a slow socket keeps its bytes: the scratch is written again behind it', as
   quick.close();
 });
 
+test('little by little behind bytes that wait costs no scratch each time', async () => {
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(await listening());
+  const scratch = new Scratch();
+  const slow = await pair(server, false);
+  stack.defer(() => slow.close());
+  const output = new Output(slow.socket, scratch, false);
+  const wanted: Buffer[] = [];
+  const write = (length: number): boolean => {
+    const bytes = pattern(1, wanted.length, length);
+    wanted.push(bytes);
+    output.bytes(bytes);
+    return output.flush();
+  };
+  while (!write(8000)) assert.ok(wanted.length < 5000, 'the kernel never filled up');
+  const { buffer } = scratch;
+  for (let i = 0; i < 100; i++) {
+    assert.equal(write(40), true);
+    assert.equal(scratch.buffer, buffer);
+  }
+  assert.ok((await slow.finish()).equals(Buffer.concat(wanted)));
+});
+
 test('flush says whether chunks are still referenced', async () => {
   await using server = await listening();
   const one = await pair(server, false);

@@ -4,8 +4,9 @@
  *
  * The scratch has one owner at a time; whoever takes it flushes the one before. After a write on plain TCP with
  * nothing left waiting (`writableLength` 0) the kernel has copied all bytes and the scratch may be written again at
- * once. Otherwise it now belongs to the stream, and a new one takes its place. On TLS, and while a socket connects,
- * that is never so: an exact-size copy is written there.
+ * once. Otherwise it now belongs to the stream, and a new one takes its place. On TLS, while a socket connects, and
+ * behind bytes that wait already, that is never so: an exact-size copy is written there. Without it a slow reader of
+ * many small events would keep a whole scratch for each.
  */
 import type { Socket } from 'node:net';
 import { putHex } from '../../lib/bytes.ts';
@@ -129,7 +130,7 @@ export class Output {
     this.#length = 0;
     if (length === 0) return;
     const bytes = scratch.buffer.subarray(0, length);
-    if (this.#copies || this.#corked || socket.connecting) {
+    if (this.#copies || this.#corked || socket.connecting || socket.writableLength > 0) {
       socket.write(Buffer.from(bytes));
       return;
     }
