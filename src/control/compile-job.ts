@@ -22,8 +22,6 @@ export interface CompileJob {
   /** Answer the entities as `POST /config` does, or an error body with `flattened_errors`. */
   readonly wantEntities: boolean;
   readonly flattenErrors: boolean;
-  /** Nice value of the thread; 0 leaves it. */
-  readonly nice: number;
 }
 
 /** The configuration that is served, as a declarative file. */
@@ -33,6 +31,18 @@ export interface DumpJob {
 }
 
 export type CompilerJob = CompileJob | DumpJob;
+
+/** What the thread is started with. */
+export interface CompilerStart {
+  /** Its nice value; 0 leaves it. */
+  readonly nice: number;
+}
+
+export interface CompilerReply {
+  readonly answer: Compiled | CompileFailure | Dumped;
+  /** What the thread's heap has grown to. */
+  readonly heapBytes: number;
+}
 
 export interface Compiled {
   readonly ok: true;

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
-import { compile, dump } from './compiler.ts';
+import type { Worker } from 'node:worker_threads';
+import { Compiler } from './compiler.ts';
 import type { CompileJob, Compiled, ConfigSource } from './compile-job.ts';
 import { readImage } from '../snapshot/image.ts';
+
+const compiler = new Compiler();
 
 const job = (source: ConfigSource, fields: Partial<CompileJob> = {}): CompileJob => ({
   type: 'compile',
@@ -12,7 +16,6 @@ const job = (source: ConfigSource, fields: Partial<CompileJob> = {}): CompileJob
   current: null,
   wantEntities: false,
   flattenErrors: false,
-  nice: 10,
   ...fields,
 });
 
@@ -28,7 +31,7 @@ services:
 `;
 
 test('a text becomes an image; the same text again is unchanged, and a delta leads to the next', async () => {
-  const first = await compile(job(text(ONE), { wantEntities: true }));
+  const first = await compiler.compile(job(text(ONE), { wantEntities: true }));
   assert.ok(first.ok, JSON.stringify(first));
   assert.equal(first.unchanged, false);
   assert.equal(first.delta, null);
@@ -38,10 +41,10 @@ test('a text becomes an image; the same text again is unchanged, and a delta lea
   assert.deepEqual(Object.keys(entities), ['routes', 'services']);
 
   const current = { image: first.image, hash: first.hash, flavor: 'traditional_compatible' } as const;
-  const same = await compile(job(text(ONE), { current, revision: 2 }));
+  const same = await compiler.compile(job(text(ONE), { current, revision: 2 }));
   assert.ok(same.ok && same.unchanged);
 
-  const next = await compile(job(text(ONE.replace('/one', '/two')), { current, revision: 2 }));
+  const next = await compiler.compile(job(text(ONE.replace('/one', '/two')), { current, revision: 2 }));
   assert.ok(next.ok && !next.unchanged && next.delta !== null);
   assert.equal(readImage(next.delta).baseRevision, 1);
   assert.equal([...readImage(next.delta).records()].length, 1);
@@ -55,23 +58,23 @@ function withoutStamps({ entities }: Compiled): unknown {
 }
 
 test('what is served is printed as a declarative file that compiles to the same entities', async () => {
-  const first = await compile(job(text(ONE), { wantEntities: true }));
+  const first = await compiler.compile(job(text(ONE), { wantEntities: true }));
   assert.ok(first.ok, JSON.stringify(first));
-  const dumped = await dump(first.image);
+  const dumped = await compiler.dump(first.image);
   assert.ok(dumped.ok && 'text' in dumped);
-  const again = await compile(job(text(dumped.text), { wantEntities: true }));
+  const again = await compiler.compile(job(text(dumped.text), { wantEntities: true }));
   assert.ok(again.ok, JSON.stringify(again));
   assert.deepEqual(withoutStamps(again), withoutStamps(first));
 });
 
 test('a file that is not there is an error that names it', async () => {
-  const answer = await compile(job({ kind: 'file', path: '/nowhere/kong.yml' }));
+  const answer = await compiler.compile(job({ kind: 'file', path: '/nowhere/kong.yml' }));
   assert.ok(!answer.ok);
   assert.match(answer.lines.join('\n'), /\/nowhere\/kong\.yml/);
 });
 
 test('every error of a text is told with its line', async () => {
-  const answer = await compile(
+  const answer = await compiler.compile(
     job(text(ONE.replace('host: a.test', 'host: a.test\n  retries: x\n  port: y'))),
   );
   assert.ok(!answer.ok);
@@ -84,10 +87,49 @@ test('every error of a text is told with its line', async () => {
 test('a compiler that runs out of memory or of time is an error of that reload', async () => {
   const routes = Array.from({ length: 20_000 }, (_, n) => `  - paths: [/r${n}]\n`).join('');
   const large = text(`${ONE}${routes}`);
-  const starved = await compile(job(large), { heapMb: 12, timeoutMs: 60_000 });
+  const starved = await new Compiler({ heapMb: 12 }).compile(job(large));
   assert.ok(!starved.ok);
   assert.match(starved.lines.join('\n'), /compiling the configuration failed.*memory/);
-  const late = await compile(job(large), { heapMb: 3072, timeoutMs: 1 });
+  const late = await new Compiler({ timeoutMs: 1 }).compile(job(large));
   assert.ok(!late.ok);
   assert.equal(late.status, 504);
+});
+
+test('one thread serves jobs that follow each other, and jobs at once have one each', async () => {
+  const threads = new Set<number>();
+  const onWorker = ({ threadId }: Worker): void => void threads.add(threadId);
+  process.on('worker', onWorker);
+  try {
+    const own = new Compiler({ keepMs: 60_000 });
+    const texts = Array.from({ length: 3 }, (_, n) => text(ONE.replace('/one', `/${n}`)));
+    for (const each of texts) assert.ok((await own.compile(job(each))).ok);
+    assert.equal(threads.size, 1);
+    const answers = await Promise.all(texts.map((each) => own.compile(job(each))));
+    assert.ok(answers.every(({ ok }) => ok));
+    assert.equal(threads.size, 3);
+  } finally {
+    process.off('worker', onWorker);
+  }
+});
+
+test('a thread that has waited long enough, or has grown, or died, is not asked again', async () => {
+  const threads = new Set<Worker>();
+  const onWorker = (worker: Worker): void => void threads.add(worker);
+  process.on('worker', onWorker);
+  try {
+    const own = new Compiler({ keepMs: 50 });
+    assert.ok((await own.compile(job(text(ONE)))).ok);
+    const [first] = threads;
+    if (first !== undefined && first.threadId !== -1) await once(first, 'exit');
+    assert.ok((await own.compile(job(text(ONE)))).ok);
+    assert.equal(threads.size, 2);
+
+    const another = new Compiler({ keepMs: 60_000 });
+    assert.ok((await another.compile(job(text(ONE)))).ok);
+    await [...threads].at(-1)?.terminate();
+    assert.ok((await another.compile(job(text(ONE)))).ok);
+    assert.equal(threads.size, 4);
+  } finally {
+    process.off('worker', onWorker);
+  }
 });

@@ -5,8 +5,8 @@
  * why. Settings are read again together with the file: if one of them needs a restart, the whole reload is refused.
  */
 import { LineQueue } from './line-queue.ts';
-import { compile } from './compiler.ts';
-import type { CompileFailure, Compiled, ConfigSource, Dumped } from './compile-job.ts';
+import { Compiler } from './compiler.ts';
+import type { CompileFailure, CompileJob, Compiled, ConfigSource, Dumped } from './compile-job.ts';
 import type { Log } from './log.ts';
 import { type ReloadResult, failed } from './reload-result.ts';
 import { SharedDump } from './shared-dump.ts';
@@ -36,9 +36,6 @@ export interface ReloaderOptions {
   readonly settings: Settings;
 }
 
-/** Nice value of a compilation beside traffic. At the start there is none, and everybody waits for it. */
-const BESIDE_TRAFFIC = 10;
-
 /** Changes that may wait for the one in progress. */
 const MAX_WAITING = 8;
 
@@ -47,7 +44,8 @@ export class Reloader {
   readonly #queue = new LineQueue(MAX_WAITING);
   #settings: Settings;
   #loaded: Loaded;
-  readonly #dumps = new SharedDump();
+  readonly #compiler = new Compiler();
+  readonly #dumps = new SharedDump(this.#compiler);
   #pendingReload: Promise<ReloadResult> | null = null;
 
   constructor(options: ReloaderOptions) {
@@ -72,7 +70,7 @@ export class Reloader {
   /** The first configuration, compiled while the workers start. */
   async first(): Promise<Compiled | CompileFailure | null> {
     const source = configuredSource(this.#settings);
-    return source === null ? null : await this.#compile(source, this.#settings, { nice: 0, api: null });
+    return source === null ? null : await this.#compiler.first(this.#job(source, this.#settings, null));
   }
 
   /** Publishes what `first` answered. @throws Error when a worker cannot serve it. */
@@ -155,8 +153,7 @@ export class Reloader {
     } catch (error) {
       return failed(400, error instanceof Error ? error.message : String(error));
     }
-    const compiled =
-      source === null ? null : await this.#compile(source, settings, { nice: BESIDE_TRAFFIC, api });
+    const compiled = source === null ? null : await this.#compiler.compile(this.#job(source, settings, api));
     if (compiled?.ok === false) {
       return failed(compiled.status, 'the configuration is invalid', compiled.lines, compiled.body);
     }
@@ -178,22 +175,21 @@ export class Reloader {
     return { ok: true, message, revision, warnings, entities: compiled?.entities ?? null, unchanged };
   }
 
-  #compile(
+  #job(
     source: ConfigSource,
     settings: Settings,
-    how: { readonly nice: number; readonly api: { readonly flattenErrors: boolean } | null },
-  ): Promise<Compiled | CompileFailure> {
+    api: { readonly flattenErrors: boolean } | null,
+  ): CompileJob {
     const { image, hash, flavor, revision } = this.#loaded;
-    return compile({
+    return {
       type: 'compile',
       source,
       flavor: settings.router_flavor,
       revision: revision + 1,
       current: image === null ? null : { image, hash, flavor },
-      wantEntities: how.api !== null,
-      flattenErrors: how.api?.flattenErrors ?? false,
-      nice: how.nice,
-    });
+      wantEntities: api !== null,
+      flattenErrors: api?.flattenErrors ?? false,
+    };
   }
 
   #publication(compiled: Compiled | null, settings: Settings): Publication {
