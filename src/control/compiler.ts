@@ -32,8 +32,8 @@ const COMPILER_LIMITS: CompilerLimits = { heapMb: 3072, timeoutMs: 120_000, keep
 /** A thread whose heap has grown beyond this is not kept. */
 const KEEP_BYTES = 128 * 1024 * 1024;
 
-/** Nice value of a compilation beside traffic. */
-const BESIDE_TRAFFIC = 10;
+/** Nice value of a compilation beside traffic, the highest there is. */
+const BESIDE_TRAFFIC = 19;
 
 export class Compiler {
   readonly #limits: CompilerLimits;
