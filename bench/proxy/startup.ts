@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway } from '../../test/support/gateway.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { plainConfig } from '../contenders/sluice.ts';
+import { CORES, on } from '../support/cores.ts';
 import type { Scenario } from '../support/scenario.ts';
 import { median, quantile } from '../support/statistics.ts';
 import { table } from '../support/table.ts';
@@ -43,6 +44,7 @@ export const startup: Scenario = {
         config: plainConfig(upstream.port),
         settings: { proxy_listen: `127.0.0.1:${port}`, nginx_worker_processes: 2 },
         env: { SLUICE_NO_RESTART: '' },
+        wrapper: on(CORES.all),
       });
       const [time] = await Promise.all([firstAnswer(port, begun), starting]);
       await (await starting)[Symbol.asyncDispose]();

@@ -12,9 +12,11 @@ export const CORES = {
   gateway: '0',
   upstream: String(Math.min(1, last)),
   load: String(Math.min(2, last)),
+  /** Whoever is not to be pinned must say so: children inherit what `moveAway` did to this process. */
+  all: `0-${last}`,
 } as const;
 
-/** Command words that run the command after them on one core. */
+/** Command words that run the command after them on a core. */
 export function on(core: string): string[] {
   return ['taskset', '-c', core];
 }
