@@ -179,7 +179,8 @@ tracing_sampling_rate = 0.01
 opentelemetry_tracing = off
 opentelemetry_tracing_sampling_rate = 0.01`,
   ],
-  ['X-Kong-Request-Debug is not there yet', 'request_debug = on | off\nrequest_debug_token ='],
+  // On in Kong unless said otherwise; whoever says it expects it.
+  ['X-Kong-Request-Debug is not there yet', 'request_debug = off\nrequest_debug_token ='],
   ['nothing here depends on who writes the configuration', 'kic = off'],
   [NOT_YET_VAULTS, 'vaults = bundled\nvault_env_prefix ='],
   [NOT_YET_PLUGIN_SERVERS, 'pluginserver_names ='],

@@ -191,6 +191,12 @@ const WARNINGS: readonly (readonly [
     [/:1: lua_socket_pool_size has no meaning here: there is no Lua inside/],
   ],
   [
+    "Kong's default that is not there, asked for by name",
+    'request_debug = on',
+    {},
+    [/:1: request_debug has no meaning here: X-Kong-Request-Debug is not there yet/],
+  ],
+  [
     "Kong's key that asks for what is so anyway, as Kong's images and charts do",
     'nginx_daemon = off\nanonymous_reports = off\nadmin_gui_listen = off\ncluster_listen = off\nrequest_debug = false',
     {},
