@@ -110,7 +110,7 @@ export class Reloader {
       .catch(crashed)
       .then((result) => {
         if (!result.ok)
-          this.#options.log('error', `reload refused: ${[result.message, ...result.errors].join('\n  ')}`);
+          this.#options.log('error', `reload refused: ${refusal(result.message, result.errors)}`);
         else this.#options.log('notice', result.message);
         return result;
       });
@@ -206,6 +206,15 @@ export class Reloader {
   #note({ revision, image, flavor }: Publication, hash: string): void {
     this.#loaded = { revision, image, flavor, hash };
   }
+}
+
+/** Errors of a refused reload that the log lists; its answer has all. Who tries again and again must not fill a disk. */
+const LOGGED_ERRORS = 20;
+
+function refusal(message: string, errors: readonly string[]): string {
+  const more = errors.length - LOGGED_ERRORS;
+  const listed = [message, ...errors.slice(0, LOGGED_ERRORS)].join('\n  ');
+  return more > 0 ? `${listed}\n  and ${more} more` : listed;
 }
 
 /** Where the settings say that the configuration is; null when they name none. */

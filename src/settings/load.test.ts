@@ -290,6 +290,12 @@ const ERRORS: readonly (readonly [
   ],
   ['headers', 'headers = server_tokens, X-Foo', {}, [/'x-foo' is not one of/]],
   ['headers off beside others', 'headers = off, via', {}, [/'off' cannot stand beside/]],
+  [
+    'an address that another listener has among all',
+    'proxy_listen = 0.0.0.0:8000\nadmin_listen = 127.0.0.1:8000',
+    {},
+    [/admin_listen: '127\.0\.0\.1:8000' is taken by proxy_listen/],
+  ],
   ['both configurations', 'declarative_config = a\ndeclarative_config_string = {}', {}, [/both set/]],
   [
     'one address twice',

@@ -223,16 +223,19 @@ function contradictions(settings: Settings): string[] {
   if (settings.declarative_config !== null && settings.declarative_config_string !== null) {
     problems.push('declarative_config and declarative_config_string are both set: one of them is enough');
   }
-  const owners = new Map<string, string>();
+  const owners: Array<{ readonly name: string; readonly host: string; readonly port: number }> = [];
   for (const name of ['proxy_listen', 'admin_listen', 'status_listen'] as const) {
     for (const { host, port } of settings[name]) {
-      const address = formatAddress(host, port);
-      const owner = owners.get(address);
-      if (owner !== undefined && owner !== name && port !== 0) {
-        problems.push(`${name}: '${address}' is taken by ${owner}`);
-      }
-      owners.set(address, name);
+      const owner = owners.find((other) => other.port === port && port !== 0 && overlap(other.host, host));
+      if (owner !== undefined && owner.name !== name)
+        problems.push(`${name}: '${formatAddress(host, port)}' is taken by ${owner.name}`);
+      owners.push({ name, host, port });
     }
   }
   return problems;
+}
+
+/** Whoever listens on all addresses has each of them. IPv4 and IPv6 are counted as one, as `::` mostly has both. */
+function overlap(a: string, b: string): boolean {
+  return a === b || [a, b].some((host) => host === '0.0.0.0' || host === '::');
 }

@@ -31,6 +31,17 @@ test('an invalid file changes nothing and every error is told', async () => {
   assert.match(await waitFor(async () => (await gateway.errorLog()).match(/retries.*/)?.[0]), /retries/);
 });
 
+test('an answer has all of many errors, the log the first of them', async () => {
+  await using gateway = await startStandIn({ config: config('/one') });
+  const wrong = Array.from({ length: 30 }, (_, n) => `- name: s${n}\n  host: a\n  port: x\n`).join('');
+  await writeFile(gateway.configFile, `${config('/one')}${wrong}`);
+  const reply = await gateway.control('POST', '/reload');
+  assert.equal((reply.body['errors'] as string[]).length, 30);
+  const log = await waitFor(async () => /reload refused[^]*and \d+ more/.exec(await gateway.errorLog())?.[0]);
+  assert.equal(log.match(/services\[\d+\]\.port/g)?.length, 20);
+  assert.match(log, /and 10 more$/);
+});
+
 test('the same text is the same revision', async () => {
   await using gateway = await startStandIn({ config: config('/one') });
   const reply = await gateway.control('POST', '/reload');
