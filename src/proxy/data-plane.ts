@@ -41,7 +41,7 @@ export interface DataPlaneOptions {
 }
 
 /** Milliseconds that listeners may stay open in a drain, for what the kernel has queued. */
-const CLOSE_MS = 500;
+const CLOSE_MS = 2000;
 
 const NOTHING = Buffer.alloc(0);
 /** Head parsers kept for reuse. */

@@ -90,10 +90,10 @@ describe('check', () => {
   test('good settings, with warnings', async () => {
     await using folder = await tempDir();
     const conf = join(folder.path, 'kong.conf');
-    await writeFile(conf, 'anonymous_reports = off\nlog_level = info\n');
+    await writeFile(conf, 'lua_socket_pool_size = 9\nlog_level = info\n');
     const result = await sluice(['check', conf, '--v'], { KONG_X_Y: '1' });
     assertRun(result, 0, /^settings at .*kong\.conf are valid\n$/, /^warning: KONG_X_Y: unknown setting/);
-    assert.match(result.stderr, /warning: .*kong\.conf:1: anonymous_reports has no meaning here/);
+    assert.match(result.stderr, /warning: .*kong\.conf:1: lua_socket_pool_size has no meaning here/);
     assert.match(result.stderr, /\nlog_level is set by .*kong\.conf:2\n/);
   });
 
