@@ -32,8 +32,11 @@ const COMPILER_LIMITS: CompilerLimits = { heapMb: 3072, timeoutMs: 120_000, keep
 /** A thread whose heap has grown beyond this is not kept. */
 const KEEP_BYTES = 128 * 1024 * 1024;
 
-/** Nice value of a compilation beside traffic, the highest there is. */
-const BESIDE_TRAFFIC = 19;
+/**
+ * Nice value of a compilation beside traffic: about a tenth of a core that is full of requests. With the highest, a
+ * gateway that is overloaded could not be told to do something else in time.
+ */
+const BESIDE_TRAFFIC = 10;
 
 export class Compiler {
   readonly #limits: CompilerLimits;
