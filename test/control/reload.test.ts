@@ -113,7 +113,8 @@ test('SIGHUP while it starts reads the file once more', async () => {
       const found = await served();
       return found.includes('rtwo') ? found : null;
     },
-    { timeout: 30_000 },
+    // Compilations are nice, and so are those of `GET /config`: beside other tests they take their time.
+    { timeout: 120_000 },
   );
   assert.doesNotMatch(text, /r19999/);
 });
