@@ -129,6 +129,11 @@ test('a thread that has waited long enough, or has grown, or died, is not asked 
     await [...threads].at(-1)?.terminate();
     assert.ok((await another.compile(job(text(ONE)))).ok);
     assert.equal(threads.size, 4);
+
+    const small = new Compiler({ keepBytes: 1024 });
+    assert.ok((await small.compile(job(text(ONE)))).ok);
+    assert.ok((await small.compile(job(text(ONE)))).ok);
+    assert.equal(threads.size, 6);
   } finally {
     process.off('worker', onWorker);
   }

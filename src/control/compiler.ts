@@ -24,13 +24,17 @@ export interface CompilerLimits {
   readonly timeoutMs: number;
   /** How long a thread waits for another job. */
   readonly keepMs: number;
+  /** A thread whose heap has grown beyond this does not wait. */
+  readonly keepBytes: number;
 }
 
 /** 100,000 routes in YAML with their parse tree take about 1 GiB at the peak. */
-const COMPILER_LIMITS: CompilerLimits = { heapMb: 3072, timeoutMs: 120_000, keepMs: 30_000 };
-
-/** A thread whose heap has grown beyond this is not kept. */
-const KEEP_BYTES = 128 * 1024 * 1024;
+const COMPILER_LIMITS: CompilerLimits = {
+  heapMb: 3072,
+  timeoutMs: 120_000,
+  keepMs: 30_000,
+  keepBytes: 128 * 1024 * 1024,
+};
 
 /**
  * Nice value of a compilation beside traffic: about a tenth of a core that is full of requests. With the highest, a
@@ -93,7 +97,7 @@ export class Compiler {
     };
     const onReply = ({ answer, heapBytes }: CompilerReply): void => {
       end(answer);
-      if (keep && heapBytes <= KEEP_BYTES) this.#keep(thread);
+      if (keep && heapBytes <= this.#limits.keepBytes) this.#keep(thread);
       else void thread.terminate();
     };
     const onError = (error: unknown): void => {
