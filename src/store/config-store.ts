@@ -51,6 +51,8 @@ export interface CommitOptions {
   readonly ifRevision?: number;
   /** Validate everything and keep nothing. */
   readonly dryRun?: boolean;
+  /** Answer no results: of a large commit they would be large. */
+  readonly discardResults?: boolean;
 }
 
 export interface Committed {
@@ -122,7 +124,7 @@ export interface ConfigLog {
   describe(revision: number): Revision | null;
   /** Null: not in the log (any more). */
   changes(revision: number): readonly Change[] | null;
-  /** The oldest revision that is still in the log, 0 when it is whole. */
+  /** The oldest revision that can be restored: the log has all commits after it. */
   readonly oldest: number;
 }
 

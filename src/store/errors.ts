@@ -129,6 +129,14 @@ export function referencedBy(kind: string, by: string): StoreError {
   );
 }
 
+/** Kong's code 19; `what` and `by` in its words: a CA certificate that services trust. */
+export function referencedByOthers(what: string, id: string, by: string, byId: string): StoreError {
+  return new StoreError(
+    CODES.referencedByOthers,
+    `${what} ${id} is still referenced by ${by} (id = ${byId})`,
+  );
+}
+
 export function missingForeign(field: string, id: string, reference: string): StoreError {
   return new StoreError(
     CODES.foreignKeyViolation,

@@ -1,0 +1,194 @@
+/**
+ * The configuration's store on a catalog: commits one after the other, each in a transaction of its own.
+ *
+ * With a shared log the transaction waits, open, until the log has taken the commit as the next revision. If another
+ * node was faster, it is rolled back, the catalog catches up, and the same writes are applied again to what is there
+ * now: independent changes both happen, and one that no longer holds fails as it would have if it had come later.
+ */
+import { randomUUID } from 'node:crypto';
+import type { CheckContext } from '../entities/schema/field.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import type { CatalogReader } from './catalog/reader.ts';
+import type { CatalogTransaction } from './catalog/transaction.ts';
+import {
+  type CommitOptions,
+  type Committed,
+  type ConfigStore,
+  type Revision,
+  type Write,
+  type WriteResult,
+} from './config-store.ts';
+import { RevisionConflict, StoreError, StoreUnavailable } from './errors.ts';
+import type { StoredCommit } from './shared-log.ts';
+import { Slices } from './slices.ts';
+
+/** The order of commits among several nodes. */
+export interface Sequencer {
+  /** Answers false when another commit has that revision. @throws StoreUnavailable */
+  append(commit: StoredCommit): Promise<boolean>;
+  /** Brings the catalog to the newest revision. @throws StoreUnavailable */
+  catchUp(): Promise<void>;
+}
+
+export interface CatalogStoreOptions {
+  readonly catalog: Catalog;
+  /** What validation knows of the world, apart from the time. */
+  readonly context: () => Omit<CheckContext, 'now'>;
+  /** Commits that the log keeps. */
+  readonly retention: number;
+  readonly sequencer?: Sequencer | null;
+}
+
+/** Writes that may wait for those before them. */
+const MAX_WAITING = 1024;
+/** Tries of one commit against other nodes. */
+const MAX_TRIES = 20;
+const SWEEP = 256;
+
+export class CatalogStore implements ConfigStore {
+  readonly writable = true;
+  readonly #options: CatalogStoreOptions;
+  readonly #listeners = new Set<(revision: Revision) => void>();
+  #tail: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(options: CatalogStoreOptions) {
+    this.#options = options;
+  }
+
+  get reader(): CatalogReader {
+    return this.#options.catalog.reader;
+  }
+
+  get revision(): number {
+    return this.reader.revision;
+  }
+
+  get oldest(): number {
+    return this.reader.oldest;
+  }
+
+  get: ConfigStore['get'] = (kind, select) => this.reader.get(kind, select);
+  page: ConfigStore['page'] = (kind, options) => this.reader.page(kind, options);
+  all: ConfigStore['all'] = (kind) => this.reader.all(kind);
+  count: ConfigStore['count'] = (kind) => this.reader.count(kind);
+  tags: ConfigStore['tags'] = (options) => this.reader.tags(options);
+  revisions: ConfigStore['revisions'] = (options) => this.reader.revisions(options);
+  describe: ConfigStore['describe'] = (revision) => this.reader.describe(revision);
+  changes: ConfigStore['changes'] = (revision) => this.reader.changes(revision);
+
+  async commit(writes: Iterable<Write> | AsyncIterable<Write>, options: CommitOptions): Promise<Committed> {
+    const again = this.#options.sequencer == null ? writes : await Array.fromAsync(writes);
+    return await this.exclusive(() =>
+      this.#tryUntilTaken(options, (tx) => this.#applyAll(tx, again, options)),
+    );
+  }
+
+  async restore(revision: number, options: CommitOptions): Promise<Committed> {
+    return await this.exclusive(() =>
+      this.#tryUntilTaken(options, async (tx) => {
+        if (revision < this.oldest || revision >= tx.revision) {
+          throw new RangeError(
+            `revision ${revision} is not in the log: it has ${this.oldest} to ${this.revision}`,
+          );
+        }
+        await new Slices().run(tx.applyStored(tx.changesBackTo(revision)));
+        return [];
+      }),
+    );
+  }
+
+  onCommit(listener: (revision: Revision) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells listeners of a commit that came another way: from another node. */
+  announce(revision: number): void {
+    const commit = this.describe(revision) ?? {
+      revision,
+      time: Date.now(),
+      author: { name: null, source: 'store', message: null },
+      changes: 0,
+    };
+    for (const listener of this.#listeners) listener(commit);
+  }
+
+  /** One after the other: a catalog has one transaction at a time. @throws StoreUnavailable when too many wait. */
+  async exclusive<T>(job: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= MAX_WAITING) throw new StoreUnavailable('too many writes are waiting');
+    this.#waiting++;
+    const result = this.#tail.then(job).finally(() => {
+      this.#waiting--;
+    });
+    this.#tail = result.catch(() => undefined);
+    return await result;
+  }
+
+  async #tryUntilTaken(
+    options: CommitOptions,
+    apply: (tx: CatalogTransaction) => Promise<WriteResult[]>,
+  ): Promise<Committed> {
+    for (let tries = 1; ; tries++) {
+      const { ifRevision } = options;
+      const current = this.revision;
+      if (ifRevision !== undefined && ifRevision !== current) throw new RevisionConflict(ifRevision, current);
+      const committed = await this.#try(options, apply);
+      if (committed !== null) return committed;
+      if (tries === MAX_TRIES) throw new RevisionConflict(current, this.revision);
+      await this.#options.sequencer?.catchUp();
+    }
+  }
+
+  /** Null: another node was faster. */
+  async #try(
+    { author, dryRun }: CommitOptions,
+    apply: (tx: CatalogTransaction) => Promise<WriteResult[]>,
+  ): Promise<Committed | null> {
+    const { catalog, sequencer, retention } = this.#options;
+    const tx = catalog.begin();
+    let open = true;
+    try {
+      const results = await apply(tx);
+      const changes = tx.finish();
+      if (dryRun === true || changes === 0) return { revision: this.revision, results };
+      const commit = { uuid: randomUUID(), time: Date.now(), author };
+      if (sequencer != null) {
+        const { revision } = tx;
+        if (!(await sequencer.append({ ...commit, revision, changes: tx.changes() }))) return null;
+      }
+      tx.commit(commit, changes);
+      open = false;
+      this.announce(tx.revision);
+      catalog.compact(retention);
+      return { revision: tx.revision, results };
+    } finally {
+      if (open) tx.rollback();
+    }
+  }
+
+  async #applyAll(
+    tx: CatalogTransaction,
+    writes: Iterable<Write> | AsyncIterable<Write>,
+    { discardResults }: CommitOptions,
+  ): Promise<WriteResult[]> {
+    const now = Date.now() / 1000;
+    const writer = tx.writer({ ...this.#options.context(), now: Math.floor(now) });
+    for (const { kind, id } of tx.rows.expired(now, SWEEP)) writer.removeExpired(kind, id);
+    const results: WriteResult[] = [];
+    const slices = new Slices();
+    let index = 0;
+    for await (const write of writes) {
+      try {
+        const result = writer.apply(write);
+        if (discardResults !== true) results.push(result);
+      } catch (error) {
+        if (error instanceof StoreError) error.index = index;
+        throw error;
+      }
+      index++;
+      if (slices.over) await slices.pause();
+    }
+    return results;
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * A catalog: the configuration of this node in a SQLite file, with its log (docs/adr/0018-catalog.md).
+ *
+ * One transaction at a time writes, through `begin`; the caller sees to that. Readers have a connection of their own
+ * and see the last commit.
+ */
+import { chmodSync, rmSync } from 'node:fs';
+import type { StoredCommit } from '../shared-log.ts';
+import { PLAIN_CODEC, type EntityCodec } from './codec.ts';
+import { Connection } from './connection.ts';
+import { CatalogReader } from './reader.ts';
+import { Recorder } from './recorder.ts';
+import { Rows } from './rows.ts';
+import { prepareTables } from './tables.ts';
+import { CatalogTransaction } from './transaction.ts';
+
+export interface CatalogOptions {
+  readonly path: string;
+  readonly codec?: EntityCodec;
+  /** A commit survives a power cut. */
+  readonly durable: boolean;
+}
+
+const CACHE_KIB = 4096;
+/** Revisions dropped from the log at once, so that nobody waits. */
+const COMPACT_STEP = 100;
+
+export class Catalog {
+  readonly reader: CatalogReader;
+  readonly #writing: Connection;
+  readonly #reading: Connection;
+  readonly #rows: Rows;
+
+  /** @throws Error of SQLite, WrongCatalog */
+  constructor({ path, durable, codec = PLAIN_CODEC }: CatalogOptions) {
+    this.#writing = new Connection(path, { durable, cacheKib: CACHE_KIB });
+    // It holds secrets; SQLite's companions take over its mode.
+    chmodSync(path, 0o600);
+    prepareTables(this.#writing);
+    this.#reading = new Connection(path, { durable, cacheKib: CACHE_KIB });
+    this.#rows = new Rows(this.#writing, codec);
+    this.reader = new CatalogReader(new Rows(this.#reading, codec));
+  }
+
+  begin(): CatalogTransaction {
+    this.#writing.exec('BEGIN IMMEDIATE');
+    try {
+      const head = Number(this.meta('revision') ?? 0);
+      return new CatalogTransaction(this.#rows, new Recorder(this.#writing, head + 1));
+    } catch (error) {
+      this.#writing.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Facts about the catalog itself: `revision`, `cluster`, … */
+  meta(name: string): string | null {
+    const row = this.#writing.get('SELECT value FROM meta WHERE name = ?', name);
+    return row === undefined ? null : String(row['value']);
+  }
+
+  setMeta(name: string, value: string): void {
+    this.#writing.run(
+      'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+      name,
+      value,
+    );
+  }
+
+  /** Drops a few of the oldest commits beyond `keep`. Answers whether there are more. */
+  compact(keep: number): boolean {
+    const head = Number(this.meta('revision') ?? 0);
+    const oldest = this.reader.oldest;
+    const end = Math.min(head - keep, oldest + COMPACT_STEP);
+    if (end <= oldest) return false;
+    this.#writing.exec('BEGIN IMMEDIATE');
+    this.#writing.run('DELETE FROM commits WHERE revision <= ?', end);
+    this.#writing.run('DELETE FROM changes WHERE revision <= ?', end);
+    this.setMeta('oldest', String(end));
+    this.#writing.exec('COMMIT');
+    return end < head - keep;
+  }
+
+  /** A commit of the log as it is stored; null when it is not there. */
+  storedCommit(revision: number): StoredCommit | null {
+    return this.reader.storedCommit(revision);
+  }
+
+  close(): void {
+    this.#reading.close();
+    this.#writing.close();
+  }
+}
+
+/** Removes a catalog's file with its companions. */
+export function removeCatalog(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+}

@@ -1,0 +1,66 @@
+/**
+ * A connection to a catalog's SQLite file, with its statements prepared once.
+ *
+ * A catalog has two connections: one that writes, and one that reads what is committed meanwhile (write-ahead log).
+ * `synchronous = FULL` makes a commit wait for the disk: what was acknowledged survives a power cut. A catalog that is
+ * only a copy of something else needs no such care.
+ */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+
+export type Row = Readonly<Record<string, string | number | null>>;
+
+export interface ConnectionOptions {
+  /** A commit survives a power cut. */
+  readonly durable: boolean;
+  /** KiB of pages kept in memory. */
+  readonly cacheKib: number;
+}
+
+/** Milliseconds to wait for another process that has the file: a command beside the gateway. */
+const BUSY_MS = 5000;
+
+export class Connection {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** @throws Error of SQLite: no database, no permission, damaged. */
+  constructor(path: string, { durable, cacheKib }: ConnectionOptions) {
+    this.#database = new DatabaseSync(path);
+    this.#database.exec(
+      `PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA cache_size = -${cacheKib};
+       PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`,
+    );
+  }
+
+  exec(sql: string): void {
+    this.#database.exec(sql);
+  }
+
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepare(sql).get(...values) as Row | undefined;
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): readonly Row[] {
+    return this.#prepare(sql).all(...values) as Row[];
+  }
+
+  /** A statement of its own: rows may be taken while others run. */
+  iterate(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
+    return this.#database.prepare(sql).iterate(...values) as IterableIterator<Row>;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.#database.prepare(sql)));
+    return statement;
+  }
+}

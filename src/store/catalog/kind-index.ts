@@ -1,0 +1,111 @@
+/** What of each kind's entities is indexed: unique values, references, tags, expiry. Follows from the definitions. */
+import { KINDS } from '../file/kinds.ts';
+import type { Kind } from '../file/kinds.ts';
+import type { EntityCodec } from './codec.ts';
+import type { Values } from '../../entities/schema/field.ts';
+
+/** Fields whose values together no two entities of the kind may share. */
+export interface UniqueIndex {
+  /** Their names, joined by commas. */
+  readonly name: string;
+  readonly fields: readonly string[];
+}
+
+export interface Reference {
+  readonly field: string;
+  readonly kind: string;
+  readonly onDelete: 'cascade' | 'restrict';
+}
+
+export interface KindIndex extends Kind {
+  readonly uniques: readonly UniqueIndex[];
+  readonly references: readonly Reference[];
+  /** Fields that are input only. */
+  readonly transient: readonly string[];
+}
+
+/** Children that go with their parent although the reference does not say so (Kong's certificates delete their SNIs). */
+const OWNED: ReadonlySet<string> = new Set(['snis.certificate']);
+
+/** Lists of ids that are references as well (Kong checks these when a CA certificate is deleted). */
+export const ID_LISTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  services: { ca_certificates: 'ca_certificates' },
+};
+
+function indexOf(kind: Kind): KindIndex {
+  const { name, definition, relations } = kind;
+  const single = Object.entries(definition.fields).filter(([, field]) => field.unique === true);
+  const uniques = single.map(([field]) => ({ name: field, fields: [field] }));
+  const identity = definition.cache_key ?? [];
+  if (identity.length > 1 && name !== 'filter_chains') {
+    uniques.push({ name: identity.join(','), fields: [...identity] });
+  }
+  const references: Reference[] = relations.map(({ name: field, field: { reference, on_delete } }) => ({
+    field,
+    kind: reference,
+    onDelete: on_delete === 'cascade' || OWNED.has(`${name}.${field}`) ? 'cascade' : 'restrict',
+  }));
+  for (const [field, reference] of Object.entries(ID_LISTS[name] ?? {})) {
+    references.push({ field, kind: reference, onDelete: 'restrict' });
+  }
+  const transient = Object.keys(definition.fields).filter(
+    (field) => definition.fields[field]?.transient === true,
+  );
+  return { ...kind, uniques, references, transient };
+}
+
+/** Not configuration: it never enters the log. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['oauth2_tokens']);
+
+const INDEX: ReadonlyMap<string, KindIndex> = new Map(
+  [...KINDS.values()].filter(({ name }) => !ELSEWHERE.has(name)).map((kind) => [kind.name, indexOf(kind)]),
+);
+
+/** @throws Error for a name that is no kind: the caller's mistake. */
+export function kindIndex(name: string): KindIndex {
+  const kind = INDEX.get(name);
+  if (kind === undefined) throw new Error(`there is no kind '${name}'`);
+  return kind;
+}
+
+/** Which field of which kind refers to it, by `kind.field`. */
+export function referenceOf(kind: string, field: string): Reference | undefined {
+  return kindIndex(kind).references.find((reference) => reference.field === field);
+}
+
+/** The text under which an entity stands in a unique index; null when it does not. */
+export function uniqueText(
+  kind: string,
+  index: UniqueIndex,
+  entity: Values,
+  codec: EntityCodec,
+): string | null {
+  const [first] = index.fields;
+  if (index.fields.length === 1 && first !== undefined) {
+    const value = entity[first];
+    return value === null || value === undefined ? null : codec.uniqueText(kind, first, plain(value));
+  }
+  return JSON.stringify(index.fields.map((field) => plainOrNull(entity[field])));
+}
+
+/** A reference stands for its id. */
+function plain(value: unknown): string {
+  if (typeof value === 'object' && value !== null && 'id' in value) return String(value.id);
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function plainOrNull(value: unknown): string | null {
+  return value === null || value === undefined ? null : plain(value);
+}
+
+/** Ids that the entity refers to, each with its field. */
+export function* referencedIds(
+  kind: KindIndex,
+  entity: Values,
+): Generator<readonly [field: string, id: string]> {
+  for (const { field } of kind.references) {
+    const value = entity[field];
+    if (Array.isArray(value)) for (const id of new Set(value as string[])) yield [field, id];
+    else if (typeof value === 'object' && value !== null) yield [field, (value as { id: string }).id];
+  }
+}

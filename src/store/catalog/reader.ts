@@ -1,0 +1,127 @@
+/** Reads of a catalog: the last committed state, and the log. */
+import type { Values } from '../../entities/schema/field.ts';
+import type {
+  Change,
+  ConfigLog,
+  ConfigReader,
+  Page,
+  PageOptions,
+  Revision,
+  Selector,
+  TagRow,
+} from '../config-store.ts';
+import type { StoredCommit } from '../shared-log.ts';
+import type { Row } from './connection.ts';
+import type { Rows } from './rows.ts';
+import { storedChange } from './transaction.ts';
+
+export class CatalogReader implements ConfigReader, ConfigLog {
+  readonly #rows: Rows;
+
+  constructor(rows: Rows) {
+    this.#rows = rows;
+  }
+
+  get revision(): number {
+    return this.#meta('revision');
+  }
+
+  get oldest(): number {
+    return this.#meta('oldest');
+  }
+
+  get(kind: string, select: Selector): Values | null {
+    return this.#rows.select(kind, select);
+  }
+
+  page(kind: string, options: PageOptions): Page {
+    const { size } = options;
+    const ids = this.#rows.ids(kind, { ...options, size: size + 1 });
+    const more = ids.length > size;
+    const shown = more ? ids.slice(0, size) : ids;
+    const entities = shown.map((id) => this.#rows.get(kind, id)).filter((entity) => entity !== null);
+    return { entities, next: more ? (shown.at(-1) ?? null) : null };
+  }
+
+  *all(kind: string): IterableIterator<Values> {
+    const rows = this.#rows.connection.iterate('SELECT text FROM entities WHERE kind = ? ORDER BY id', kind);
+    for (const row of rows) {
+      const entity = this.#rows.shown(kind, this.#rows.decode(kind, String(row['text'])));
+      if (entity !== null) yield entity;
+    }
+  }
+
+  count(kind: string): number {
+    const row = this.#rows.connection.get('SELECT count(*) AS n FROM entities WHERE kind = ?', kind);
+    return Number(row?.['n']);
+  }
+
+  tags(options: { readonly tag?: string; readonly size: number; readonly after?: TagRow | null }): TagRow[] {
+    return this.#rows.tags(options.tag, options.size, options.after ?? null);
+  }
+
+  /** Entities of a kind that refer to the parent by the field, by id. */
+  *childrenOf(kind: string, field: string, id: string): Generator<Values> {
+    for (const child of this.#rows.ids(kind, { size: -1, within: { field, id } })) {
+      const entity = this.#rows.get(kind, child);
+      if (entity !== null) yield entity;
+    }
+  }
+
+  revisions({ before, size }: { readonly before?: number | null; readonly size: number }): Revision[] {
+    return this.#rows.connection
+      .all(
+        'SELECT * FROM commits WHERE revision < ? ORDER BY revision DESC LIMIT ?',
+        before ?? Number.MAX_SAFE_INTEGER,
+        size,
+      )
+      .map(revisionOf);
+  }
+
+  describe(revision: number): Revision | null {
+    const row = this.#rows.connection.get('SELECT * FROM commits WHERE revision = ?', revision);
+    return row === undefined ? null : revisionOf(row);
+  }
+
+  changes(revision: number): Change[] | null {
+    const commit = this.storedCommit(revision);
+    if (commit === null) return null;
+    return commit.changes.map(({ kind, id, before, after }) => ({
+      kind,
+      id,
+      before: before === null ? null : this.#rows.decode(kind, before),
+      after: after === null ? null : this.#rows.decode(kind, after),
+    }));
+  }
+
+  /** Kinds and ids that commits after a revision have touched, up to the current one. */
+  touchedSince(revision: number): ReadonlyArray<{ readonly kind: string; readonly id: string }> {
+    return this.#rows.connection
+      .all('SELECT DISTINCT kind, id FROM changes WHERE revision > ?', revision)
+      .map((row) => ({ kind: String(row['kind']), id: String(row['id']) }));
+  }
+
+  storedCommit(revision: number): StoredCommit | null {
+    const row = this.#rows.connection.get('SELECT * FROM commits WHERE revision = ?', revision);
+    if (row === undefined) return null;
+    const changes = this.#rows.connection
+      .all('SELECT kind, id, before, after FROM changes WHERE revision = ?', revision)
+      .map(storedChange);
+    const { time, author } = revisionOf(row);
+    return { uuid: String(row['uuid']), revision, time, author, changes };
+  }
+
+  #meta(name: string): number {
+    return Number(this.#rows.connection.get('SELECT value FROM meta WHERE name = ?', name)?.['value'] ?? 0);
+  }
+}
+
+function revisionOf(row: Row): Revision {
+  const text = (name: string): string | null => (typeof row[name] === 'string' ? row[name] : null);
+  return {
+    revision: Number(row['revision']),
+    time: Number(row['time']),
+    author: { name: text('name'), source: text('source') ?? '', message: text('message') },
+    changes: Number(row['changes']),
+  };
+}

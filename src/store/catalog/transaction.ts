@@ -1,0 +1,131 @@
+/** A transaction on a catalog: writes, or rows as another node stored them, and at the end a commit of the log. */
+import type { CheckContext } from '../../entities/schema/field.ts';
+import type { StoredChange, StoredCommit, StoredEntity } from '../shared-log.ts';
+import type { Recorder } from './recorder.ts';
+import type { Rows } from './rows.ts';
+import { Writer } from './writer.ts';
+
+export class CatalogTransaction {
+  readonly rows: Rows;
+  readonly #recorder: Recorder;
+
+  constructor(rows: Rows, recorder: Recorder) {
+    this.rows = rows;
+    this.#recorder = recorder;
+  }
+
+  /** The revision that a commit will be. */
+  get revision(): number {
+    return this.#recorder.revision;
+  }
+
+  writer(context: CheckContext): Writer {
+    return new Writer(this.rows, this.#recorder, context);
+  }
+
+  /**
+   * Makes entities what they are after each change, without validation: it was valid where it comes from. All old rows
+   * go before new ones come, since a name may wander from one entity to another.
+   */
+  *applyStored(changes: readonly StoredChange[]): Generator<void> {
+    for (const { kind, id, after } of changes) {
+      const before = this.rows.text(kind, id);
+      if (before !== null) this.rows.remove(kind, this.rows.decode(kind, before));
+      this.#recorder.record(kind, id, before, after);
+      yield;
+    }
+    for (const { kind, after } of changes) {
+      if (after !== null) this.rows.put(kind, this.rows.decode(kind, after), after);
+      yield;
+    }
+  }
+
+  /** What leads back to an earlier revision. */
+  changesBackTo(revision: number): StoredChange[] {
+    return this.rows.connection
+      .all(
+        'SELECT kind, id, before, min(revision) FROM changes WHERE revision > ? GROUP BY kind, id',
+        revision,
+      )
+      .map((row) => ({
+        kind: String(row['kind']),
+        id: String(row['id']),
+        before: null,
+        after: row['before'] === null ? null : String(row['before']),
+      }));
+  }
+
+  /** Takes everything out: entities and log. */
+  clear(): void {
+    for (const table of ['entities', 'uniques', 'refs', 'tags', 'expiries', 'commits', 'changes']) {
+      this.rows.connection.exec(`DELETE FROM ${table}`);
+    }
+  }
+
+  /** Entities of a whole state, after `clear`. */
+  load(entities: Iterable<StoredEntity>): void {
+    for (const { kind, text } of entities) this.rows.put(kind, this.rows.decode(kind, text), text);
+  }
+
+  /** What the transaction has changed. */
+  changes(): StoredChange[] {
+    return this.rows.connection
+      .all('SELECT kind, id, before, after FROM changes WHERE revision = ?', this.revision)
+      .map(storedChange);
+  }
+
+  /** Number of changes so far. */
+  finish(): number {
+    return this.#recorder.finish();
+  }
+
+  /** Ends the transaction. */
+  commit({ uuid, time, author }: Omit<StoredCommit, 'changes' | 'revision'>, changes: number): void {
+    const { connection } = this.rows;
+    connection.run(
+      'INSERT INTO commits (revision, uuid, time, name, source, message, changes) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      this.revision,
+      uuid,
+      time,
+      author.name,
+      author.source,
+      author.message,
+      changes,
+    );
+    this.#end(this.revision);
+  }
+
+  /** Ends a transaction that has loaded a whole state: the log begins there. */
+  commitState(revision: number): void {
+    this.#setMeta('oldest', revision);
+    this.#end(revision);
+  }
+
+  rollback(): void {
+    this.rows.connection.exec('ROLLBACK');
+  }
+
+  #end(revision: number): void {
+    this.#setMeta('revision', revision);
+    this.rows.connection.exec('COMMIT');
+  }
+
+  #setMeta(name: string, value: number): void {
+    this.rows.connection.run(
+      'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+      name,
+      String(value),
+    );
+  }
+}
+
+export function storedChange(row: Readonly<Record<string, string | number | null>>): StoredChange {
+  const text = (value: string | number | null | undefined): string | null =>
+    typeof value === 'string' ? value : null;
+  return {
+    kind: String(row['kind']),
+    id: String(row['id']),
+    before: text(row['before']),
+    after: text(row['after']),
+  };
+}
