@@ -37,6 +37,8 @@ export interface CatalogStoreOptions {
   /** Commits that the log keeps. */
   readonly retention: number;
   readonly sequencer?: Sequencer | null;
+  /** Resolves, with warnings, when workers serve the revision; a commit answers then. */
+  readonly live?: ((revision: number) => Promise<readonly string[]>) | null;
 }
 
 /** Writes that may wait for those before them. */
@@ -68,6 +70,10 @@ export class CatalogStore implements ConfigStore {
     return this.reader.oldest;
   }
 
+  async refresh(): Promise<void> {
+    // A catalog is always up to date.
+  }
+
   get: ConfigStore['get'] = (kind, select) => this.reader.get(kind, select);
   page: ConfigStore['page'] = (kind, options) => this.reader.page(kind, options);
   all: ConfigStore['all'] = (kind) => this.reader.all(kind);
@@ -79,13 +85,13 @@ export class CatalogStore implements ConfigStore {
 
   async commit(writes: Iterable<Write> | AsyncIterable<Write>, options: CommitOptions): Promise<Committed> {
     const again = this.#options.sequencer == null ? writes : await Array.fromAsync(writes);
-    return await this.exclusive(() =>
+    return await this.#whenLive(() =>
       this.#tryUntilTaken(options, (tx) => this.#applyAll(tx, again, options)),
     );
   }
 
   async restore(revision: number, options: CommitOptions): Promise<Committed> {
-    return await this.exclusive(() =>
+    return await this.#whenLive(() =>
       this.#tryUntilTaken(options, async (tx) => {
         if (revision < this.oldest || revision >= tx.revision) {
           throw new RangeError(
@@ -123,6 +129,13 @@ export class CatalogStore implements ConfigStore {
     });
     this.#tail = result.catch(() => undefined);
     return await result;
+  }
+
+  async #whenLive(job: () => Promise<Committed>): Promise<Committed> {
+    const { revision: before } = this;
+    const committed = await this.exclusive(job);
+    if (committed.revision === before || this.#options.live == null) return committed;
+    return { ...committed, warnings: await this.#options.live(committed.revision) };
   }
 
   async #tryUntilTaken(

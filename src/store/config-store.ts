@@ -59,6 +59,8 @@ export interface Committed {
   /** The revision in which the writes are; unchanged when they changed nothing. */
   readonly revision: number;
   readonly results: readonly WriteResult[];
+  /** Workers that do not serve the revision yet, one sentence each. */
+  readonly warnings?: readonly string[];
 }
 
 /** One commit of the log. */
@@ -131,6 +133,8 @@ export interface ConfigLog {
 export interface ConfigStore extends ConfigReader, ConfigLog {
   /** False: DB-less. Writes are refused with Kong's code 12. */
   readonly writable: boolean;
+  /** Await it before reads: a store that is filled when it is asked (DB-less) makes them answer what is served now. */
+  refresh(): Promise<void>;
   /**
    * Applies the writes in order as one commit. Large lists are applied in slices, with the event loop let run between.
    * @throws StoreError (its `index` says which write), RevisionConflict, StoreUnavailable

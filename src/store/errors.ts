@@ -87,6 +87,14 @@ export function schemaViolation(issues: readonly Issue[]): StoreError {
   return new StoreError(CODES.schemaViolation, message, { fields });
 }
 
+/** A write without a database. @param verb Kong's: create, update, create or update, remove. */
+export function unsupported(verb: string, kind: string): StoreError {
+  return new StoreError(
+    CODES.operationUnsupported,
+    `cannot ${verb} '${kind}' entities when not using a database`,
+  );
+}
+
 /** One message as `field: text`, places joined by dots and counted from 1; entity messages stand alone. */
 function flatten(node: FieldsTree | ReadonlyArray<unknown>, prefix: string): string[] {
   const entries = Array.isArray(node)
