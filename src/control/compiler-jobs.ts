@@ -47,7 +47,7 @@ async function compile(job: CompileJob): Promise<Compiled | CompileFailure> {
   const now = Math.floor(Date.now() / 1000);
   const result = compileDeclarative(source.text, { filename: source.name, flavor, now });
   if (!result.ok) return compileFailure(result.errors, source.name, job.flattenErrors);
-  const image = encodeImage(result.config, { revision, hash });
+  const image = encodeImage(result.config.entities, { revision, hash });
   const delta = current?.flavor === flavor ? diffImages(current.image, image) : null;
   return answer(job, { image, delta, hash, unchanged: false });
 }

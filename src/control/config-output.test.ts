@@ -5,7 +5,7 @@ import { encodeImage } from '../snapshot/image.ts';
 import { compileDeclarative } from '../store/file/compile.ts';
 import type { DeclarativeConfig } from '../store/file/declarative.ts';
 import { renderErrors } from '../store/file/render.ts';
-import { configYaml } from './config-output.ts';
+import { configYaml, entitiesJson } from './config-output.ts';
 
 function compile(text: string): DeclarativeConfig {
   const result = compileDeclarative(text, { filename: 'k', flavor: 'traditional_compatible', now: 1e9 });
@@ -41,12 +41,37 @@ test('what is served is the file that GET /config answers', () => {
           routes: [{ service: 's', paths: ['/a', '~/b'], headers: { [name]: values }, sources: null }],
         }),
       );
-      assert.deepEqual(compile(configYaml(encodeImage(config, { revision: 1, hash: '' }))), config);
+      assert.deepEqual(compile(configYaml(encodeImage(config.entities, { revision: 1, hash: '' }))), config);
     }),
     { numRuns: 2000 },
   );
 });
 
 test('nothing is served', () => {
-  assert.deepEqual(compile(configYaml(null)), { hash: '', services: [], routes: [] });
+  assert.deepEqual([...compile(configYaml(null)).entities.values()].flat(), []);
+});
+
+test('all kinds are printed, in forms that are read again', () => {
+  const config = compile(`
+_format_version: "3.0"
+consumers:
+- username: alice
+  keyauth_credentials: [{key: secret}]
+  basicauth_credentials: [{username: alice, password: secret}]
+  acls: [{group: admins}]
+upstreams:
+- name: up.internal
+  host_header: example.com
+  targets: [{target: 10.0.0.1}, {target: "[::1]:81", weight: 0}]
+vaults: [{name: env, prefix: my-env, config: {prefix: X}}]
+services: [{name: s, host: up.internal, routes: [{paths: [/]}]}]
+`);
+  const image = encodeImage(config.entities, { revision: 1, hash: '' });
+  assert.deepEqual(compile(configYaml(image)), config);
+  const printed = JSON.parse(entitiesJson(image)) as Record<string, Record<string, object>>;
+  const kinds = [...config.entities].filter(([, list]) => list.length > 0);
+  assert.deepEqual(Object.keys(printed), kinds.map(([kind]) => kind).sort());
+  for (const [kind, list] of kinds) {
+    assert.deepEqual(Object.values(printed[kind] ?? {}), list);
+  }
 });

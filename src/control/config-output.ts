@@ -1,21 +1,14 @@
 /** A configuration image in Kong's output forms: the answer of `POST /config`, and the file of `GET /config`. */
 import { dump } from 'js-yaml';
-import type { Route } from '../entities/route.ts';
-import type { Service } from '../entities/service.ts';
+import { DEFINITIONS, relationsOf } from '../entities/registry.ts';
+import type { Values } from '../entities/schema/field.ts';
 import { readImage } from '../snapshot/image.ts';
 import { PRINT_SCHEMA } from '../store/file/yaml-schema.ts';
 
-/** `{"services":{"<id>":{…}},"routes":{…}}` with every field, unset ones null. */
+/** `{"routes":{"<id>":{…}},"services":{…}}` with every field, unset ones null; kinds without entities are left out. */
 export function entitiesJson(image: SharedArrayBuffer): string {
-  const services: string[] = [];
-  const routes: string[] = [];
-  for (const { kind, entity } of entities(image)) {
-    (kind === 'service' ? services : routes).push(`${JSON.stringify(entity.id)}:${JSON.stringify(entity)}`);
-  }
-  const parts: string[] = [];
-  if (routes.length > 0) parts.push(`"routes":{${routes.join(',')}}`);
-  if (services.length > 0) parts.push(`"services":{${services.join(',')}}`);
-  return `{${parts.join(',')}}`;
+  const kinds = byKind(image, (entity) => `${JSON.stringify(entity['id'])}:${JSON.stringify(entity)}`);
+  return `{${kinds.map(([kind, list]) => `${JSON.stringify(kind)}:{${list.join(',')}}`).join(',')}}`;
 }
 
 /** The answer of `GET /config`. */
@@ -27,39 +20,50 @@ export function configYaml(image: SharedArrayBuffer | null): string {
  * A declarative file as Kong exports one: flat, references as ids, unset fields left out, `_transform` off since
  * nothing is to be hashed a second time.
  */
-function declarativeFile(image: SharedArrayBuffer | null): Record<string, unknown> {
-  const file: Record<string, unknown> = { _format_version: '3.0', _transform: false };
-  if (image === null) return file;
-  const services: object[] = [];
-  const routes: object[] = [];
-  for (const { kind, entity } of entities(image)) {
-    (kind === 'service' ? services : routes).push(exported(entity));
+function declarativeFile(image: SharedArrayBuffer | null): Values {
+  const kinds = image === null ? [] : byKind(image, exported);
+  return { _format_version: '3.0', _transform: false, ...Object.fromEntries(kinds) };
+}
+
+/** Kinds by name. */
+function byKind<T>(
+  image: SharedArrayBuffer,
+  print: (entity: Values, kind: string) => T,
+): Array<[kind: string, list: T[]]> {
+  const kinds = new Map<string, T[]>();
+  for (const { kind, entity } of readImage(image).entities()) {
+    let list = kinds.get(kind);
+    if (list === undefined) kinds.set(kind, (list = []));
+    list.push(print(entity, kind));
   }
-  if (routes.length > 0) file['routes'] = routes;
-  if (services.length > 0) file['services'] = services;
-  return file;
+  return [...kinds].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-interface ImageEntity {
-  readonly kind: 'service' | 'route';
-  readonly entity: Service | Route;
-}
+const REFERENCES: ReadonlyMap<string, ReadonlySet<string>> = new Map(
+  DEFINITIONS.map((definition) => [
+    definition.name,
+    new Set(relationsOf(definition).map(({ name }) => name)),
+  ]),
+);
 
-function* entities(image: SharedArrayBuffer): Generator<ImageEntity> {
-  for (const record of readImage(image).records()) {
-    if (record.op === 'put') yield { kind: record.kind, entity: record.entity };
-  }
-}
-
-/** References to one entity are exported as its id; unset fields are not. */
-function exported(entity: object): object {
+function exported(entity: Values, kind: string): Values {
+  const references = REFERENCES.get(kind);
   return Object.fromEntries(
     Object.entries(entity)
       .filter(([, value]) => value !== null)
-      .map(([name, value]: [string, unknown]) => [name, isReference(value) ? value.id : value]),
+      .map(([name, value]) => [
+        name,
+        references?.has(name) === true ? (value as Values)['id'] : withoutNulls(value),
+      ]),
   );
 }
 
-function isReference(value: unknown): value is { id: string } {
-  return typeof value === 'object' && value !== null && 'id' in value && Object.keys(value).length === 1;
+/** Unset fields of records, too, are left out. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== null)
+      .map(([name, inner]: [string, unknown]) => [name, withoutNulls(inner)]),
+  );
 }

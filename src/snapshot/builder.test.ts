@@ -66,7 +66,7 @@ interface Config {
 }
 
 const image = (revision: number, config: Config): SharedArrayBuffer =>
-  encodeImage(config, { revision, hash: String(revision).padStart(32, '0') });
+  encodeImage(new Map(Object.entries(config)), { revision, hash: String(revision).padStart(32, '0') });
 
 function find(snapshot: Snapshot, path: string): RouteTarget | null {
   const input: RouterInput = {

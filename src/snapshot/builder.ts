@@ -123,11 +123,11 @@ export class SnapshotBuilder {
 
   #apply(record: ImageRecord, edit: RouterEdit<RouteTarget>): void {
     if (record.op === 'put') {
-      if (record.kind === 'service') this.#services.set(record.entity.id, compileService(record.entity));
-      else this.#place(record.entity, edit);
-    } else if (record.kind === 'service') {
+      if (record.kind === 'services') this.#services.set(record.entity.id, compileService(record.entity));
+      else if (record.kind === 'routes') this.#place(record.entity, edit);
+    } else if (record.kind === 'services') {
       this.#services.delete(record.id);
-    } else {
+    } else if (record.kind === 'routes') {
       this.#broken.delete(record.id);
       edit.remove(record.id);
     }

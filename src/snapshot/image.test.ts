@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
+import type { Target } from '../entities/target.ts';
+import type { Upstream } from '../entities/upstream.ts';
 import type { ImageRecord } from './image.ts';
-import { diffImages, encodeImage, readImage } from './image.ts';
+import { diffImages, encodeDelta, encodeImage, readImage } from './image.ts';
 
+/** Entities by kind. */
 interface Config {
   readonly services: readonly Service[];
   readonly routes: readonly Route[];
+  readonly upstreams?: ReadonlyArray<Pick<Upstream, 'id' | 'name' | 'created_at' | 'updated_at'>>;
+  readonly targets?: readonly Target[];
+  readonly consumers?: readonly object[];
+  readonly keyauth_credentials?: readonly object[];
 }
 
 const uuid = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
@@ -64,12 +72,36 @@ function route(n: number, serviceNumber: number | null, over: Partial<Route> = {
   };
 }
 
+const upstream = (n: number, over: object = {}) => ({
+  id: uuid(2000 + n),
+  name: `u${n}`,
+  created_at: 10,
+  updated_at: 10,
+  ...over,
+});
+
+const target = (n: number, upstreamNumber: number, over: Partial<Target> = {}): Target => ({
+  id: uuid(3000 + n),
+  upstream: { id: uuid(2000 + upstreamNumber) },
+  target: `t${n}:80`,
+  weight: 100,
+  tags: null,
+  created_at: 10.123,
+  updated_at: 10.123,
+  ...over,
+});
+
+const consumer = (n: number) => ({ id: uuid(4000 + n), username: `c${n}`, created_at: 10, updated_at: 10 });
+
 const encode = (config: Config, revision = 1): SharedArrayBuffer =>
-  encodeImage(config, { revision, hash: 'f'.repeat(32) });
+  encodeImage(new Map(Object.entries(config)), { revision, hash: 'f'.repeat(32) });
+
+const label = (entity: object): string =>
+  'target' in entity ? String(entity.target) : String(Object(entity).name);
 
 const labels = (image: SharedArrayBuffer): string[] =>
   [...readImage(image).records()].map((record) =>
-    record.op === 'remove' ? `-${record.id.slice(-4)}` : `+${record.entity.name}`,
+    record.op === 'remove' ? `-${record.id.slice(-4)}` : `+${label(record.entity)}`,
   );
 
 test('a configuration reads back as it was written', () => {
@@ -86,6 +118,28 @@ test('a configuration reads back as it was written', () => {
     [...image.records()].map((record) => record.op === 'put' && record.entity),
     [...config.services, ...config.routes],
   );
+});
+
+test('an image carries all kinds, and workers are given those that they need', () => {
+  const config = {
+    targets: [target(1, 1), target(2, 1)],
+    routes: [route(1, 1)],
+    consumers: [consumer(1)],
+    // No updated_at, and the id not first.
+    keyauth_credentials: [{ key: 'k', id: uuid(5000), consumer: { id: uuid(4001) }, created_at: 7 }],
+    upstreams: [upstream(1)],
+    services: [service(1)],
+  };
+  const image = readImage(encode(config));
+  assert.equal(image.length, 7);
+  const all = [...image.entities()];
+  assert.deepEqual(
+    all.map(({ kind }) => kind),
+    ['consumers', 'services', 'upstreams', 'routes', 'targets', 'targets', 'keyauth_credentials'],
+  );
+  const byKind = Object.entries(config).flatMap(([kind, list]) => list.map((entity) => ({ kind, entity })));
+  for (const one of byKind) assert.ok(all.some((found) => isDeepStrictEqual(found, one)));
+  assert.deepEqual(labels(encode(config)), ['+s1', '+u1', '+r1', '+t1:80', '+t2:80']);
 });
 
 test('an empty configuration is an image without records', () => {
@@ -117,6 +171,58 @@ test('a changed service puts its routes again, and only those', () => {
   assert.deepEqual(labels(diffImages(old, next)), ['+s1', '+r1', '+r3']);
 });
 
+test('services keep their routes whatever kinds stand before them', () => {
+  const before = { consumers: [consumer(1), consumer(2), consumer(3)], routes: [route(1, 1), route(2, 2)] };
+  const old = encode({ ...before, services: [service(1), service(2)] });
+  const next = encode({ ...before, services: [service(1), service(2, { port: 81 })] }, 2);
+  assert.deepEqual(labels(diffImages(old, next)), ['+s2', '+r2']);
+});
+
+test('changed upstreams and targets put no route again, and other kinds nothing at all', () => {
+  const plain = { services: [service(1, { host: 'u1' })], routes: [route(1, 1)] };
+  const old = encode({
+    ...plain,
+    upstreams: [upstream(1), upstream(2)],
+    targets: [target(1, 1), target(2, 2)],
+  });
+  const next = encode(
+    {
+      ...plain,
+      upstreams: [upstream(1, { name: 'u1b' }), upstream(3)],
+      targets: [target(1, 1, { weight: 1 }), target(3, 3)],
+      consumers: [consumer(1)],
+    },
+    2,
+  );
+  assert.deepEqual(labels(diffImages(old, next)), ['-3002', '-2002', '+u1b', '+u3', '+t1:80', '+t3:80']);
+});
+
+test('a delta from lists is in order and holds what workers need', () => {
+  const delta = encodeDelta(
+    {
+      put: [
+        { kind: 'targets', entity: target(1, 1) },
+        { kind: 'consumers', entity: consumer(1) },
+        { kind: 'routes', entity: route(1, 1) },
+        { kind: 'services', entity: service(1) },
+        { kind: 'upstreams', entity: upstream(1) },
+      ],
+      removed: [
+        { kind: 'services', id: uuid(2) },
+        { kind: 'acls', id: uuid(6000) },
+        { kind: 'targets', id: uuid(3002) },
+        { kind: 'routes', id: uuid(1002) },
+      ],
+    },
+    { revision: 8, hash: 'a'.repeat(32), baseRevision: 7 },
+  );
+  const image = readImage(delta);
+  assert.deepEqual([image.revision, image.baseRevision, image.hash, image.length], [8, 7, 'a'.repeat(32), 7]);
+  assert.deepEqual(labels(delta), ['-3002', '-1002', '-0002', '+s1', '+u1', '+r1', '+t1:80']);
+  const [put] = [...image.records()].filter(({ kind, op }) => kind === 'targets' && op === 'put');
+  assert.deepEqual(put, { op: 'put', kind: 'targets', entity: target(1, 1) });
+});
+
 test('a new load time is no change, a created_at that the file says is one', () => {
   const old = encode({ services: [service(1)], routes: [route(1, 1)] });
   const later = { created_at: 20, updated_at: 20 };
@@ -139,8 +245,14 @@ function apply(base: Map<string, unknown>, records: Iterable<ImageRecord>): Map<
     if (record.op === 'remove') {
       assert.ok(state.delete(`${record.kind} ${record.id}`), 'removes only what is there');
     } else {
-      if (record.kind === 'route' && record.entity.service !== null) {
-        assert.ok(state.has(`service ${record.entity.service.id}`), 'a service comes before its routes');
+      if (record.kind === 'routes' && record.entity.service !== null) {
+        assert.ok(state.has(`services ${record.entity.service.id}`), 'a service comes before its routes');
+      }
+      if (record.kind === 'targets') {
+        assert.ok(
+          state.has(`upstreams ${record.entity.upstream.id}`),
+          'an upstream comes before its targets',
+        );
       }
       state.set(`${record.kind} ${record.entity.id}`, record.entity);
     }
@@ -148,7 +260,25 @@ function apply(base: Map<string, unknown>, records: Iterable<ImageRecord>): Map<
   return state;
 }
 
-const anyConfig: fc.Arbitrary<Config> = fc
+const anyUpstreams = fc.uniqueArray(fc.integer({ min: 1, max: 5 })).chain((upstreams) =>
+  fc
+    .uniqueArray(
+      fc.record({
+        n: fc.integer({ min: 1, max: 8 }),
+        weight: fc.integer({ min: 0, max: 2 }),
+        upstream: fc.constantFrom(0, ...upstreams),
+      }),
+      { selector: (one) => one.n },
+    )
+    .map((targets) => ({
+      upstreams: upstreams.map((n) => upstream(n)),
+      targets: targets.flatMap((one) =>
+        one.upstream === 0 ? [] : [target(one.n, one.upstream, { weight: one.weight })],
+      ),
+    })),
+);
+
+const anyServices: fc.Arbitrary<Pick<Config, 'services' | 'routes'>> = fc
   .uniqueArray(fc.record({ n: fc.integer({ min: 1, max: 8 }), port: fc.integer({ min: 1, max: 3 }) }), {
     selector: (one) => one.n,
   })
@@ -167,6 +297,14 @@ const anyConfig: fc.Arbitrary<Config> = fc
         routes: routes.map((one) => route(one.n, one.service, { name: one.name })),
       })),
   );
+
+const anyConfig: fc.Arbitrary<Config> = fc
+  .tuple(anyServices, anyUpstreams, fc.boolean())
+  .map(([services, upstreams, more]) => ({
+    ...services,
+    ...upstreams,
+    ...(more ? { consumers: [consumer(1)] } : {}),
+  }));
 
 test('property: old state and delta give the new configuration', () => {
   fc.assert(

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
+import type { Route } from '../../entities/route.ts';
+import type { Service } from '../../entities/service.ts';
 import { compileDeclarative } from './compile.ts';
 import type { CompileOptions, DeclarativeConfig, DeclarativeError } from './declarative.ts';
 import { errorFields, flattenErrors, renderErrors } from './render.ts';
@@ -10,11 +12,18 @@ const options: CompileOptions = { filename: 'kong.yml', flavor: 'traditional_com
 const HEAD = '_format_version: "3.0"\n';
 const ID = '11111111-2222-4333-8444-555555555555';
 
-function good(text: string, more: Partial<CompileOptions> = {}): DeclarativeConfig {
+interface Good extends DeclarativeConfig {
+  readonly services: readonly Service[];
+  readonly routes: readonly Route[];
+}
+
+function good(text: string, more: Partial<CompileOptions> = {}): Good {
   const result = compileDeclarative(text, { ...options, ...more });
   assert.deepEqual(result.ok ? [] : renderErrors(result.errors, ''), []);
   assert.ok(result.ok);
-  return result.config;
+  const { entities } = result.config;
+  const services = entities.get('services') as unknown as Service[];
+  return { ...result.config, services, routes: entities.get('routes') as unknown as Route[] };
 }
 
 function bad(text: string, more: Partial<CompileOptions> = {}): readonly DeclarativeError[] {
@@ -345,7 +354,7 @@ describe('what cannot run yet', () => {
 routes:
 - {name: g, protocols: [grpc], paths: [/]}
 - {name: h, protocols: [https], paths: [/]}
-consumers: [{username: c}]
+filter_chains: [{service: ok, filters: [{name: f}]}]
 `;
     const errors = bad(text);
     assert.deepEqual(
@@ -363,9 +372,14 @@ consumers: [{username: c}]
           'Sluice does not support tls_verify false of services yet',
           'unsupported',
         ],
-        [7, 'services[1].plugins[0]', "Sluice does not support plugin 'key-auth' yet", 'unsupported'],
+        [
+          7,
+          'services[1].plugins[0].name',
+          "plugin 'key-auth' not enabled; add it to the 'plugins' configuration property",
+          'unsupported',
+        ],
         [9, 'routes[0].protocols', 'Sluice does not support protocols ["grpc"] of routes yet', 'unsupported'],
-        [11, 'consumers[0]', 'Sluice does not support consumers yet', 'unsupported'],
+        [11, 'filter_chains[0]', 'Sluice does not support filter_chains yet', 'unsupported'],
       ],
     );
     assert.deepEqual(

@@ -7,12 +7,10 @@
  */
 import { createHash } from 'node:crypto';
 import { migratePath } from '../../entities/formats/path.ts';
-import type { Route } from '../../entities/route.ts';
+import { notYet } from '../../entities/not-yet.ts';
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
-import type { Service } from '../../entities/service.ts';
 import type { CompileOptions, CompileResult } from './declarative.ts';
 import { collectItems, type Head, isRecord, type Item, type Items, placeOf, readHead } from './items.ts';
-import { notYet } from './not-yet.ts';
 import { parseText } from './parse.ts';
 import { type Problem, Problems, syntaxError } from './problems.ts';
 import { References, UniqueValues } from './references.ts';
@@ -33,14 +31,7 @@ export function compileDeclarative(text: string, options: CompileOptions): Compi
   const entities = new FileCompiler(options, problems).run(file);
   if (problems.count > 0) return { ok: false, errors: problems.errors(source, parsed.format) };
   const hash = createHash('md5').update(text).digest('hex');
-  return {
-    ok: true,
-    config: {
-      hash,
-      services: (entities.get('services') ?? []) as unknown as Service[],
-      routes: (entities.get('routes') ?? []) as unknown as Route[],
-    },
-  };
+  return { ok: true, config: { hash, entities } };
 }
 
 /** The same from a file's bytes. */
@@ -104,8 +95,8 @@ class FileCompiler {
     const said = new Set<string>();
     for (const [name, list] of items) {
       for (const [index, item] of list.entries()) {
-        for (const { field, message } of notYet(name, entities.get(name)?.[index] ?? {})) {
-          const at = field === null ? placeOf(item) : [...placeOf(item), field];
+        for (const { path, message } of notYet(name, entities.get(name)?.[index] ?? {})) {
+          const at = [...placeOf(item), ...path];
           const problem: Problem = { at, message, kind: 'unsupported', item };
           if (said.has(message)) repeats.push(problem);
           else this.#problems.add(problem);

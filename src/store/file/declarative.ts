@@ -1,8 +1,6 @@
 /** Shapes that the declarative file's compiler hands out; see compile.ts. All of them can be sent between threads. */
-import type { Route } from '../../entities/route.ts';
 import type { RouterFlavor, Values } from '../../entities/schema/field.ts';
 import type { Segment } from '../../entities/schema/issue.ts';
-import type { Service } from '../../entities/service.ts';
 
 export interface CompileOptions {
   /** Only for messages, and to tell JSON (`.json`) from YAML where the text does not parse. */
@@ -16,8 +14,8 @@ export interface CompileOptions {
 export interface DeclarativeConfig {
   /** MD5 of the text, 32 hex digits (Kong's `configuration_hash`). */
   readonly hash: string;
-  readonly services: readonly Service[];
-  readonly routes: readonly Route[];
+  /** By kind, parents before children; every kind is there. */
+  readonly entities: ReadonlyMap<string, readonly Values[]>;
 }
 
 export type DeclarativeErrorKind =

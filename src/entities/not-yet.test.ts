@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { notYet } from './not-yet.ts';
+import { DEFINITIONS } from './registry.ts';
+import { EntityValidator } from './schema/validate.ts';
+
+const context = {
+  flavor: 'traditional_compatible',
+  now: 1,
+  checkRegex: () => null,
+  checkExpression: () => null,
+} as const;
+
+/** What is said of a valid entity. */
+function saidOf(kind: string, input: Readonly<Record<string, unknown>>): string[] {
+  const definition = DEFINITIONS.find(({ name }) => name === kind);
+  assert.ok(definition);
+  const overrides = { id: '11111111-2222-4333-8444-555555555555' };
+  const validated = new EntityValidator(definition).validate(
+    { input, overrides, ignored: new Set() },
+    context,
+  );
+  assert.deepEqual(validated.issues, null);
+  return notYet(kind, validated.entity ?? {}).map(({ path, message }) => `${path.join('.')}: ${message}`);
+}
+
+const refused = (path: string, value: unknown, kind: string): string =>
+  `${path}: Sluice does not support ${path} ${JSON.stringify(value)} of ${kind} yet`;
+
+const active = (fields: object) => ({ healthchecks: { active: fields } });
+const passive = (unhealthy: object) => ({ healthchecks: { passive: { unhealthy } } });
+
+const UPSTREAMS: ReadonlyArray<readonly [fields: object, path: string, value: unknown]> = [
+  [{ algorithm: 'latency' }, 'algorithm', 'latency'],
+  [active({ healthy: { interval: 5 } }), 'healthchecks.active.healthy.interval', 5],
+  [active({ unhealthy: { interval: 0.1 } }), 'healthchecks.active.unhealthy.interval', 0.1],
+  [passive({ tcp_failures: 1 }), 'healthchecks.passive.unhealthy.tcp_failures', 1],
+  [passive({ timeouts: 1 }), 'healthchecks.passive.unhealthy.timeouts', 1],
+  [passive({ http_failures: 1 }), 'healthchecks.passive.unhealthy.http_failures', 1],
+  [{ healthchecks: { threshold: 50 } }, 'healthchecks.threshold', 50],
+  [{ use_srv_name: true }, 'use_srv_name', true],
+];
+
+for (const [fields, path, value] of UPSTREAMS) {
+  test(`upstreams with ${path} ${JSON.stringify(value)} are refused`, () => {
+    assert.deepEqual(saidOf('upstreams', { name: 'u', ...fields }), [refused(path, value, 'upstreams')]);
+  });
+}
+
+test('upstreams run with their defaults, and with what changes nothing of round robin', () => {
+  assert.deepEqual(saidOf('upstreams', { name: 'u' }), []);
+  const more = {
+    name: 'u',
+    algorithm: 'round-robin',
+    slots: 100,
+    host_header: 'example.com',
+    hash_on_cookie_path: '/x',
+    tags: ['t'],
+    ...active({ type: 'tcp', concurrency: 1, healthy: { successes: 3 }, unhealthy: { tcp_failures: 3 } }),
+  };
+  assert.deepEqual(saidOf('upstreams', more), []);
+});
+
+test('hashing is refused with all that it means', () => {
+  assert.deepEqual(saidOf('upstreams', { name: 'u', hash_on: 'ip' }), [
+    refused('algorithm', 'consistent-hashing', 'upstreams'),
+    refused('hash_on', 'ip', 'upstreams'),
+  ]);
+});
+
+test("a plugin that is not built is refused in Kong's words", () => {
+  assert.deepEqual(saidOf('plugins', { name: 'key-auth', config: {} }), [
+    "name: plugin 'key-auth' not enabled; add it to the 'plugins' configuration property",
+  ]);
+});
+
+test('kinds that only wait for others are accepted', () => {
+  assert.deepEqual(saidOf('consumers', { username: 'c' }), []);
+  assert.deepEqual(saidOf('vaults', { name: 'env', prefix: 'my', config: {} }), []);
+  assert.deepEqual(saidOf('workspaces', { name: 'default' }), []);
+  assert.deepEqual(saidOf('workspaces', { name: 'other' }), [refused('name', 'other', 'workspaces')]);
+});

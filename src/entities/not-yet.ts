@@ -1,0 +1,94 @@
+/**
+ * What is valid Kong configuration and cannot run here yet. Whoever takes entities in (a declarative file, an Admin
+ * write) refuses them by this list, after validation. Kinds without a line here are accepted: they run, or they are
+ * inert until a plugin or a listener asks for them. Later work deletes lines.
+ */
+import { BUILT_PLUGINS } from './built-plugins.ts';
+import type { Values } from './schema/field.ts';
+
+/** One thing that does not work. */
+export interface NotYet {
+  /** The field, from the entity down; empty: the entity as a whole. */
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+interface Rule {
+  readonly field: string;
+  readonly path: readonly string[];
+  readonly runs: (value: unknown) => boolean;
+  /** Kong's own words, where it has any. */
+  readonly says?: ((value: unknown) => string) | undefined;
+}
+
+const isNull = (value: unknown): boolean => value === null;
+const isZero = (value: unknown): boolean => value === 0;
+const is =
+  (wanted: unknown) =>
+  (value: unknown): boolean =>
+    value === wanted;
+
+/** @param field dots go into records. */
+function rule(field: string, runs: Rule['runs'], says?: Rule['says']): Rule {
+  return { field, path: field.split('.'), runs, says };
+}
+
+const NONE: readonly NotYet[] = [];
+
+/** Kinds of which nothing runs. */
+const KINDS: ReadonlySet<string> = new Set(['filter_chains']);
+
+const RULES: Readonly<Record<string, readonly Rule[]>> = {
+  workspaces: [rule('name', is('default'))],
+  services: [
+    rule('protocol', is('http')),
+    rule('client_certificate', isNull),
+    rule('tls_verify', isNull),
+    rule('tls_verify_depth', isNull),
+    rule('ca_certificates', isNull),
+  ],
+  routes: [
+    rule('protocols', (value) =>
+      (value as readonly string[]).every((one) => one === 'http' || one === 'https'),
+    ),
+  ],
+  upstreams: [
+    rule('algorithm', is('round-robin')),
+    rule('hash_on', is('none')),
+    rule('healthchecks.active.healthy.interval', isZero),
+    rule('healthchecks.active.unhealthy.interval', isZero),
+    rule('healthchecks.passive.unhealthy.tcp_failures', isZero),
+    rule('healthchecks.passive.unhealthy.timeouts', isZero),
+    rule('healthchecks.passive.unhealthy.http_failures', isZero),
+    rule('healthchecks.threshold', isZero),
+    rule('use_srv_name', is(false)),
+    rule('client_certificate', isNull),
+  ],
+  plugins: [
+    rule(
+      'name',
+      (name) => BUILT_PLUGINS.has(String(name)),
+      (name) => `plugin '${String(name)}' not enabled; add it to the 'plugins' configuration property`,
+    ),
+  ],
+};
+
+/** @param entity valid and complete. */
+export function notYet(kind: string, entity: Values): readonly NotYet[] {
+  if (KINDS.has(kind)) return [{ path: [], message: `Sluice does not support ${kind} yet` }];
+  let found = NONE;
+  for (const { field, path, runs, says } of RULES[kind] ?? []) {
+    const value = valueAt(entity, path);
+    if (runs(value)) continue;
+    const message =
+      says?.(value) ?? `Sluice does not support ${field} ${JSON.stringify(value)} of ${kind} yet`;
+    found = [...found, { path, message }];
+  }
+  return found;
+}
+
+function valueAt(entity: Values, path: readonly string[]): unknown {
+  let value: unknown = entity;
+  for (const name of path) value = (value as Values | null | undefined)?.[name];
+  return value;
+}
