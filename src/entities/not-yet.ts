@@ -33,8 +33,6 @@ function rule(field: string, runs: Rule['runs'], says?: Rule['says']): Rule {
   return { field, path: field.split('.'), runs, says };
 }
 
-const NONE: readonly NotYet[] = [];
-
 /** Kinds of which nothing runs. */
 const KINDS: ReadonlySet<string> = new Set(['filter_chains']);
 
@@ -76,13 +74,13 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
 /** @param entity valid and complete. */
 export function notYet(kind: string, entity: Values): readonly NotYet[] {
   if (KINDS.has(kind)) return [{ path: [], message: `Sluice does not support ${kind} yet` }];
-  let found = NONE;
+  const found: NotYet[] = [];
   for (const { field, path, runs, says } of RULES[kind] ?? []) {
     const value = valueAt(entity, path);
     if (runs(value)) continue;
     const message =
       says?.(value) ?? `Sluice does not support ${field} ${JSON.stringify(value)} of ${kind} yet`;
-    found = [...found, { path, message }];
+    found.push({ path, message });
   }
   return found;
 }

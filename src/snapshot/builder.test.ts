@@ -4,7 +4,8 @@ import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
 import type { RouterInput } from '../router/router.ts';
 import { SnapshotBuilder, StaleBase } from './builder.ts';
-import { diffImages, encodeImage } from './image.ts';
+import { diffImages } from './image-delta.ts';
+import { encodeImage } from './image.ts';
 import type { RouteTarget, Snapshot } from './snapshot.ts';
 
 const FLAVOR = 'traditional_compatible';

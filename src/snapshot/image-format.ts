@@ -56,6 +56,21 @@ const MAGIC = 0x536c7569;
 const ROW_SIZE = 32;
 export const NO_SERVICE = 0xffffffff;
 
+/** @param entity complete, of any kind. */
+export function rowOf(entity: object, serviceRow: number): Row {
+  const { created_at: createdAt, updated_at: updatedAt } = entity as Values;
+  let text = JSON.stringify({ ...entity, created_at: undefined, updated_at: undefined });
+  if (!text.startsWith('{"id":')) {
+    const { id, created_at: _, updated_at: __, ...rest } = entity as Values;
+    text = JSON.stringify({ id, ...rest });
+  }
+  return { text, createdAt: timeOf(createdAt), updatedAt: timeOf(updatedAt), serviceRow };
+}
+
+function timeOf(value: unknown): number {
+  return typeof value === 'number' ? value : NaN;
+}
+
 export function writeImage(meta: DeltaMeta, all: readonly Rows[]): SharedArrayBuffer {
   const filled = all.filter(({ rows }) => rows.length > 0);
   const { revision, hash, baseRevision } = meta;
