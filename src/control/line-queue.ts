@@ -9,7 +9,7 @@ export class LineQueue {
   }
 
   /** @param full what a job answers that finds too many before it. */
-  run<T>(job: () => Promise<T>, full: () => T): Promise<T> {
+  run<T>(job: () => Promise<T>, full: () => T | Promise<T>): Promise<T> {
     if (this.#waiting > this.#maxWaiting) return Promise.resolve(full());
     this.#waiting += 1;
     const result = this.#tail.then(job).finally(() => {

@@ -11,14 +11,17 @@ import { rmSync } from 'node:fs';
 import type { LoadedSettings } from '../settings/load.ts';
 import type { Settings } from '../settings/settings.ts';
 import { openControlSocket, socketPathProblem } from './control-socket.ts';
+import type { ConfigStore } from '../store/config-store.ts';
 import { controlHandlers } from './control-handlers.ts';
 import type { HttpListener } from './http-listener.ts';
 import { Life } from './life.ts';
 import { MainLog } from './log.ts';
+import type { OpenStore } from './open-store.ts';
 import { portProblems } from './ports.ts';
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
 import { Reloader } from './reload.ts';
 import { socketActivationProblem } from './socket-activation.ts';
+import type { StorePublisher } from './store-publisher.ts';
 import { DEFAULT_TUNING, Supervisor, type SupervisorTuning } from './supervisor.ts';
 
 export interface RunOptions {
@@ -40,6 +43,8 @@ export interface Gateway {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly life: Life;
+  /** The configuration as the Admin API reads and changes it; null until it is open. */
+  store: ConfigStore | null;
 }
 
 /** Problems that keep the gateway from starting, one sentence each. */
@@ -107,14 +112,17 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     onSettings: (next) => log.setLevel(next.log_level),
     settings,
   });
-  const gateway: Gateway = { log, supervisor, reloader, life };
+  const gateway: Gateway = { log, supervisor, reloader, life, store: null };
   const socketPath = controlSocketPath(settings.prefix);
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
   life.onSignals(() => void reloader.reload());
   let listeners: readonly HttpListener[] = [];
+  let store: OpenStore | null = null;
   try {
-    await start(gateway, settings);
+    if (settings.database !== 'off') store = await openedStore(gateway, settings);
+    await start(gateway, settings, store?.publisher ?? null);
     if (life.state === 'starting') {
+      store ??= await openedStore(gateway, settings);
       listeners = await openListeners(gateway, settings);
       life.running();
       log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
@@ -124,15 +132,29 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   } finally {
     await supervisor.stop(0);
     for (const listener of listeners) listener.close();
+    store?.close();
     closeServer(control);
     rmSync(socketPath, { force: true });
     life.dispose();
   }
 }
 
+/** Its code is loaded here: without a database only the Admin API needs it. */
+async function openedStore(gateway: Gateway, settings: Settings): Promise<OpenStore> {
+  const { openStore } = await import('./open-store.ts');
+  try {
+    const opened = openStore(settings, gateway.reloader, gateway.log.log);
+    gateway.store = opened.store;
+    return opened;
+  } catch (error) {
+    throw new CannotStart([messageOf(error, false)]);
+  }
+}
+
 /** Returns early, with nothing served, when a signal ends the start. */
-async function start({ supervisor, reloader, life }: Gateway, settings: Settings): Promise<void> {
-  const compiling = reloader.first();
+async function start(gateway: Gateway, settings: Settings, publisher: StorePublisher | null): Promise<void> {
+  const { supervisor, reloader, life } = gateway;
+  const compiling = publisher === null || publisher.empty ? reloader.first() : null;
   supervisor.spawn();
   const { proxy_listen, admin_listen, status_listen } = settings;
   const problems = await portProblems([...proxy_listen, ...admin_listen, ...status_listen]);
@@ -141,7 +163,8 @@ async function start({ supervisor, reloader, life }: Gateway, settings: Settings
   if (compiled === undefined) return;
   if (compiled?.ok === false) throw new CannotStart(compiled.lines);
   try {
-    await Promise.race([reloader.serveFirst(compiled), life.stopped]);
+    const served = publisher === null ? reloader.serveFirst(compiled) : publisher.first(compiled);
+    await Promise.race([served, life.stopped]);
   } catch (error) {
     throw new CannotStart([messageOf(error, false)]);
   }

@@ -17,8 +17,8 @@ import { type CallResult, type WorkerHandle, failureText } from './worker-handle
 export interface Publication {
   readonly revision: number;
   readonly flavor: RouterFlavor;
-  /** The whole configuration; null is the empty one, which is revision 0. */
-  readonly image: SharedArrayBuffer | null;
+  /** The whole configuration, made when it is asked for; null is the empty one, which is revision 0. */
+  readonly image: () => SharedArrayBuffer | null;
   /** What leads there from the current revision, when that is known. */
   readonly delta: SharedArrayBuffer | null;
   readonly settings: Settings;
@@ -155,8 +155,9 @@ export class Publisher {
       const result = await worker.call({ type: 'prepare', image: next.delta, flavor }, prepareMs);
       if (result.ok || !('stale' in result) || !result.stale) return result;
     }
-    if (next.image === null) return { ok: false, stale: false, message: 'there is no image' };
-    return await worker.call({ type: 'prepare', image: next.image, flavor }, prepareMs);
+    const image = next.image();
+    if (image === null) return { ok: false, stale: false, message: 'there is no image' };
+    return await worker.call({ type: 'prepare', image, flavor }, prepareMs);
   }
 
   async #commit(worker: WorkerHandle, next: Publication): Promise<CallResult> {

@@ -27,6 +27,12 @@ export interface Loaded {
   readonly flavor: RouterFlavor;
 }
 
+/** A revision of a store on its way to the workers. */
+export type StoreRevision = Pick<Publication, 'revision' | 'image' | 'delta'>;
+
+/** Too many changes wait already: try again. */
+export class QueueFull extends Error {}
+
 export interface ReloaderOptions {
   readonly supervisor: Supervisor;
   readonly log: Log;
@@ -47,6 +53,8 @@ export class Reloader {
   readonly #compiler = new Compiler();
   readonly #dumps = new SharedDump(this.#compiler);
   #pendingReload: Promise<ReloadResult> | null = null;
+  /** What is served of a store; null without one. */
+  #store: StoreRevision | null = null;
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
@@ -77,7 +85,22 @@ export class Reloader {
   async serveFirst(compiled: Compiled | null): Promise<void> {
     const publication = this.#publication(compiled, this.#settings);
     await this.#options.supervisor.serve(publication);
-    if (compiled !== null) this.#note(publication, compiled.hash);
+    if (compiled !== null) this.#note(publication.revision, compiled, this.#settings);
+  }
+
+  /** Publishes a revision of the store, with the settings as they are. @throws Error when a worker cannot build it. */
+  async publish(next: StoreRevision): Promise<readonly string[]> {
+    const publish = async (): Promise<readonly string[]> => {
+      const { router_flavor: flavor } = this.#settings;
+      const publication = { ...next, flavor, settings: this.#settings };
+      const { supervisor } = this.#options;
+      // The first one is what the workers start with.
+      const warnings = this.#store === null ? [] : await supervisor.publish(publication);
+      if (this.#store === null) await supervisor.serve(publication);
+      this.#store = next;
+      return warnings;
+    };
+    return await this.#queue.run(publish, () => Promise.reject(new QueueFull()));
   }
 
   /** Reads settings and file again (SIGHUP, `sluice reload`). Calls that come while one waits share it. */
@@ -126,7 +149,11 @@ export class Reloader {
     }
     const { restart } = diffSettings(this.#settings, next.settings);
     if (restart.length > 0) return failed(400, `needs a restart: ${restart.join(', ')} changed`);
-    const source = configuredSource(next.settings);
+    const flavorChanged = next.settings.router_flavor !== this.#settings.router_flavor;
+    if (this.#store !== null && flavorChanged) {
+      return failed(400, 'needs a restart: router_flavor changed');
+    }
+    const source = this.#store === null ? configuredSource(next.settings) : null;
     if (
       source === null &&
       this.#loaded.image !== null &&
@@ -167,7 +194,7 @@ export class Reloader {
     this.#settings = settings;
     this.#options.onSettings(settings);
     const unchanged = compiled?.unchanged ?? true;
-    if (compiled !== null && !unchanged) this.#note(publication, compiled.hash);
+    if (compiled !== null && !unchanged) this.#note(publication.revision, compiled, settings);
     const message = unchanged
       ? `nothing changed in the configuration: revision ${publication.revision}`
       : `serving revision ${publication.revision} (${String(compiled?.records)} entities)`;
@@ -193,19 +220,26 @@ export class Reloader {
   }
 
   #publication(compiled: Compiled | null, settings: Settings): Publication {
+    if (this.#store !== null) {
+      return { ...this.#store, delta: null, flavor: settings.router_flavor, settings };
+    }
     const changed = compiled !== null && !compiled.unchanged;
     return {
       revision: changed ? this.#loaded.revision + 1 : this.#loaded.revision,
       flavor: settings.router_flavor,
-      image: changed ? compiled.image : this.#loaded.image,
+      image: imageOf(changed ? compiled.image : this.#loaded.image),
       delta: changed ? compiled.delta : null,
       settings,
     };
   }
 
-  #note({ revision, image, flavor }: Publication, hash: string): void {
+  #note(revision: number, { image, hash }: Compiled, { router_flavor: flavor }: Settings): void {
     this.#loaded = { revision, image, flavor, hash };
   }
+}
+
+function imageOf(image: SharedArrayBuffer | null): () => SharedArrayBuffer | null {
+  return () => image;
 }
 
 /** Errors of a refused reload that the log lists; its answer has all. Who tries again and again must not fill a disk. */
@@ -218,7 +252,7 @@ function refusal(message: string, errors: readonly string[]): string {
 }
 
 /** Where the settings say that the configuration is; null when they name none. */
-function configuredSource(settings: Settings): ConfigSource | null {
+export function configuredSource(settings: Settings): ConfigSource | null {
   if (settings.declarative_config !== null) return { kind: 'file', path: settings.declarative_config };
   if (settings.declarative_config_string !== null) {
     return { kind: 'text', text: settings.declarative_config_string, name: 'declarative_config_string' };

@@ -26,7 +26,8 @@ export interface Settings {
   readonly status_listen: readonly Listener[];
   /** Container port → public port (`port_maps = 80:8000` puts 80 into X-Forwarded-Port for listener port 8000). */
   readonly port_maps: Readonly<Record<number, number>>;
-  readonly database: 'off';
+  /** `off`: a declarative file; `sqlite`: in the prefix; `postgres`: shared by several nodes. */
+  readonly database: 'off' | 'sqlite' | 'postgres';
   /** Absolute path, or null. */
   readonly declarative_config: string | null;
   readonly declarative_config_string: string | null;

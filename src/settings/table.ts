@@ -79,17 +79,6 @@ const LOG_LEVELS = ['debug', 'info', 'notice', 'warn', 'error', 'crit', 'alert',
 
 const absolutePath: ValueParser<string> = (value) => resolve(value);
 
-/** Kong's own values that are not there yet get a sentence that says so. */
-function database(value: string): 'off' {
-  if (value === 'off') return value;
-  const known = value === 'postgres' || value === 'sqlite';
-  throw new InvalidValue(
-    known
-      ? `'${value}' is not there yet: the SQLite and Postgres stores are still to come; use database = off with declarative_config`
-      : `'${value}' is not one of: off`,
-  );
-}
-
 function plugins(value: string): readonly string[] {
   const names = list(text)(value);
   if (!names.includes('off')) return names;
@@ -199,10 +188,10 @@ export const SETTINGS: Table = {
 
   database: {
     initial: 'off',
-    parse: database,
+    parse: oneOf('off', 'sqlite', 'postgres'),
     takesEffect: 'restart',
     section: 'Configuration',
-    doc: "Where the configuration lives. Only `off` (a declarative file) is there so far; Kong's default is `postgres`.",
+    doc: "Where the configuration lives: `off` (a declarative file), `sqlite` (a file in the prefix) or `postgres` (several nodes on one database, see Database below). Kong's default is `postgres`, so `pg_*` without this setting is refused.",
   },
   declarative_config: {
     initial: null,

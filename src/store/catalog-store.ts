@@ -6,11 +6,12 @@
  * now: independent changes both happen, and one that no longer holds fails as it would have if it had come later.
  */
 import { randomUUID } from 'node:crypto';
-import type { CheckContext } from '../entities/schema/field.ts';
+import type { CheckContext, Values } from '../entities/schema/field.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { CatalogReader } from './catalog/reader.ts';
 import type { CatalogTransaction } from './catalog/transaction.ts';
 import {
+  type Author,
   type CommitOptions,
   type Committed,
   type ConfigStore,
@@ -87,6 +88,19 @@ export class CatalogStore implements ConfigStore {
     const again = this.#options.sequencer == null ? writes : await Array.fromAsync(writes);
     return await this.#whenLive(() =>
       this.#tryUntilTaken(options, (tx) => this.#applyAll(tx, again, options)),
+    );
+  }
+
+  /** A whole configuration that was validated elsewhere, into an empty store. */
+  async seed(
+    entities: Iterable<{ readonly kind: string; readonly entity: Values }>,
+    author: Author,
+  ): Promise<Committed> {
+    return await this.exclusive(() =>
+      this.#tryUntilTaken({ author, ifRevision: 0 }, async (tx) => {
+        await new Slices().run(tx.insert(entities));
+        return [];
+      }),
     );
   }
 

@@ -23,7 +23,7 @@ test('a clock that jumps stalls no worker', async (t) => {
     await supervisor.serve({
       revision: 0,
       flavor: settings.router_flavor,
-      image: null,
+      image: () => null,
       delta: null,
       settings,
     });

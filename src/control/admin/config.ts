@@ -12,7 +12,17 @@ import { type AdminContext, type Methods, empty, json, jsonText } from './resour
 const RETRY_AFTER = '5';
 
 export function config(gateway: Gateway): Methods {
-  return { GET: () => dump(gateway), POST: (context) => replace(gateway, context) };
+  const here = (): boolean => gateway.reloader.settings.database === 'off';
+  return {
+    GET: () => (here() ? dump(gateway) : withDatabase()),
+    POST: (context) => (here() ? replace(gateway, context) : withDatabase()),
+  };
+}
+
+function withDatabase(): Response {
+  return json(400, {
+    message: 'this endpoint is only available when Kong is configured to not use a database',
+  });
 }
 
 async function dump({ reloader }: Gateway): Promise<Response> {

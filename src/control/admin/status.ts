@@ -21,7 +21,9 @@ export function status(gateway: Gateway): Methods {
       return json(200, {
         memory: { workers_lua_vms: await workerHeaps(gateway, format), lua_shared_dicts: {} },
         server: connections(gateway),
-        configuration_hash: reloader.loaded.hash,
+        ...(reloader.settings.database === 'off'
+          ? { configuration_hash: reloader.loaded.hash }
+          : { database: { reachable: true } }),
         sluice: {
           revision: supervisor.revision,
           workers: supervisor.report(),

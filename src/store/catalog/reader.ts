@@ -94,10 +94,20 @@ export class CatalogReader implements ConfigReader, ConfigLog {
     }));
   }
 
-  /** Kinds and ids that commits after a revision have touched, up to the current one. */
-  touchedSince(revision: number): ReadonlyArray<{ readonly kind: string; readonly id: string }> {
+  /** Entities of these kinds that commits after a revision have touched, at most `limit`. */
+  touchedSince(
+    revision: number,
+    kinds: readonly string[],
+    limit: number,
+  ): ReadonlyArray<{ readonly kind: string; readonly id: string }> {
+    const marks = kinds.map(() => '?').join(', ');
     return this.#rows.connection
-      .all('SELECT DISTINCT kind, id FROM changes WHERE revision > ?', revision)
+      .all(
+        `SELECT DISTINCT kind, id FROM changes WHERE revision > ? AND kind IN (${marks}) LIMIT ?`,
+        revision,
+        ...kinds,
+        limit,
+      )
       .map((row) => ({ kind: String(row['kind']), id: String(row['id']) }));
   }
 

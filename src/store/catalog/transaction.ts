@@ -1,5 +1,5 @@
 /** A transaction on a catalog: writes, or rows as another node stored them, and at the end a commit of the log. */
-import type { CheckContext } from '../../entities/schema/field.ts';
+import type { CheckContext, Values } from '../../entities/schema/field.ts';
 import type { StoredChange, StoredCommit, StoredEntity } from '../shared-log.ts';
 import type { Recorder } from './recorder.ts';
 import type { Rows } from './rows.ts';
@@ -36,6 +36,16 @@ export class CatalogTransaction {
     }
     for (const { kind, after } of changes) {
       if (after !== null) this.rows.put(kind, this.rows.decode(kind, after), after);
+      yield;
+    }
+  }
+
+  /** Entities that are not there yet, validated elsewhere. */
+  *insert(entities: Iterable<{ readonly kind: string; readonly entity: Values }>): Generator<void> {
+    for (const { kind, entity } of entities) {
+      const text = this.rows.encode(kind, entity);
+      this.rows.put(kind, entity, text);
+      this.#recorder.record(kind, String(entity['id']), null, text);
       yield;
     }
   }

@@ -4,7 +4,7 @@
  * What the transaction has done so far counts for the next write. Every change is recorded with what was before, so
  * that the log can tell and undo it.
  */
-import { notYet } from '../file/not-yet.ts';
+import { notYet } from '../../entities/not-yet.ts';
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
 import type { Issue } from '../../entities/schema/issue.ts';
 import type { Selector, Write, WriteResult } from '../config-store.ts';
@@ -233,7 +233,7 @@ function transform(
 
 /** Refused although valid: what Sluice cannot run yet. */
 function notYetIssues(kind: string, entity: Values): Issue[] {
-  return notYet(kind, entity).map(({ field, message }) => ({ at: field === null ? [] : [field], message }));
+  return notYet(kind, entity).map(({ path, message }) => ({ at: path, message }));
 }
 
 /** Is it the same but for the timestamps? Then nothing has changed, and no revision says so. */

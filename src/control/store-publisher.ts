@@ -1,0 +1,154 @@
+/**
+ * Commits of a store → revisions that the workers serve.
+ *
+ * One publication is under way at a time; commits that come meanwhile go together in the next one, so that many small
+ * writes cost few publications. A delta holds what the log says was touched, as it is now; a route is compiled together
+ * with its service, so that a changed service takes its routes along. A whole image is made only for a worker that
+ * starts or that fell behind.
+ */
+import type { Values } from '../entities/schema/field.ts';
+import { encodeImage, readImage, RUNTIME } from '../snapshot/image.ts';
+import { encodeDelta } from '../snapshot/image-delta.ts';
+import { EMPTY_HASH } from '../snapshot/snapshot.ts';
+import type { CatalogStore } from '../store/catalog-store.ts';
+import type { Compiled } from './compile-job.ts';
+import type { Log } from './log.ts';
+import type { StoreRevision } from './reload.ts';
+
+export interface StorePublisherOptions {
+  readonly store: CatalogStore;
+  readonly publish: (next: StoreRevision) => Promise<readonly string[]>;
+  readonly log: Log;
+}
+
+/** Milliseconds before a publication that failed is tried again. */
+const RETRY_MS = 1000;
+/** A delta of more entities costs as much as the whole image. */
+const MAX_DELTA = 50_000;
+
+const KINDS = [...RUNTIME];
+
+interface Waiter {
+  readonly revision: number;
+  readonly resolve: (warnings: readonly string[]) => void;
+}
+
+export class StorePublisher {
+  readonly #options: StorePublisherOptions;
+  #published = -1;
+  #running = false;
+  #waiters: Waiter[] = [];
+  #retry: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: StorePublisherOptions) {
+    this.#options = options;
+  }
+
+  /** Nobody has written to the store yet. */
+  get empty(): boolean {
+    return this.#options.store.revision === 0;
+  }
+
+  /**
+   * The current state to workers that have just started.
+   * @param seed what an empty store begins with: the declarative file that the settings name.
+   * @throws Error when a worker cannot serve it.
+   */
+  async first(seed: Compiled | null): Promise<void> {
+    const { store, log } = this.#options;
+    if (seed !== null && this.empty) {
+      const author = { name: null, source: 'declarative_config', message: 'the first configuration' };
+      await store.seed(readImage(seed.image).entities(), author);
+      log(
+        'notice',
+        `the store was empty: ${seed.records} entities are taken over from the declarative configuration`,
+      );
+    }
+    const { revision } = store;
+    await this.#options.publish({ revision, image: () => this.#image(), delta: null });
+    this.#published = revision;
+    log('notice', `serving revision ${revision} of the store`);
+  }
+
+  /** A revision may be new. */
+  notice(): void {
+    if (this.#running || this.#published < 0) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  /** Resolves when the revision is served, or could not be published; with warnings. */
+  live(revision: number): Promise<readonly string[]> {
+    if (this.#published >= revision || this.#stopped || this.#published < 0) return Promise.resolve([]);
+    const { promise, resolve } = Promise.withResolvers<readonly string[]>();
+    this.#waiters.push({ revision, resolve });
+    this.notice();
+    return promise;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+    this.#answer(Infinity, []);
+  }
+
+  /** Until what is published is what is there. */
+  async #run(): Promise<void> {
+    const { store } = this.#options;
+    let failed = false;
+    while (!failed && !this.#stopped && this.#published < store.revision)
+      failed = !(await this.#publishNext());
+    this.#running = false;
+    if (failed) this.#retry = setTimeout(() => this.notice(), RETRY_MS).unref();
+  }
+
+  async #publishNext(): Promise<boolean> {
+    const { store, publish, log } = this.#options;
+    const { revision } = store;
+    try {
+      const warnings = await publish({ revision, image: () => this.#image(), delta: this.#delta() });
+      this.#published = revision;
+      this.#answer(revision, warnings);
+      return true;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log('error', `revision ${revision} is not served: ${reason}`);
+      this.#answer(revision, [`revision ${revision} is not served yet: ${reason}`]);
+      return false;
+    }
+  }
+
+  #answer(revision: number, warnings: readonly string[]): void {
+    const waiting = this.#waiters;
+    this.#waiters = waiting.filter((waiter) => waiter.revision > revision);
+    for (const waiter of waiting) if (waiter.revision <= revision) waiter.resolve(warnings);
+  }
+
+  #image(): SharedArrayBuffer {
+    const { reader } = this.#options.store;
+    const entities = new Map(KINDS.map((kind) => [kind, reader.all(kind)]));
+    return encodeImage(entities, { revision: reader.revision, hash: EMPTY_HASH });
+  }
+
+  /** From what is published to what is there; null when the log does not tell, or tells too much. */
+  #delta(): SharedArrayBuffer | null {
+    const { reader } = this.#options.store;
+    const baseRevision = this.#published;
+    if (baseRevision < reader.oldest) return null;
+    const put = new Map<string, { readonly kind: string; readonly entity: Values }>();
+    const removed: Array<{ readonly kind: string; readonly id: string }> = [];
+    for (const { kind, id } of reader.touchedSince(baseRevision, KINDS, MAX_DELTA)) {
+      const entity = reader.get(kind, { id });
+      if (entity === null) removed.push({ kind, id });
+      else put.set(id, { kind, entity });
+      if (kind !== 'services' || entity === null) continue;
+      for (const route of reader.childrenOf('routes', 'service', id)) {
+        put.set(String(route['id']), { kind: 'routes', entity: route });
+      }
+    }
+    if (put.size + removed.length >= MAX_DELTA) return null;
+    const meta = { revision: reader.revision, hash: EMPTY_HASH, baseRevision };
+    return encodeDelta({ put: put.values(), removed }, meta);
+  }
+}
