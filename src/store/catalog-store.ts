@@ -47,6 +47,8 @@ const MAX_WAITING = 1024;
 /** Tries of one commit against other nodes. */
 const MAX_TRIES = 20;
 const SWEEP = 256;
+/** Changes of a commit that is large. */
+const LARGE = 1000;
 
 export class CatalogStore implements ConfigStore {
   readonly writable = true;
@@ -188,6 +190,7 @@ export class CatalogStore implements ConfigStore {
       open = false;
       this.announce(tx.revision);
       catalog.compact(retention);
+      if (changes >= LARGE) catalog.trim();
       return { revision: tx.revision, results };
     } finally {
       if (open) tx.rollback();

@@ -21,7 +21,9 @@ export interface CatalogOptions {
   readonly durable: boolean;
 }
 
-const CACHE_KIB = 4096;
+const READ_CACHE_KIB = 4096;
+/** What a large transaction touches lies all over the file: ids are random. Given back when it is over. */
+const WRITE_CACHE_KIB = 131_072;
 /** Revisions dropped from the log at once, so that nobody waits. */
 const COMPACT_STEP = 100;
 
@@ -33,11 +35,11 @@ export class Catalog {
 
   /** @throws Error of SQLite, WrongCatalog */
   constructor({ path, durable, codec = PLAIN_CODEC }: CatalogOptions) {
-    this.#writing = new Connection(path, { durable, cacheKib: CACHE_KIB });
+    this.#writing = new Connection(path, { durable, cacheKib: WRITE_CACHE_KIB });
     // It holds secrets; SQLite's companions take over its mode.
     chmodSync(path, 0o600);
     prepareTables(this.#writing);
-    this.#reading = new Connection(path, { durable, cacheKib: CACHE_KIB });
+    this.#reading = new Connection(path, { durable, cacheKib: READ_CACHE_KIB });
     this.#rows = new Rows(this.#writing, codec);
     this.reader = new CatalogReader(new Rows(this.#reading, codec));
   }
@@ -79,6 +81,11 @@ export class Catalog {
     this.setMeta('oldest', String(end));
     this.#writing.exec('COMMIT');
     return end < head - keep;
+  }
+
+  /** Gives back what a large transaction took of memory. */
+  trim(): void {
+    this.#writing.exec('PRAGMA shrink_memory');
   }
 
   /** A commit of the log as it is stored; null when it is not there. */

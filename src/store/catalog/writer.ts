@@ -66,7 +66,8 @@ export class Writer {
     const kind = kindIndex(name);
     const prepared = this.#prepare(kind, input, {}, null);
     const id = String(prepared.entity['id']);
-    if (this.#rows.has(name, id)) throw primaryKeyViolation(id);
+    // One that was generated is new.
+    if (Object.hasOwn(input, 'id') && this.#rows.has(name, id)) throw primaryKeyViolation(id);
     return { entity: this.#store(kind, null, prepared), happened: true };
   }
 
@@ -134,7 +135,8 @@ export class Writer {
     const { name } = kind;
     this.#checkUnique(kind, entity);
     this.#checkReferences(kind, entity, stored);
-    if (stored === null || !sameContent(stored, entity)) {
+    const same = stored !== null && sameContent(stored, entity);
+    if (!same) {
       const before = stored === null ? null : this.#rows.text(name, String(stored['id']));
       const text = this.#rows.encode(name, entity);
       if (stored !== null) this.#rows.remove(name, stored);
@@ -142,7 +144,7 @@ export class Writer {
       this.#recorder.record(name, String(entity['id']), before, text);
     }
     if (snis !== null && name === 'certificates') this.#replaceSnis(String(entity['id']), snis);
-    return this.#rows.get(name, String(entity['id'])) ?? entity;
+    return this.#rows.shown(name, same ? stored : entity) ?? entity;
   }
 
   #checkUnique(kind: KindIndex, entity: Values): void {
