@@ -73,7 +73,7 @@ test('a name that does not resolve is waited for once, then looked up beside the
   for (let n = 0; n < 4; n++) assert.equal(request().next()?.host, 'b');
   assert.ok(resolver.asked.length > 0 && resolver.asked.every((host) => host === 'gone'));
   resolver.known.add('gone');
-  const taken = Array.from({ length: 4 }, () => request().next()?.host).sort();
+  const taken = Array.from({ length: 4 }, () => String(request().next()?.host)).toSorted();
   assert.deepEqual(taken, ['b', 'b', 'gone', 'gone'], 'back as soon as it resolves');
 });
 

@@ -72,7 +72,9 @@ test('property: what is passed over is not taken, the others keep their proporti
         assert.ok(Math.abs(counts[i]! - weight) <= weights.length, `member ${i}: ${counts[i]} of ${weight}`);
       }
       const later = countsOf(weights.length, take(rotation, rotation.cycle * 4));
-      assert.ok(later[gone]! <= ((weights[gone]! * rotation.cycle) / (sum + weights[gone]!)) * 4 + weights.length);
+      assert.ok(
+        later[gone]! <= ((weights[gone]! * rotation.cycle) / (sum + weights[gone]!)) * 4 + weights.length,
+      );
     }),
   );
 });

@@ -45,7 +45,7 @@ const port = parentPort;
 const { workerId, settings, zone: buffer, dataPlane: dataPlaneUrl } = workerData as WorkerData;
 const zone = new WorkerZone(buffer, workerId);
 const dataPlane = await loadDataPlane();
-const builder = new SnapshotBuilder(settings.router_flavor);
+const builder = new SnapshotBuilder(settings.router_flavor, { workerId });
 let prepared: Snapshot | null = null;
 dataPlane.applySnapshot(builder.current);
 

@@ -4,7 +4,7 @@ import type { Entity, EntityDefinition } from './schema/field.ts';
 import * as t from './typedefs.ts';
 
 /** The port of a target that says none. */
-const DEFAULT_PORT = 8000;
+export const DEFAULT_PORT = 8000;
 
 const fields = {
   id: t.uuid,

@@ -13,7 +13,8 @@ import { LogFile, logPath } from '../observe/log-file.ts';
 import { Router } from '../router/router.ts';
 import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
-import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
+import { NO_UPSTREAMS } from '../snapshot/upstreams.ts';
 import { ClientConnection } from '../wire/http1/client-connection.ts';
 import type { ClientContext, ClientTimeouts, MalformedRequest } from '../wire/http1/client-context.ts';
 import { FieldLines } from '../wire/http1/field-lines.ts';
@@ -75,7 +76,8 @@ export class DataPlane implements ProxyContext, ClientContext {
   constructor({ settings, zone }: DataPlaneOptions) {
     this.#settings = settings;
     this.zone = zone;
-    this.snapshot = { revision: 0, hash: EMPTY_HASH, router: Router.empty(settings.router_flavor) };
+    const router = Router.empty<RouteTarget>(settings.router_flavor);
+    this.snapshot = { revision: 0, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS };
     this.policy = policyOf(settings);
     this.realIp = new RealIp(settings);
     this.errorBodies = new ErrorBodies(settings);

@@ -5,23 +5,20 @@
  * A try may be repeated when no byte of a response has come, the body is still here, and the upstream cannot have
  * acted twice: it never got the request, or its method is idempotent. A reused connection that turns out to be dead is
  * repeated on a new one without counting as a try, since it says nothing about the upstream.
+ *
+ * A service whose host is an upstream goes to the upstream's targets: each try to another one, as far as there are.
  */
 import { performance } from 'node:perf_hooks';
-import { DnsError } from '../balancer/resolver/resolver.ts';
+import type { BalancerTarget } from '../balancer/balancer.ts';
+import { Peers } from '../balancer/peers.ts';
 import type { ResolvedName } from '../balancer/resolver/resolver.ts';
-import { GatewayError } from '../lib/gateway-error.ts';
+import type { GatewayError } from '../lib/gateway-error.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
-import type {
-  ClientStream,
-  ClientStreamHandler,
-  OutgoingRequest,
-  ResponseHead,
-  Trailers,
-  Tunnel,
-} from '../wire/message.ts';
+import type { ClientStream, ClientStreamHandler, ResponseHead, Trailers, Tunnel } from '../wire/message.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { Exchange } from './exchange.ts';
-import { upstreamHead } from './upstream-head.ts';
+import { noPeer, resolveError } from './forward-errors.ts';
+import { keepsHost, upstreamHead, type UpstreamHead } from './upstream-head.ts';
 
 /** nginx never sends these twice once they were sent. */
 const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH']);
@@ -37,7 +34,9 @@ export class Forward implements ClientStreamHandler {
   readonly #exchange: Exchange;
   readonly #route: RouteTarget;
   readonly #service: ServiceTarget;
-  #head: OutgoingRequest | null = null;
+  /** Null: a service without balancing. */
+  readonly #peers: Peers | null;
+  #head: UpstreamHead | null = null;
   #stream: ClientStream | null = null;
   #sent = false;
   #tries = 0;
@@ -46,6 +45,9 @@ export class Forward implements ClientStreamHandler {
     this.#exchange = exchange;
     this.#route = route;
     this.#service = service;
+    const { snapshot, resolver } = exchange.context;
+    const balancer = snapshot.upstreams.of(service);
+    this.#peers = balancer === null ? null : new Peers(balancer, resolver);
   }
 
   /** The request's head is settled and its body is here, or may stream. */
@@ -73,7 +75,9 @@ export class Forward implements ClientStreamHandler {
 
   #try(fresh: boolean): void {
     const { resolver } = this.#exchange.context;
-    const { host, port } = this.#service;
+    const to = this.#peers === null ? this.#service : this.#nextPeer(this.#peers, fresh);
+    if (to === null) return this.#exchange.fail(noPeer());
+    const { host, port } = to;
     this.address = host;
     this.port = port;
     const known = resolver.peek(host);
@@ -85,15 +89,31 @@ export class Forward implements ClientStreamHandler {
         if (!this.#exchange.responded) this.#connect(resolved, fresh);
       })
       .catch((error: unknown) => {
-        if (!this.#exchange.responded) this.#exchange.fail(resolveError(host, error));
+        if (!this.#exchange.responded) this.#unresolved(resolveError(host, error));
       });
+  }
+
+  /** A connection that was found dead is replaced by one to the same target. */
+  #nextPeer(peers: Peers, fresh: boolean): BalancerTarget | null {
+    return fresh ? peers.current : peers.next();
+  }
+
+  #unresolved(error: GatewayError): void {
+    if (this.#peers === null) return this.#exchange.fail(error);
+    this.#exchange.context.reportError(this.#exchange, error);
+    this.#peers.unresolved();
+    this.#try(false);
   }
 
   #connect(resolved: ResolvedName, fresh: boolean): void {
     const { ip, port } = resolved.next();
     const { pool } = this.#exchange.context;
     this.address = ip;
-    this.port = port ?? this.#service.port;
+    this.port = port ?? this.port;
+    const target = this.#peers?.current;
+    if (target && this.#head !== null && !keepsHost(this.#exchange, this.#route)) {
+      this.#head.authority = target.authority(this.port, this.#service.tls);
+    }
     this.startedAt = performance.now();
     this.#exchange.proxied = true;
     this.#sent = false;
@@ -162,24 +182,10 @@ export class Forward implements ClientStreamHandler {
       return exchange.fail(error);
     if (!stale) {
       this.#tries++;
+      this.#peers?.failed();
       exchange.context.zone.increment(CELL.retries);
       exchange.context.reportError(exchange, error);
     }
     this.#try(stale);
   }
-}
-
-/** Kong's answers to a name that does not resolve. */
-function resolveError(host: string, cause: unknown): GatewayError {
-  const unknown = cause instanceof DnsError && (cause.code === 'name_error' || cause.code === 'empty');
-  if (unknown) {
-    return new GatewayError('name_resolution_failed', 'name resolution failed', {
-      source: 'gateway',
-      status: 503,
-      cause,
-    });
-  }
-  const reason = cause instanceof DnsError ? cause.code.replaceAll('_', ' ') : 'unexpected error';
-  const message = `failed the initial dns/balancer resolve for '${host}' with: ${reason}`;
-  return new GatewayError('resolver_failed', message, { source: 'gateway', status: 500, cause });
 }

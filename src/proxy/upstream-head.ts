@@ -4,24 +4,28 @@ import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
 import type { Headers, OutgoingRequest } from '../wire/message.ts';
 import type { Exchange } from './exchange.ts';
 
+/** The Host header may be another with each attempt. */
+export type UpstreamHead = OutgoingRequest & { authority: string };
+
 /** Edits the request's headers in place: made once, before the first attempt. */
-export function upstreamHead(
-  exchange: Exchange,
-  route: RouteTarget,
-  service: ServiceTarget,
-): OutgoingRequest {
+export function upstreamHead(exchange: Exchange, route: RouteTarget, service: ServiceTarget): UpstreamHead {
   const { request } = exchange;
   addForwarded(exchange, route, request.headers);
   return {
     method: request.method,
     target: upstreamTarget(exchange, route, service),
-    authority: route.preserveHost && request.authority !== '' ? request.authority : service.hostHeader,
+    authority: keepsHost(exchange, route) ? request.authority : service.hostHeader,
     headers: request.headers,
     bodyLength: request.bodyLength,
     // Kong passes WebSocket on and no other protocol.
     upgrade: request.upgrade === 'websocket' ? request.upgrade : '',
     acceptsTrailers: request.acceptsTrailers,
   };
+}
+
+/** The upstream is sent the client's Host header. */
+export function keepsHost(exchange: Exchange, route: RouteTarget): boolean {
+  return route.preserveHost && exchange.request.authority !== '';
 }
 
 function upstreamTarget(exchange: Exchange, route: RouteTarget, service: ServiceTarget): string {

@@ -16,6 +16,8 @@ import { RouteError, Router, type RouterEdit, type RouterFlavor } from '../route
 import { type Image, type ImageRecord, readImage } from './image.ts';
 import { compileRoute, compileService, placeholderRoute, protocolMask } from './route-target.ts';
 import { EMPTY_HASH, type RouteTarget, type ServiceTarget, type Snapshot } from './snapshot.ts';
+import { UpstreamIndex } from './upstream-index.ts';
+import { NO_UPSTREAMS } from './upstreams.ts';
 
 /** The delta's base is not what this builder stands on: send the whole image. */
 export class StaleBase extends Error {}
@@ -23,6 +25,8 @@ export class StaleBase extends Error {}
 export interface BuilderOptions {
   /** Milliseconds of work between two turns of the event loop. */
   readonly sliceMs?: number;
+  /** Workers begin their rotations at different places by it. */
+  readonly workerId?: number;
 }
 
 const SLICE_MS = 1;
@@ -31,17 +35,25 @@ export class SnapshotBuilder {
   #current: Snapshot;
   #flavor: RouterFlavor;
   #services = new Map<string, ServiceTarget>();
+  #upstreams = new UpstreamIndex();
   #broken = new Map<string, string>();
   #prepared: Snapshot | null = null;
   /** The maps stand on the served snapshot. */
   #clean = true;
   #queue: Promise<unknown> = Promise.resolve();
   readonly #sliceMs: number;
+  readonly #workerId: number;
 
   constructor(flavor: RouterFlavor, options: BuilderOptions = {}) {
     this.#flavor = flavor;
     this.#sliceMs = options.sliceMs ?? SLICE_MS;
-    this.#current = { revision: 0, hash: EMPTY_HASH, router: Router.empty<RouteTarget>(flavor) };
+    this.#workerId = options.workerId ?? 0;
+    this.#current = {
+      revision: 0,
+      hash: EMPTY_HASH,
+      router: Router.empty<RouteTarget>(flavor),
+      upstreams: NO_UPSTREAMS,
+    };
   }
 
   get current(): Snapshot {
@@ -87,12 +99,11 @@ export class SnapshotBuilder {
       this.#apply(value, edit);
       return null;
     });
-    const steps = edit.commitInSteps();
-    const router = await this.#inSlices(() => {
-      const { done, value } = steps.next();
-      return done === true ? value : null;
-    });
-    const snapshot = { revision: image.revision, hash: image.hash, router };
+    const router = await this.#finish(edit.commitInSteps());
+    const served = full ? NO_UPSTREAMS : this.#current.upstreams;
+    const start = startOf(this.#workerId, image.revision);
+    const upstreams = await this.#finish(this.#upstreams.commitInSteps(served, start));
+    const snapshot = { revision: image.revision, hash: image.hash, router, upstreams };
     this.#prepared = snapshot;
     return snapshot;
   }
@@ -104,7 +115,15 @@ export class SnapshotBuilder {
   #reset(flavor: RouterFlavor): void {
     this.#flavor = flavor;
     this.#services = new Map();
+    this.#upstreams = new UpstreamIndex();
     this.#broken = new Map();
+  }
+
+  async #finish<R>(steps: Generator<unknown, R & {}>): Promise<R> {
+    return this.#inSlices(() => {
+      const { done, value } = steps.next();
+      return done === true ? value : null;
+    });
   }
 
   /** Takes steps until one has an answer, in slices; the first one starts after a turn of the event loop. */
@@ -122,15 +141,20 @@ export class SnapshotBuilder {
   }
 
   #apply(record: ImageRecord, edit: RouterEdit<RouteTarget>): void {
-    if (record.op === 'put') {
-      if (record.kind === 'services') this.#services.set(record.entity.id, compileService(record.entity));
-      else if (record.kind === 'routes') this.#place(record.entity, edit);
-    } else if (record.kind === 'services') {
-      this.#services.delete(record.id);
-    } else if (record.kind === 'routes') {
-      this.#broken.delete(record.id);
-      edit.remove(record.id);
-    }
+    if (record.op === 'remove') return this.#remove(record, edit);
+    if (record.kind === 'routes') this.#place(record.entity, edit);
+    else if (record.kind === 'services') this.#services.set(record.entity.id, compileService(record.entity));
+    else if (record.kind === 'targets') this.#upstreams.putTarget(record.entity);
+    else this.#upstreams.putUpstream(record.entity);
+  }
+
+  #remove({ kind, id }: ImageRecord & { op: 'remove' }, edit: RouterEdit<RouteTarget>): void {
+    if (kind === 'routes') {
+      this.#broken.delete(id);
+      edit.remove(id);
+    } else if (kind === 'services') this.#services.delete(id);
+    else if (kind === 'targets') this.#upstreams.removeTarget(id);
+    else this.#upstreams.removeUpstream(id);
   }
 
   /** Puts the route into the router as it is now, or takes it out when its service is disabled. */
@@ -151,4 +175,12 @@ export class SnapshotBuilder {
       edit.put(placeholderRoute(route), { ...target, broken: error.message });
     }
   }
+}
+
+/**
+ * Where a worker's rotations begin, 0 to 1: spread over the workers (multiples of the golden ratio lie far from each
+ * other), and another place with each revision, so that frequent changes do not favour the first targets.
+ */
+function startOf(workerId: number, revision: number): number {
+  return (workerId * 0.6180339887498949 + revision * 0.7548776662466927) % 1;
 }

@@ -37,6 +37,7 @@ export function compileService(service: Service): ServiceTarget {
     grpc: service.protocol === 'grpc' || service.protocol === 'grpcs',
     host,
     port: service.port,
+    balancing: { upstreams: null, balancer: null },
     hostHeader: service.port === (tls ? 443 : 80) ? authority : `${authority}:${service.port}`,
     path: service.path ?? '/',
     retries: service.retries,

@@ -8,6 +8,7 @@
 import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
 import type { Router } from '../router/router.ts';
+import type { Balancing, Upstreams } from './upstreams.ts';
 
 export interface Snapshot {
   /** Number of the committed change; 0 is the empty configuration of a gateway without a file. */
@@ -15,6 +16,7 @@ export interface Snapshot {
   /** MD5 of the configuration's text, 32 hex digits (Kong's `configuration_hash`); 32 zeros when empty. */
   readonly hash: string;
   readonly router: Router<RouteTarget>;
+  readonly upstreams: Upstreams;
 }
 
 /** Kong's hash of an empty configuration. */
@@ -36,6 +38,8 @@ export interface ServiceTarget {
   /** Name or address as configured, without brackets around IPv6. */
   readonly host: string;
   readonly port: number;
+  /** For `Upstreams.of`, which answers whether the host is an upstream; port and Host header are its targets' then. */
+  readonly balancing: Balancing;
   /** Host header sent upstream unless `preserve_host`: host, with the port unless it is the scheme's default. */
   readonly hostHeader: string;
   /** Kong's service path, `/` when unset. */

@@ -8,6 +8,7 @@ import type { Router } from '../../src/router/router.ts';
 import { loadSettings } from '../../src/settings/load.ts';
 import { EMPTY_HASH, PROTOCOL_HTTP } from '../../src/snapshot/snapshot.ts';
 import type { RouteTarget, ServiceTarget } from '../../src/snapshot/snapshot.ts';
+import { NO_UPSTREAMS } from '../../src/snapshot/upstreams.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitFor } from './wait.ts';
@@ -35,6 +36,7 @@ function routeTarget(upstreamPort: number, options: PlaneOptions): RouteTarget {
     grpc: false,
     host: '127.0.0.1',
     port: upstreamPort,
+    balancing: { upstreams: null, balancer: null },
     hostHeader: `127.0.0.1:${upstreamPort}`,
     path: '/',
     retries: 0,
@@ -80,7 +82,7 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
   const router = { match: () => match } as unknown as Router<RouteTarget>;
-  plane.applySnapshot({ revision: 1, hash: EMPTY_HASH, router });
+  plane.applySnapshot({ revision: 1, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS });
   await plane.listen();
   const [port] = plane.ports;
   assert.ok(port !== undefined);

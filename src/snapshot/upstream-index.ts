@@ -1,0 +1,91 @@
+/**
+ * Upstreams and targets as the builder knows them, and the `Upstreams` that come of them.
+ *
+ * Records only note what they touch. At the end the balancers of touched upstreams are made anew, and all others go on
+ * as they are, in the middle of their rotation.
+ */
+import { Balancer, type TargetSpec } from '../balancer/balancer.ts';
+import { parseHost } from '../entities/formats/host.ts';
+import { DEFAULT_PORT, type Target } from '../entities/target.ts';
+import type { Upstream } from '../entities/upstream.ts';
+import { Upstreams } from './upstreams.ts';
+
+interface State {
+  upstream: Upstream | null;
+  /** By id. */
+  readonly targets: Map<string, TargetSpec>;
+  /** Under which its balancer stands in the last `Upstreams`. */
+  servedName: string | null;
+}
+
+export class UpstreamIndex {
+  readonly #states = new Map<string, State>();
+  /** Of each target its upstream's id. */
+  readonly #homes = new Map<string, string>();
+  readonly #touched = new Set<string>();
+
+  putUpstream(upstream: Upstream): void {
+    this.#touch(upstream.id).upstream = upstream;
+  }
+
+  /** Its targets go with it. */
+  removeUpstream(id: string): void {
+    const state = this.#touch(id);
+    state.upstream = null;
+    for (const target of state.targets.keys()) this.#homes.delete(target);
+    state.targets.clear();
+  }
+
+  putTarget(target: Target): void {
+    this.removeTarget(target.id);
+    this.#homes.set(target.id, target.upstream.id);
+    this.#touch(target.upstream.id).targets.set(target.id, specOf(target));
+  }
+
+  removeTarget(id: string): void {
+    const home = this.#homes.get(id);
+    if (home === undefined) return;
+    this.#homes.delete(id);
+    this.#touch(home).targets.delete(id);
+  }
+
+  /**
+   * What is served with all that was put and removed since the last call; `served` itself when that was nothing.
+   * @param start 0 to 1: where balancers begin.
+   */
+  *commitInSteps(served: Upstreams, start: number): Generator<void, Upstreams> {
+    if (this.#touched.size === 0) return served;
+    const byName = new Map(served.byName);
+    const states = [...this.#touched].map((id) => this.#touch(id));
+    // All old names first: two upstreams may change names with each other.
+    for (const { servedName } of states) if (servedName !== null) byName.delete(servedName);
+    for (const state of states) {
+      const { upstream, targets } = state;
+      state.servedName = upstream?.name ?? null;
+      if (upstream !== null) {
+        const { host_header: hostHeader } = upstream;
+        byName.set(upstream.name, new Balancer({ hostHeader, targets: [...targets.values()], start }));
+      }
+      yield;
+    }
+    for (const id of this.#touched) if (this.#states.get(id)?.upstream === null) this.#states.delete(id);
+    this.#touched.clear();
+    return new Upstreams(byName);
+  }
+
+  #touch(id: string): State {
+    let state = this.#states.get(id);
+    if (state === undefined) {
+      this.#states.set(id, (state = { upstream: null, targets: new Map(), servedName: null }));
+    }
+    this.#touched.add(id);
+    return state;
+  }
+}
+
+/** `host:port`; the port may be missing in a file that says `_transform: false`. */
+function specOf({ target, weight }: Target): TargetSpec {
+  const parsed = parseHost(target);
+  if (typeof parsed === 'string') throw new Error(`target '${target}': ${parsed}`);
+  return { host: parsed.host, port: parsed.port ?? DEFAULT_PORT, weight };
+}
