@@ -15,7 +15,6 @@ const NOT_YET_STREAM = 'TCP, TLS and UDP proxying is not there yet';
 const NOT_YET_TLS = 'TLS is not there yet';
 const NO_NGINX = 'there is no nginx underneath';
 const NO_LUA = 'there is no Lua inside';
-const NOT_YET_POSTGRES = 'the Postgres store is not there yet';
 const NO_DB_CACHE = 'all entities are kept in memory, without a cache of database rows';
 const NOT_YET_HYBRID = 'hybrid mode is not there yet';
 const NO_REPORTS = 'nothing is ever reported to anybody';
@@ -53,7 +52,6 @@ status_ssl_cert =
 status_ssl_cert_key =
 debug_ssl_cert =
 debug_ssl_cert_key =
-lua_ssl_trusted_certificate = system
 lua_ssl_verify_depth = 1
 lua_ssl_protocols = TLSv1.2 TLSv1.3`,
   ],
@@ -97,37 +95,6 @@ lua_max_post_args = 100
 untrusted_lua = sandbox | off
 untrusted_lua_sandbox_requires =
 untrusted_lua_sandbox_environment =`,
-  ],
-  [
-    NOT_YET_POSTGRES,
-    `pg_host = 127.0.0.1
-pg_port = 5432
-pg_timeout = 5000
-pg_user = kong
-pg_password =
-pg_database = kong
-pg_schema =
-pg_ssl = off
-pg_ssl_verify = off
-pg_max_concurrent_queries = 0
-pg_semaphore_timeout = 60000
-pg_keepalive_timeout =
-pg_pool_size =
-pg_backlog =
-pg_ro_host =
-pg_ro_port =
-pg_ro_timeout =
-pg_ro_user =
-pg_ro_password =
-pg_ro_database =
-pg_ro_schema =
-pg_ro_ssl =
-pg_ro_ssl_verify =
-pg_ro_max_concurrent_queries =
-pg_ro_semaphore_timeout =
-pg_ro_keepalive_timeout =
-pg_ro_pool_size =
-pg_ro_backlog =`,
   ],
   [
     NO_DB_CACHE,

@@ -175,12 +175,12 @@ const WARNINGS: readonly (readonly [
   [
     'a setting that looks like a service link',
     '',
-    { KONG_PG_PORT: '5433' },
-    [/^KONG_PG_PORT: pg_port has no meaning here: the Postgres store/],
+    { KONG_PG_PORT: '5433', KONG_DATABASE: 'off' },
+    [/^KONG_PG_PORT: pg_port has no effect with database = off$/],
   ],
   [
     "Kong's key at Kong's default",
-    'pg_port = 5432\nanonymous_reports = true\nnginx_user=kong  kong\ncluster_listen = 0.0.0.0:8005',
+    'database = off\npg_port = 5432\nanonymous_reports = true\nnginx_user=kong  kong\ncluster_listen = 0.0.0.0:8005',
     {},
     [],
   ],
@@ -202,7 +202,14 @@ const WARNINGS: readonly (readonly [
     {},
     [],
   ],
-  ["Kong's key emptied", 'ssl_cert =', {}, []],
+  ["Kong's key emptied", 'ssl_cert =\npg_password =', {}, []],
+  [
+    'Postgres that is named and not used',
+    'database = sqlite\npg_host = db.example\npg_ssl = off',
+    {},
+    [/:2: pg_host has no effect with database = sqlite$/],
+  ],
+  ['Postgres that is used', 'database = postgres\npg_host = db.example', {}, []],
   [
     "names of Kong 3.9's own file and parser that nobody would guess, at its defaults",
     `opentelemetry_tracing = off
@@ -260,14 +267,14 @@ const ERRORS: readonly (readonly [
   [
     'all in one go',
     'x_y_z = 1\nlog_level = loud\n\nnonsense\nadmin_listen = 1',
-    { KONG_DATABASE: 'postgres', SLUICE_NGINX_WORKER_PROCESSES: 'many' },
+    { KONG_DATABASE: 'cassandra', SLUICE_NGINX_WORKER_PROCESSES: 'many' },
     [
       /^FILE:4: expected 'name = value'/,
       /^FILE:1: unknown setting 'x_y_z'$/,
       /^FILE:2: log_level: 'loud' is not one of/,
       /^SLUICE_NGINX_WORKER_PROCESSES: nginx_worker_processes: 'many'/,
       /^FILE:5: admin_listen: '1' is not an address/,
-      /^KONG_DATABASE: database: 'postgres' is not there yet/,
+      /^KONG_DATABASE: database: 'cassandra' is not one of: off, sqlite, postgres$/,
     ],
   ],
   [
@@ -287,6 +294,21 @@ const ERRORS: readonly (readonly [
     '',
     { KONG_STREAM_LISTEN: '0.0.0.0:9000' },
     [/^KONG_STREAM_LISTEN: stream_listen: .* not there yet/],
+  ],
+  [
+    'Postgres that is named, and no database',
+    'pg_host = 127.0.0.1',
+    { KONG_PG_PASSWORD: 'secret' },
+    [
+      /^FILE:1: pg_host, pg_password are set, but database is not, .* add 'database = postgres' .* or remove them$/,
+    ],
+  ],
+  ['a schema that needs quotes', 'database = postgres\npg_schema = My"Schema', {}, [/no name for a schema/]],
+  [
+    'a certificate authority that is not there',
+    'lua_ssl_trusted_certificate = system, /nonexistent.pem',
+    {},
+    [/^FILE:1: lua_ssl_trusted_certificate: cannot read '\/nonexistent.pem'/],
   ],
   ['headers', 'headers = server_tokens, X-Foo', {}, [/'x-foo' is not one of/]],
   ['headers off beside others', 'headers = off, via', {}, [/'off' cannot stand beside/]],
@@ -336,6 +358,21 @@ test('vault references', () => {
   assert.equal(settings.log_level, 'crit');
   assert.equal(settings.nginx_worker_processes, 3);
   assert.equal(raw['log_level']?.value, '{vault://env/my-level}');
+});
+
+test("Postgres: Kong's defaults, and what a replica takes over", () => {
+  const { settings } = load(
+    'database = postgres\npg_ro_host = replica.example\npg_ssl = on\npg_ro_ssl = off',
+  );
+  assert.equal(settings.pg_host, '127.0.0.1');
+  assert.equal(settings.pg_user, 'kong');
+  assert.equal(settings.pg_schema, 'sluice');
+  assert.equal(settings.pg_timeout, 5000);
+  assert.equal(settings.pg_ssl, true);
+  assert.equal(settings.pg_ro_ssl, false);
+  assert.equal(settings.pg_ro_port, null);
+  assert.equal(settings.pg_backlog, null);
+  assert.deepEqual(settings.lua_ssl_trusted_certificate, ['system']);
 });
 
 test("nginx's body buffer raises ours, and never lowers it", () => {

@@ -7,6 +7,7 @@ import { suggest } from '../lib/suggest.ts';
 import { parseConf } from './conf-file.ts';
 import { defaultPrefix } from './default-prefix.ts';
 import { readEnvironment } from './environment.ts';
+import { judgeDatabase } from './judge-database.ts';
 import { MEANINGLESS_KEYS, MEANINGLESS_PREFIXES, REFUSED_KEYS } from './kong-keys.ts';
 import { formatAddress } from './parse-listen.ts';
 import { InvalidValue } from './parse-value.ts';
@@ -102,6 +103,9 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
   const raw: Record<string, RawSetting> = {};
   const settings = parseAll(assigned, options.env, raw, { problems, warnings });
   judgeMeaningless(assigned, problems, warnings);
+  const judged = judgeDatabase(raw, settings.database);
+  problems.push(...judged.problems);
+  warnings.push(...judged.warnings);
   if (problems.length === 0) problems.push(...contradictions(settings));
   if (problems.length > 0) throw new SettingsError(problems);
   return { settings, raw, warnings, file };

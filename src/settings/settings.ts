@@ -1,3 +1,5 @@
+import type { PostgresSettings } from './postgres-settings.ts';
+
 /** One address of `proxy_listen`, `admin_listen` or `status_listen` (kong.conf's syntax: `host:port flag flag=value`). */
 export interface Listener {
   readonly host: string;
@@ -11,7 +13,7 @@ export interface Listener {
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warn' | 'error' | 'crit' | 'alert' | 'emerg';
 
 /** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */
-export interface Settings {
+export interface Settings extends PostgresSettings {
   readonly prefix: string;
   readonly log_level: LogLevel;
   /** Path (absolute, or below prefix), `/dev/stdout`, `/dev/stderr`, or `off`. */

@@ -7,6 +7,7 @@
  * is told (`updateSettings`); listeners, threads, files and what is sized once at start need a restart.
  */
 import { resolve } from 'node:path';
+import { POSTGRES_SETTINGS } from './postgres-table.ts';
 import type { Settings } from './settings.ts';
 import { listeners } from './parse-listen.ts';
 import {
@@ -50,6 +51,7 @@ export type Section =
   | 'General'
   | 'Listeners'
   | 'Configuration'
+  | 'Database'
   | 'Client side'
   | 'Headers'
   | 'Errors'
@@ -216,6 +218,8 @@ export const SETTINGS: Table = {
     section: 'Configuration',
     doc: 'How routes are written and matched: traditional_compatible, expressions or traditional.',
   },
+
+  ...POSTGRES_SETTINGS,
 
   nginx_http_client_header_buffer_size: sizedAtStart(
     '1k',

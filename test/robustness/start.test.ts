@@ -79,16 +79,20 @@ test('sockets that systemd hands over are refused, not ignored', async () => {
   assert.match(said, /socket activation is not there yet, and 1 sockets were handed over/);
 });
 
-test('the configuration as text in a setting', async () => {
+test('the configuration as text in a setting; no secret is shown', async () => {
   await using upstream = await startEcho();
   const text = JSON.stringify({
     _format_version: '3.0',
     services: [{ name: 's', url: upstream.url, routes: [{ name: 'r', paths: ['/'] }] }],
   });
-  await using gateway = await startGateway({ env: { KONG_DECLARATIVE_CONFIG_STRING: text } });
+  await using gateway = await startGateway({
+    env: { KONG_DECLARATIVE_CONFIG_STRING: text, KONG_PG_PASSWORD: 'hush' },
+  });
   assert.equal((await fetch(gateway.url)).status, 200);
   const node = (await (await fetch(gateway.adminUrl)).json()) as { configuration: Record<string, unknown> };
   assert.equal(node.configuration['declarative_config_string'], '******');
+  assert.equal(node.configuration['pg_password'], '******');
+  assert.equal(node.configuration['pg_ro_password'], null);
   await gateway.reload();
 });
 

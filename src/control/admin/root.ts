@@ -28,6 +28,9 @@ export function root(gateway: Gateway): Methods {
   };
 }
 
+/** A declarative configuration may hold any. */
+const SECRETS = ['declarative_config_string', 'pg_password', 'pg_ro_password'] as const;
+
 /** Every setting, listeners as kong.conf writes them and, as Kong has it, once more as objects. */
 function configuration(settings: Settings): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
@@ -48,8 +51,7 @@ function configuration(settings: Settings): Record<string, unknown> {
       listener: listenText(listener),
     }));
   }
-  // It may hold secrets of the configuration.
-  if (settings.declarative_config_string !== null) shown['declarative_config_string'] = '******';
+  for (const name of SECRETS) if (settings[name] !== null) shown[name] = '******';
   return shown;
 }
 
