@@ -68,6 +68,13 @@ test('as root, and where sudo asks for no password, it installs what is missing 
   }
 });
 
+test('a package may have another name than its command', () => {
+  const commands = { here: '', env: ENV, id: 'echo 0', 'apt-get': LOGGED };
+  const { calls } = run({ commands, asked: ['here=other', `${SERVER}=the-package`] });
+  assert.match(calls, /apt-get .*install --yes .* the-package\n$/);
+  assert.doesNotMatch(calls, /other|no-such-server/);
+});
+
 test('an installation that fails, without network for one, says what to run', () => {
   const { code, error } = run({ commands: { env: ENV, id: 'echo 0', 'apt-get': 'exit 100' } });
   assert.equal(code, 1);

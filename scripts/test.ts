@@ -12,6 +12,9 @@ import { runFiles, type FileResult, type Tally } from './test-files.ts';
 /** Milliseconds for one test file; most take less than one second. */
 const FILE_TIMEOUT = 180_000;
 
+/** Commands that end-to-end tests run, with their Debian packages. */
+const SERVERS = ['nginx', 'wrk', 'postgres=postgresql', 'pgbouncer', 'openssl', 'setpriv=util-linux'];
+
 const USAGE = `Usage: npm test                 every check and every test
        npm test -- TEXT ...      only test files whose path contains one of the texts, and no checks
 `;
@@ -85,7 +88,7 @@ function steps(wanted: readonly string[]): Step[] {
       wanted,
       [],
     ),
-    tests('end-to-end tests', ['test/**/*.test.ts'], wanted, ['nginx', 'wrk']),
+    tests('end-to-end tests', ['test/**/*.test.ts'], wanted, SERVERS),
   ];
   if (wanted.length > 0) return suites;
   return [
