@@ -25,13 +25,32 @@ const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     'config parse',
     { summary: 'validate a declarative file', load: () => import('./commands/config-parse.ts') },
   ],
+  [
+    'migrations bootstrap',
+    { summary: 'make the schema in Postgres', load: () => import('./commands/migrations-bootstrap.ts') },
+  ],
+  [
+    'migrations up',
+    { summary: 'bring the schema up to date', load: () => import('./commands/migrations-up.ts') },
+  ],
+  [
+    'migrations list',
+    {
+      summary: 'list the migrations and what is applied',
+      load: () => import('./commands/migrations-list.ts'),
+    },
+  ],
+  [
+    'migrations status',
+    { summary: "tell the schema's version, as JSON", load: () => import('./commands/migrations-status.ts') },
+  ],
   ['version', { summary: 'print the version', load: () => import('./commands/version.ts') }],
 ]);
 
 const HELP = `Usage: sluice COMMAND [OPTIONS]
 
 Commands:
-${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(14)}${summary}`).join('\n')}
+${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(22)}${summary}`).join('\n')}
 
 'sluice COMMAND --help' tells the options of a command.`;
 
