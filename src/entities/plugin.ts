@@ -1,5 +1,6 @@
 /** Plugins (Kong's `plugins`): behaviour on routes, services, consumers or everywhere. */
 import type { Entity, EntityDefinition } from './schema/field.ts';
+import { PLUGIN_SCHEMAS } from './plugin-schemas.ts';
 import * as t from './typedefs.ts';
 
 /** Kong's bundled plugins. Whether one works here yet is not this file's question. */
@@ -58,6 +59,8 @@ const fields = {
   route: { type: 'foreign', reference: 'routes', default: null, on_delete: 'cascade' },
   service: { type: 'foreign', reference: 'services', default: null, on_delete: 'cascade' },
   consumer: { type: 'foreign', reference: 'consumers', default: null, on_delete: 'cascade' },
+  /** Kong Enterprise's. */
+  consumer_group: { type: 'foreign', reference: 'consumer_groups', default: null, on_delete: 'cascade' },
   /** Each plugin's own schema will check it; until then it only has to be a record. */
   config: { type: 'record', abstract: true, fields: {} },
   protocols: t.pluginProtocols,
@@ -72,8 +75,10 @@ export interface Plugin extends Entity<typeof fields> {}
 export const plugins: EntityDefinition = {
   name: 'plugins',
   endpoint_key: 'instance_name',
-  cache_key: ['name', 'route', 'service', 'consumer'],
+  cache_key: ['name', 'route', 'service', 'consumer', 'consumer_group'],
   fields,
+  subschemas: PLUGIN_SCHEMAS,
+  variants: (input) => PLUGIN_SCHEMAS.get(String(input['name'])) ?? null,
   subschema_key: 'name',
   subschema_error: (name) =>
     typeof name !== 'string' || PLUGIN_NAMES.has(name)

@@ -3,6 +3,7 @@ import { acls } from './acl.ts';
 import { basicauthCredentials } from './basicauth-credential.ts';
 import { caCertificates } from './ca-certificate.ts';
 import { certificates } from './certificate.ts';
+import { consumerGroupConsumers, consumerGroups } from './consumer-group.ts';
 import { consumers } from './consumer.ts';
 import { filterChains } from './filter-chain.ts';
 import { hmacauthCredentials } from './hmacauth-credential.ts';
@@ -25,6 +26,8 @@ import { workspaces } from './workspace.ts';
 export const DEFINITIONS: readonly EntityDefinition[] = [
   workspaces,
   consumers,
+  consumerGroups,
+  consumerGroupConsumers,
   certificates,
   caCertificates,
   vaults,

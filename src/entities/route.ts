@@ -236,13 +236,15 @@ function streamChecks(more: readonly string[]): EntityCheck[] {
   ];
 }
 
+function flavored(flavor: RouterFlavor): Fields {
+  if (flavor === 'expressions') return expressionFields;
+  return flavor === 'traditional' ? { snis: { type: 'set', elements: t.sni } } : {};
+}
+
 function variant(family: Family, flavor: RouterFlavor): EntityVariant {
   const expressions = flavor === 'expressions';
   const more = expressions ? ['expression'] : [];
-  const common: Fields = {
-    ...(expressions ? expressionFields : {}),
-    ...(flavor === 'traditional' ? { snis: { type: 'set', elements: t.sni } } : {}),
-  };
+  const common = flavored(flavor);
   const noAddresses = (of: Family): Fields => (expressions ? {} : forbid(of, 'sources', 'destinations'));
   switch (family) {
     case 'http':
@@ -304,4 +306,5 @@ export const routes: EntityDefinition = {
     return known || typeof first !== 'string' ? null : `unknown type: ${first}`;
   },
   variants: variantOf,
+  flavored,
 };

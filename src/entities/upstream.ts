@@ -1,6 +1,6 @@
 /** Upstreams (Kong's `upstreams`): a virtual host name in front of targets, with load balancing and health checks. */
 import { parseHost } from './formats/host.ts';
-import type { Entity, EntityCheck, EntityDefinition, Field, Match } from './schema/field.ts';
+import type { Entity, EntityCheck, EntityDefinition, Field, Fields, Match, Values } from './schema/field.ts';
 import * as t from './typedefs.ts';
 
 const hashOn = {
@@ -26,61 +26,52 @@ function statuses<const T extends readonly number[]>(list: T) {
   } as const satisfies Field;
 }
 
+/** A record that prints what its fields' defaults make of it. */
+function withDefault<const F extends Fields>(fields: F) {
+  const defaults: Array<[string, unknown]> = Object.entries(fields).flatMap(([name, field]) =>
+    'default' in field && field.default !== undefined ? [[name, field.default]] : [],
+  );
+  return { type: 'record', fields, default: Object.fromEntries(defaults) as Values } as const;
+}
+
+const active = withDefault({
+  type: probe,
+  timeout: { ...seconds, default: 1 },
+  concurrency: { type: 'integer', default: 10, between: [1, 2 ** 31] },
+  http_path: { ...t.path, default: '/' },
+  https_sni: t.sni,
+  https_verify_certificate: { type: 'boolean', required: true, default: true },
+  headers: t.headers,
+  healthy: withDefault({ interval: seconds, http_statuses: statuses([200, 302]), successes: counter }),
+  unhealthy: withDefault({
+    interval: seconds,
+    http_statuses: statuses([429, 404, 500, 501, 502, 503, 504, 505]),
+    tcp_failures: counter,
+    timeouts: counter,
+    http_failures: counter,
+  }),
+});
+
+const passive = withDefault({
+  type: probe,
+  healthy: withDefault({
+    http_statuses: statuses([
+      200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 306, 307, 308,
+    ]),
+    successes: counter,
+  }),
+  unhealthy: withDefault({
+    http_statuses: statuses([429, 500, 503]),
+    tcp_failures: counter,
+    timeouts: counter,
+    http_failures: counter,
+  }),
+});
+
 const healthchecks = {
   type: 'record',
-  fields: {
-    active: {
-      type: 'record',
-      fields: {
-        type: probe,
-        timeout: { ...seconds, default: 1 },
-        concurrency: { type: 'integer', default: 10, between: [1, 2 ** 31] },
-        http_path: { ...t.path, default: '/' },
-        https_sni: t.sni,
-        https_verify_certificate: { type: 'boolean', required: true, default: true },
-        headers: t.headers,
-        healthy: {
-          type: 'record',
-          fields: { interval: seconds, http_statuses: statuses([200, 302]), successes: counter },
-        },
-        unhealthy: {
-          type: 'record',
-          fields: {
-            interval: seconds,
-            http_statuses: statuses([429, 404, 500, 501, 502, 503, 504, 505]),
-            tcp_failures: counter,
-            timeouts: counter,
-            http_failures: counter,
-          },
-        },
-      },
-    },
-    passive: {
-      type: 'record',
-      fields: {
-        type: probe,
-        healthy: {
-          type: 'record',
-          fields: {
-            http_statuses: statuses([
-              200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 306, 307, 308,
-            ]),
-            successes: counter,
-          },
-        },
-        unhealthy: {
-          type: 'record',
-          fields: {
-            http_statuses: statuses([429, 500, 503]),
-            tcp_failures: counter,
-            timeouts: counter,
-            http_failures: counter,
-          },
-        },
-      },
-    },
-    threshold: { type: 'number', default: 0, between: [0, 100] },
-  },
+  default: { active: active.default, passive: passive.default },
+  fields: { active, passive, threshold: { type: 'number', default: 0, between: [0, 100] } },
 } as const satisfies Field;
 
 const fields = {
@@ -125,7 +116,12 @@ type Name = keyof typeof fields;
 
 function when(field: 'hash_on' | 'hash_fallback', value: string, then: Name, match: Match): EntityCheck {
   return {
-    conditional: { if_field: field, if_match: { one_of: [value] }, then_field: then, then_match: match },
+    conditional: {
+      if_field: field,
+      if_match: { match: t.pattern(`^${value}$`, new RegExp(`^${value}$`)) },
+      then_field: then,
+      then_match: match,
+    },
   };
 }
 

@@ -46,6 +46,7 @@ export const vaults: EntityDefinition = {
   endpoint_key: 'prefix',
   cache_key: ['prefix'],
   fields,
+  subschemas: new Map([['env', env]]),
   subschema_key: 'name',
   subschema_error: (name) =>
     typeof name !== 'string' || (VAULTS as readonly string[]).includes(name)

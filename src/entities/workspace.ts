@@ -18,5 +18,6 @@ export const workspaces: EntityDefinition = {
   name: 'workspaces',
   endpoint_key: 'name',
   cache_key: ['name'],
+  generate_admin_api: false,
   fields,
 };

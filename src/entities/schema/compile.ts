@@ -41,7 +41,7 @@ function compileField(field: Field): Check {
 
 /** Presence comes before type: null, missing, default, required. */
 function withPresence(field: Field, check: Check): Check {
-  const fallback = 'default' in field ? (field.default ?? null) : null;
+  const fallback = 'default' in field && field.type !== 'record' ? (field.default ?? null) : null;
   const required = field.required === true;
   const mustBeNull = 'eq' in field && field.eq === null;
   const nullMessage = field.err ?? MESSAGES.mustBeNull;

@@ -1,8 +1,8 @@
 /**
  * The vocabulary in which entities are described: plain data in the shape of Kong's own schemas, because
  * `/schemas/<entity>` has to print exactly that shape, and because decK and Terraform read defaults from it.
- * From one description come validation with Kong's messages (compile.ts), TypeScript types ({@link Entity}), and
- * later `/schemas` and OpenAPI. Why not zod: docs/adr/0002.
+ * From one description come validation with Kong's messages (compile.ts), TypeScript types ({@link Entity}),
+ * `/schemas` (print.ts), OpenAPI and the reference pages. Why not zod: docs/adr/0002.
  */
 
 /** A rule on a string. `lua` is what Kong's schema prints; `js` decides. */
@@ -83,6 +83,8 @@ export interface RecordField extends Common {
   readonly type: 'record';
   readonly fields: Fields;
   readonly entity_checks?: readonly EntityCheck[];
+  /** Only printed: what is stored comes from the fields' own defaults. */
+  readonly default?: Values;
   /** The plugin or vault named by the entity decides; until it is built, any object passes. */
   readonly abstract?: true;
   readonly custom_validator?: Validator<Readonly<Record<string, unknown>>>;
@@ -178,11 +180,17 @@ export interface EntityDefinition {
   readonly ttl?: true;
   /** Path segment of the Admin API when it is not the name. */
   readonly admin_api_name?: string;
+  /** The Admin API has no endpoints of its own for it. */
+  readonly generate_admin_api?: false;
   readonly entity_checks?: readonly EntityCheck[];
   /** Input fields that stand for others. Answers what they stand for; an explicit value of those loses. */
   readonly shorthand_fields?: Readonly<Record<string, Shorthand>>;
   /** Changes of fields and checks by the entity's own values (Kong's subschemas, router flavours). */
   readonly variants?: (input: Values, flavor: RouterFlavor) => EntityVariant | null;
+  /** Fields that the router's flavour adds, or describes otherwise, for all entities. */
+  readonly flavored?: (flavor: RouterFlavor) => Fields;
+  /** The variants that have a name of their own, a value of `subschema_key` (`/schemas/vaults/env`). */
+  readonly subschemas?: ReadonlyMap<string, EntityVariant>;
   /** Which field chooses the variant: without a value of it nothing else is checked. */
   readonly subschema_key?: string;
   /** Says why there is no variant for this key, or null. */

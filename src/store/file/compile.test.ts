@@ -209,7 +209,7 @@ describe('an invalid file', () => {
     [
       'a plugin twice',
       `${HEAD}plugins:\n- {name: cors}\n- {name: cors, id: ${ID}}`,
-      "4:3: plugins[1]: uniqueness violation: 'plugins' entity with name, route, service, consumer set to 'cors, , , ' already declared",
+      "4:3: plugins[1]: uniqueness violation: 'plugins' entity with name, route, service, consumer, consumer_group set to 'cors, , , , ' already declared",
     ],
     [
       'a missing reference',

@@ -14,6 +14,9 @@ import type { Item } from './items.ts';
 const ROOT = Buffer.from('fd02801f09574a15a55ac8d9606f30b5', 'hex');
 const WORKSPACE = '*';
 
+/** Kong OSS has no such field: without a value it is no part of a name, so that ids stay those of Kong. */
+const BEYOND_KONG: ReadonlySet<string> = new Set(['consumer_group']);
+
 const namespaces = new Map<string, Buffer>();
 
 function uuid5(namespace: Buffer, name: string): Buffer {
@@ -53,7 +56,7 @@ function cacheKey(item: Item, names: readonly string[]): string | null {
     } else if (value === undefined) {
       if (name === parentField && parent !== null) parts.push(parent.id);
       else if (field?.required === true) return null;
-      else parts.push('');
+      else if (!BEYOND_KONG.has(name)) parts.push('');
     } else if (value !== null) {
       // Kong leaves a reference written as a table out, so that two such plugins get one id; here it counts.
       parts.push(JSON.stringify(value));

@@ -10,6 +10,8 @@ import { type Kind, KINDS } from './kinds.ts';
 export interface Item {
   readonly kind: Kind;
   readonly raw: Values;
+  /** The key of the list that it stands in: the kind's name, or decK's name for a list of members. */
+  readonly list: string;
   readonly index: number;
   /** The entity that it is nested in. */
   readonly parent: Item | null;
@@ -19,11 +21,11 @@ export interface Item {
   id: string;
 }
 
-export type Items = ReadonlyMap<string, Item[]>;
+export type Items = Map<string, Item[]>;
 
 export function placeOf(item: Item): Segment[] {
   const at = item.parent === null ? [] : placeOf(item.parent);
-  at.push(item.kind.name, item.index);
+  at.push(item.list, item.index);
   return at;
 }
 
@@ -46,7 +48,6 @@ const DECK_KEYS: ReadonlyMap<string, string> = new Map([
     '_plugin_configs',
     "write the shared configuration into each plugin's config, or share it with a YAML anchor",
   ],
-  ['consumer_groups', 'remove it: consumer groups are not part of Kong Gateway OSS'],
 ]);
 
 export interface Head {
@@ -69,41 +70,59 @@ export function readHead(file: Values, problems: Problems, context: CheckContext
 export function collectItems(file: Values, problems: Problems): Items {
   const items = new Map<string, Item[]>([...KINDS.keys()].map((name) => [name, []]));
   for (const kind of KINDS.values())
-    collectList(file, { kind, parent: null, parentField: null }, items, problems);
+    collectList(file, { kind, list: kind.name, parent: null, parentField: null }, items, problems);
   return items;
 }
 
 interface Slot {
   readonly kind: Kind;
+  readonly list: string;
   readonly parent: Item | null;
   readonly parentField: string | null;
+  /** The field that an entry of a list of members stands for. */
+  readonly member?: string;
 }
 
 /** Recursion follows the relations between kinds, which have no cycle. */
 function collectList(holder: Values, slot: Slot, items: Items, problems: Problems): void {
-  const { kind, parent, parentField } = slot;
-  if (!Object.hasOwn(holder, kind.name)) return;
-  const list = holder[kind.name];
+  const { kind, list: name, parent, parentField, member } = slot;
+  if (!Object.hasOwn(holder, name)) return;
+  const list = holder[name];
   if (list === null || isEmptyRecord(list)) return;
-  const listPlace = (): Segment[] => [...(parent === null ? [] : placeOf(parent)), kind.name];
+  const listPlace = (): Segment[] => [...(parent === null ? [] : placeOf(parent)), name];
   if (!Array.isArray(list)) {
     problems.add({ at: listPlace(), message: MESSAGES.array, kind: 'schema', item: parent });
     return;
   }
-  for (const [index, raw] of list.entries()) {
+  for (const [index, entry] of list.entries()) {
+    const raw: unknown = member !== undefined && isNaming(entry) ? { [member]: entry } : entry;
     if (!isRecord(raw)) {
       problems.add({ at: [...listPlace(), index], message: MESSAGES.record, kind: 'schema', item: parent });
       continue;
     }
-    const item: Item = { kind, raw, index, parent, parentField, id: '' };
+    const item: Item = { kind, raw, list: name, index, parent, parentField, id: '' };
     items.get(kind.name)?.push(item);
-    for (const [childName, field] of kind.children) {
-      const child = KINDS.get(childName);
-      if (child !== undefined) {
-        collectList(raw, { kind: child, parent: item, parentField: field }, items, problems);
-      }
+    collectNested(item, items, problems);
+  }
+}
+
+function collectNested(item: Item, items: Items, problems: Problems): void {
+  const { children, members } = item.kind;
+  for (const [name, field] of children) {
+    const kind = KINDS.get(name);
+    if (kind !== undefined) {
+      collectList(item.raw, { kind, list: name, parent: item, parentField: field }, items, problems);
     }
   }
+  const kind = KINDS.get(members?.kind ?? '');
+  if (members === null || kind === undefined) return;
+  const { key, holder, member } = members;
+  collectList(item.raw, { kind, list: key, parent: item, parentField: holder, member }, items, problems);
+}
+
+/** `bob`, `{ username: bob }`, `{ id: … }` */
+function isNaming(entry: unknown): boolean {
+  return typeof entry === 'string' || isRecord(entry);
 }
 
 export function isRecord(value: unknown): value is Values {

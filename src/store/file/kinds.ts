@@ -11,6 +11,8 @@ export interface Kind {
   readonly relations: readonly Relation[];
   /** Kinds that may stand nested in this one, and their field that then refers to it. */
   readonly children: ReadonlyMap<string, string>;
+  /** decK's list of members, when it writes memberships in this kind. */
+  readonly members: MemberList | null;
   /** Input keys beside the fields: nested kinds and notes. */
   readonly extraKeys: ReadonlySet<string>;
   /** Fields that hide behind a nested kind of the same name (`snis` of certificates). */
@@ -21,6 +23,26 @@ export interface Kind {
   readonly key: string | null;
 }
 
+/**
+ * Memberships as decK writes them: `consumers` of a group, `groups` of a consumer. Each entry names the other side and
+ * stands for an entity of its own.
+ */
+export interface MemberList {
+  readonly key: string;
+  /** The kind of the memberships. */
+  readonly kind: string;
+  /** The membership's field for the entity that has the list, and the one for what the entries name. */
+  readonly holder: string;
+  readonly member: string;
+}
+
+const MEMBERSHIP = 'consumer_group_consumers';
+
+const MEMBERS: Readonly<Record<string, MemberList>> = {
+  consumer_groups: { key: 'consumers', kind: MEMBERSHIP, holder: 'consumer_group', member: 'consumer' },
+  consumers: { key: 'groups', kind: MEMBERSHIP, holder: 'consumer', member: 'consumer_group' },
+};
+
 function kindOf(definition: EntityDefinition): Kind {
   const { name, fields, endpoint_key: endpointKey } = definition;
   const children = new Map<string, string>();
@@ -30,6 +52,7 @@ function kindOf(definition: EntityDefinition): Kind {
     }
   }
   const hidden = [...children.keys()].filter((child) => child in fields);
+  const members = MEMBERS[name] ?? null;
   const unique = Object.keys(fields).filter((field) => fields[field]?.unique === true);
   return {
     name,
@@ -37,7 +60,13 @@ function kindOf(definition: EntityDefinition): Kind {
     validator: new EntityValidator(definition),
     relations: relationsOf(definition),
     children,
-    extraKeys: new Set([...children.keys(), '_comment', '_ignore']),
+    members,
+    extraKeys: new Set([
+      ...children.keys(),
+      ...(members === null ? [] : [members.key]),
+      '_comment',
+      '_ignore',
+    ]),
     hidden: hidden.length === 0 ? null : Object.fromEntries(hidden.map((field) => [field, null])),
     uniqueFields: unique.filter((field) => field !== endpointKey),
     key: endpointKey !== undefined && unique.includes(endpointKey) ? endpointKey : null,

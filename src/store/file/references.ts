@@ -3,7 +3,7 @@ import type { ForeignField } from '../../entities/schema/field.ts';
 import { isUuid } from '../../entities/schema/string-check.ts';
 import { ContentIds, deriveId, idKey } from './ids.ts';
 import { isRecord, type Item, type Items, placeOf } from './items.ts';
-import type { Kind } from './kinds.ts';
+import { type Kind, KINDS } from './kinds.ts';
 import type { Problems } from './problems.ts';
 
 /** Stands in for a reference that is already reported, so that the entity's own checks do not report it again. */
@@ -16,6 +16,7 @@ export class References {
   readonly #byKey: Index = new Map();
   readonly #contentIds = new ContentIds();
   readonly #problems: Problems;
+  readonly #doubles = new Set<Item>();
   /** Items whose id or name another has; they are reported. */
   readonly repeated = new Set<Item>();
 
@@ -29,6 +30,12 @@ export class References {
         item.id = this.#idOf(item);
         this.#register(item);
       }
+      // decK writes one membership from both sides.
+      if (this.#doubles.size > 0)
+        items.set(
+          name,
+          list.filter((item) => !this.#doubles.has(item)),
+        );
     }
   }
 
@@ -71,7 +78,8 @@ export class References {
 
   /** By name or id, as Kong; `{ id }` and `{ name }` as decK. */
   #find(field: ForeignField, value: unknown): Item | undefined {
-    const wanted = isRecord(value) ? (value['id'] ?? value['name']) : value;
+    const key = KINDS.get(field.reference)?.key ?? 'name';
+    const wanted = isRecord(value) ? (value['id'] ?? value[key] ?? value['name']) : value;
     if (typeof wanted !== 'string') return undefined;
     return this.#byKey.get(field.reference)?.get(wanted) ?? this.#byId.get(field.reference)?.get(wanted);
   }
@@ -80,7 +88,7 @@ export class References {
     const given = item.raw['id'];
     // A wrong id is reported with the entity's other fields.
     if (given !== undefined && given !== null) return isUuid(given) ? given : (given as string);
-    const key = idKey(item);
+    const key = this.#pairKey(item) ?? idKey(item);
     if (key !== null) return deriveId(item.kind.name, key);
     const references = new Map<string, string>();
     for (const { name, field } of item.kind.relations) {
@@ -88,6 +96,19 @@ export class References {
       if (target !== null && target !== undefined) references.set(name, target.id);
     }
     return this.#contentIds.idOf(item, references);
+  }
+
+  /** A membership is named by the two that it joins, from whichever side it is written. */
+  #pairKey(item: Item): string | null {
+    const { definition, relations } = item.kind;
+    const pair = definition.cache_key ?? [];
+    if (pair.length !== 2 || relations.length !== 2) return null;
+    const ids = pair.map((name) => {
+      if (name === item.parentField) return item.parent?.id;
+      const relation = relations.find((one) => one.name === name);
+      return relation === undefined ? undefined : this.#find(relation.field, item.raw[name])?.id;
+    });
+    return ids.includes(undefined) ? null : ids.join(':');
   }
 
   #register(item: Item): void {
@@ -99,8 +120,18 @@ export class References {
       byKey?.set(key, item);
     }
     const byId = this.#byId.get(kind.name);
-    if (byId?.has(item.id) === true) return this.#repeated(item, 'primary key', item.id);
+    const first = byId?.get(item.id);
+    if (first !== undefined && this.#isOtherSide(first, item)) {
+      this.#doubles.add(item);
+      return;
+    }
+    if (first !== undefined) return this.#repeated(item, 'primary key', item.id);
     byId?.set(item.id, item);
+  }
+
+  #isOtherSide(first: Item, second: Item): boolean {
+    const isMember = (item: Item): boolean => item.list === item.parent?.kind.members?.key;
+    return isMember(first) && isMember(second) && first.parentField !== second.parentField;
   }
 
   #repeated(item: Item, field: string, value: string): void {

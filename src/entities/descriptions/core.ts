@@ -1,0 +1,121 @@
+/** What each field of services, routes, consumers, plugins, certificates, keys and vaults is for. */
+import type { Texts } from './describe.ts';
+
+export const CORE: Texts = {
+  workspaces: {
+    name: 'The name of the workspace; there is only `default`.',
+    comment: 'A note for people.',
+    meta: 'Settings of the web console for this workspace; kept and not read.',
+    config: 'Settings of this workspace; kept and not read.',
+  },
+  services: {
+    name: 'A unique name, by which routes and paths of the Admin API refer to the service.',
+    retries: 'How many more times a request is tried when a try fails before any of the response has come.',
+    protocol: 'The protocol in which the upstream is spoken to.',
+    host: 'The name of an upstream entity, or the host name or address of the server itself.',
+    port: 'The port of the server; an upstream entity has the ports in its targets.',
+    path: 'What is put in front of the path of every request.',
+    connect_timeout: 'Milliseconds that a connection may take to be established.',
+    write_timeout: 'Milliseconds that may pass between two successful writes of a request.',
+    read_timeout: 'Milliseconds that may pass between two reads of a response.',
+    client_certificate: 'The certificate that is shown to a TLS upstream that asks for one.',
+    tls_verify: "Whether the upstream's certificate is verified; null leaves it to the settings.",
+    tls_verify_depth:
+      'How many intermediate certificates may stand between the server and a trusted authority.',
+    ca_certificates: 'Ids of the CA certificates that are trusted when the upstream is verified.',
+    enabled: 'Whether the routes of the service take part in routing.',
+  },
+  routes: {
+    name: 'A unique name, by which plugins and paths of the Admin API refer to the route.',
+    protocols: 'The protocols that the route accepts; those of one group only.',
+    methods: 'The methods that match; unset matches all.',
+    hosts: 'The hosts that match, with a port or without; one `*` may be the first or the last label.',
+    paths: 'The prefixes that match, or regular expressions behind a `~`.',
+    headers:
+      'The values of request headers that match, by name; `~*` in front makes a value a regular expression.',
+    snis: 'The server names of a TLS connection that match.',
+    sources: 'The client addresses and ports that match a stream route.',
+    'sources[].ip': 'An address or a network in CIDR notation.',
+    'sources[].port': 'A port.',
+    destinations: 'The local addresses and ports that match a stream route.',
+    'destinations[].ip': 'An address or a network in CIDR notation.',
+    'destinations[].port': 'A port.',
+    regex_priority: 'The order among routes whose regular expressions match one path: the highest is taken.',
+    strip_path: 'Whether the matched prefix is taken off the path before the request is forwarded.',
+    path_handling:
+      'How the paths of service and request are joined; `v1` counts only with the flavour `traditional`.',
+    preserve_host: "Whether the upstream gets the client's Host rather than its own.",
+    https_redirect_status_code:
+      'The status for plain requests to a route of HTTPS alone; 426 answers without a redirect.',
+    request_buffering:
+      'Whether a request body is read before the upstream is asked, as far as the buffer goes.',
+    response_buffering: 'Whether a response is read ahead of a slow client, as far as the buffer goes.',
+    service: 'Where requests go; without one a plugin has to answer.',
+    expression: 'The condition that requests have to meet, in the language of ATC expressions.',
+    priority: 'The order among expressions: the highest that matches is taken.',
+  },
+  consumers: {
+    username: 'The unique name of the consumer.',
+    custom_id: 'The unique id that the consumer has in another system.',
+  },
+  consumer_groups: {
+    name: 'The unique name of the group.',
+  },
+  consumer_group_consumers: {
+    consumer_group: 'The group.',
+    consumer: 'The consumer that is in it.',
+  },
+  plugins: {
+    name: 'Which plugin it is.',
+    instance_name: 'A unique name for this use of the plugin.',
+    route: 'Run only for requests of this route.',
+    service: 'Run only for requests to this service.',
+    consumer: 'Run only for requests of this consumer.',
+    consumer_group: 'Run only for requests of consumers in this group.',
+    config: "The plugin's own settings.",
+    protocols: 'The protocols of requests that the plugin runs for.',
+    enabled: 'Whether the plugin runs at all.',
+  },
+  filter_chains: {
+    name: 'A unique name.',
+    enabled: 'Whether the chain is used.',
+    route: 'The route whose requests pass the filters.',
+    service: 'The service whose requests pass the filters.',
+    filters: 'The filters in the order in which they run.',
+    'filters[].name': 'Which filter it is.',
+    'filters[].enabled': 'Whether this filter runs.',
+    'filters[].config': "The filter's own settings.",
+  },
+  certificates: {
+    cert: 'The certificate as PEM, with its intermediates after it.',
+    key: 'The private key of the certificate as PEM.',
+    cert_alt: 'A second certificate of another key type, for clients that prefer it.',
+    key_alt: 'The private key of the second certificate.',
+    snis: 'Server names to create together with the certificate; answered as the names that refer to it.',
+  },
+  snis: {
+    name: 'The server name, which may begin or end with a `*`.',
+    certificate: 'The certificate that is shown for the name.',
+  },
+  ca_certificates: {
+    cert: 'One certificate of an authority as PEM.',
+    cert_digest: 'The SHA-256 of the certificate in hex; it is computed.',
+  },
+  key_sets: { name: 'The unique name of the set.' },
+  keys: {
+    set: 'The set that the key belongs to.',
+    name: 'A unique name.',
+    kid: 'The id that tokens name the key by; unique within its set.',
+    jwk: 'The key as a JSON Web Key, written as text.',
+    pem: 'The key as PEM.',
+    'pem.private_key': 'The private half.',
+    'pem.public_key': 'The public half.',
+  },
+  vaults: {
+    prefix: 'The unique name that references begin with, `{vault://PREFIX/…}`.',
+    name: 'The kind of vault.',
+    description: 'A note for people.',
+    config: "The vault's own settings.",
+    'config.prefix': 'What the names of the environment variables begin with.',
+  },
+};
