@@ -136,10 +136,11 @@ test('every kind prints as JSON, with nothing lost on the way', () => {
 });
 
 function pathsOf(fields: Fields, prefix = ''): string[] {
-  return Object.entries(fields).flatMap(([name, field]) => [
-    `${prefix}${name}`,
-    ...below(field, prefix + name),
-  ]);
+  const paths: string[] = [];
+  for (const [name, field] of Object.entries(fields)) {
+    paths.push(`${prefix}${name}`, ...below(field, `${prefix}${name}`));
+  }
+  return paths;
 }
 
 function below(field: Field, path: string): string[] {
