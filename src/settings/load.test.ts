@@ -46,7 +46,7 @@ test("defaults are Kong's, and every default parses", () => {
   ]);
   assert.equal(settings.admin_listen[0]?.host, '127.0.0.1');
   assert.equal(settings.status_listen[0]?.port, 8007);
-  assert.equal(settings.database, 'off');
+  assert.equal(settings.database, 'sqlite');
   assert.equal(settings.log_level, 'notice');
   assert.equal(settings.nginx_http_client_header_buffer_size, 1024);
   assert.deepEqual(settings.nginx_http_large_client_header_buffers, { number: 4, size: 8192 });

@@ -171,7 +171,16 @@ function parseAll(
   }
   // The table has exactly the keys of Settings, each with a parser for its type.
   const settings = values as unknown as Settings;
-  return 'nginx_http_client_body_buffer_size' in raw ? withBodyBuffer(settings) : settings;
+  return withDatabase(
+    'nginx_http_client_body_buffer_size' in raw ? withBodyBuffer(settings) : settings,
+    (raw['database']?.value ?? '') !== '',
+  );
+}
+
+/** Who names a declarative file and no database wants the file and no database. */
+function withDatabase(settings: Settings, said: boolean): Settings {
+  const declared = settings.declarative_config !== null || settings.declarative_config_string !== null;
+  return declared && !said ? { ...settings, database: 'off' } : settings;
 }
 
 /** Who told nginx to hold bodies of this size in memory expects them to be held. */

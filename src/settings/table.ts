@@ -189,11 +189,12 @@ export const SETTINGS: Table = {
   },
 
   database: {
-    initial: 'off',
+    initial: null,
+    unset: 'sqlite',
     parse: oneOf('off', 'sqlite', 'postgres'),
     takesEffect: 'restart',
     section: 'Configuration',
-    doc: "Where the configuration lives: `off` (a declarative file), `sqlite` (a file in the prefix) or `postgres` (several nodes on one database, see Database below). Kong's default is `postgres`, so `pg_*` without this setting is refused.",
+    doc: "Where the configuration lives: `off` (a declarative file), `sqlite` (a file in the prefix) or `postgres` (several nodes on one database, see Database below). Unset, it is `off` with a declarative file and else `sqlite`. Kong's default is `postgres`, so `pg_*` without this setting is refused.",
   },
   declarative_config: {
     initial: null,
@@ -201,7 +202,7 @@ export const SETTINGS: Table = {
     unset: null,
     takesEffect: 'live',
     section: 'Configuration',
-    doc: 'Path of the declarative file (YAML or JSON), relative to the working directory of the command. What `POST /config` puts in its place lasts until the next reload or the end of the process, as in Kong.',
+    doc: 'Path of the declarative file (YAML or JSON), relative to the working directory of the command. What `POST /config` puts in its place lasts until the next reload or the end of the process, as in Kong. With a database it is what an empty store begins with.',
   },
   declarative_config_string: {
     initial: null,

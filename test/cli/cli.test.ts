@@ -38,7 +38,7 @@ const RUNS: readonly (readonly [line: string, code: number, out: RegExp, error: 
     /^$/,
   ],
   ['strat', 2, /^$/, /^sluice: unknown command 'strat', did you mean 'start'\?\n$/],
-  ['migrations bootstrap', 2, /^$/, /^sluice: unknown command 'migrations', see 'sluice --help'\n$/],
+  ['hybrid gen_cert', 2, /^$/, /^sluice: unknown command 'hybrid', see 'sluice --help'\n$/],
   ['config', 2, /^$/, /'config' is not a command by itself: config parse/],
   ['config pasre x', 2, /^$/, /did you mean 'config parse'\?/],
   ['config parse', 2, /^$/, /an argument is missing \(see 'sluice config parse --help'\)/],
@@ -101,7 +101,7 @@ describe('check', () => {
     await using folder = await tempDir();
     const conf = join(folder.path, 'kong.conf');
     await writeFile(conf, 'log_level = loud\nproxy_lisen = off\n');
-    const { code, stderr } = await sluice(['check', '-c', conf], { KONG_DATABASE: 'postgres' });
+    const { code, stderr } = await sluice(['check', '-c', conf], { KONG_DATABASE: 'oracle' });
     assert.equal(code, 1);
     assert.equal(stderr.trimEnd().split('\n').length, 3);
     assert.match(
@@ -180,7 +180,7 @@ describe('with a running gateway', () => {
   });
 
   test('start: problems of the settings, all at once, exit code 1', async () => {
-    const env = { KONG_DATABASE: 'postgres', SLUICE_PROXY_LISTEN: '0.0.0.0:8443 ssl' };
+    const env = { KONG_DATABASE: 'oracle', SLUICE_PROXY_LISTEN: '0.0.0.0:8443 ssl' };
     const { code, stderr } = await sluice(['start'], env);
     assert.equal(code, 1);
     assert.match(

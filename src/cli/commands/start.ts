@@ -2,13 +2,7 @@
 import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import type { LoadedSettings } from '../../settings/load.ts';
-import {
-  CommandError,
-  SETTINGS_OPTIONS,
-  SETTINGS_OPTIONS_HELP,
-  stringOption,
-  type Command,
-} from '../command.ts';
+import { SETTINGS_OPTIONS, SETTINGS_OPTIONS_HELP, stringOption, type Command } from '../command.ts';
 
 const COMPILED_AFTER_MS = 10_000;
 
@@ -40,7 +34,6 @@ an abnormal end.`,
     ]);
     // Problems are told in full before anything is started; the gateway's first reading is this one.
     let first: LoadedSettings | undefined = readSettings(invocation, overrides);
-    refuseStores(first);
     const readAgain = settingsReader(invocation, overrides);
     flushCompileCacheLater();
     return runGateway({
@@ -52,14 +45,6 @@ an abnormal end.`,
     });
   },
 };
-
-/** The stores are made, and the gateway does not read them yet: started empty, it would look as if it did. */
-function refuseStores({ settings: { database } }: LoadedSettings): void {
-  if (database === 'off') return;
-  throw new CommandError(
-    `database = ${database}: the gateway cannot use it yet; use database = off with declarative_config`,
-  );
-}
 
 /** Node keeps compiled code only when a process ends well; a gateway that is killed after months should start fast too. */
 function flushCompileCacheLater(): void {
