@@ -2,6 +2,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
+/** What becomes of bytes that a client sent: passed on, kept from the server, or passed on without an answer. */
+export type Verdict = 'pass' | 'drop' | 'mute';
+
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** Bytes stop in both directions. Connections stay open, and new ones are accepted. */
@@ -12,7 +15,11 @@ export interface TcpProxy extends AsyncDisposable {
   reset(): void;
 }
 
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+/** @param judge looks at what clients send. After anything but `pass`, the client is reset. */
+export async function startTcpProxy(
+  target: number,
+  judge: (chunk: Buffer) => Verdict = () => 'pass',
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
   const relay = (from: Socket, to: Socket): void => {
@@ -28,6 +35,17 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   };
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
+    client.prependListener('data', (chunk: Buffer) => {
+      const verdict = judge(chunk);
+      if (verdict === 'pass') return;
+      client.removeAllListeners('data');
+      // What was passed on is seen by the server before its connection ends.
+      if (verdict === 'mute') upstream.write(chunk);
+      upstream.removeAllListeners('data').resume();
+      client.removeAllListeners('close').resetAndDestroy();
+      sockets.delete(client);
+      upstream.end();
+    });
     relay(client, upstream);
     relay(upstream, client);
   });
