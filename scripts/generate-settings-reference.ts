@@ -31,7 +31,7 @@ An empty value stands for the default. \`sluice check\` reports everything that 
 - Switches: \`on\`, \`off\`, \`true\`, \`false\`. Lists: separated by commas. Sizes: \`512\`, \`8k\`, \`10m\`, \`1g\`.
   Times: \`60\` (seconds), \`500ms\`, \`75s\`, \`1h 30m\`.
 - \`{vault://env/NAME}\` is the value of the environment variable \`NAME\`, \`{vault://env/NAME/KEY}\` one field of the
-  JSON object in it.
+  JSON object in it; \`{vault://file/PATH}\` is the content of a file below \`vault_file_base\`.
 - A name in a file that is not known is an error. A name in the environment that is not known is a warning; the
   variables that Kubernetes makes for services (\`KONG_PORT_8000_TCP\`) are ignored.
 

@@ -44,6 +44,10 @@ const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     'migrations status',
     { summary: "tell the schema's version, as JSON", load: () => import('./commands/migrations-status.ts') },
   ],
+  [
+    'vault get',
+    { summary: 'print what a vault reference stands for', load: () => import('./commands/vault-get.ts') },
+  ],
   ['version', { summary: 'print the version', load: () => import('./commands/version.ts') }],
 ]);
 
@@ -72,7 +76,7 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
 }
 
 async function dispatch(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const [first, second] = argv;
+  const [first] = argv;
   if (first === undefined) {
     terminal.error(HELP);
     return EXIT_USAGE;
@@ -82,20 +86,31 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
     return EXIT_OK;
   }
   if (first === '--version') return dispatch(['version'], terminal);
-  if (isGroup(first) && (second === '--help' || second === '-h')) {
+  const name = commandName(argv);
+  const next = argv[name.split(' ').length];
+  if (isGroup(name) && (next === '--help' || next === '-h')) {
     terminal.out(HELP);
     return EXIT_OK;
   }
-  const name = isGroup(first) && second !== undefined ? `${first} ${second}` : first;
   const entry = COMMANDS.get(name);
   if (entry === undefined) throw new CommandError(unknownCommand(name), EXIT_USAGE);
   const { command } = await entry.load();
   return runCommand(name, command, argv, terminal);
 }
 
-/** Whether the word is the first of a command of two words. */
-function isGroup(word: string): boolean {
-  return COMMANDS.keys().some((name) => name.startsWith(`${word} `));
+/** As many of the first words as commands begin with, and the one that follows them. */
+function commandName(argv: readonly string[]): string {
+  let name = argv[0] ?? '';
+  for (const word of argv.slice(1)) {
+    if (!isGroup(name) || word.startsWith('-')) break;
+    name = `${name} ${word}`;
+  }
+  return name;
+}
+
+/** Whether the words are the first of a longer command. */
+function isGroup(words: string): boolean {
+  return COMMANDS.keys().some((name) => name.startsWith(`${words} `));
 }
 
 function unknownCommand(name: string): string {

@@ -12,6 +12,8 @@ const listener = (port: number, host = '127.0.0.1'): Listener => ({
   backlog: 511,
   reuseport: false,
   ipv6only: false,
+  ssl: false,
+  http2: false,
 });
 
 async function listen(reusePort: boolean): Promise<{ port: number; close: () => void }> {

@@ -3,7 +3,7 @@ import type { Entity, EntityDefinition, EntityVariant } from './schema/field.ts'
 import * as t from './typedefs.ts';
 
 /** Kinds of vault that exist. */
-const VAULTS = ['env'] as const;
+const VAULTS = ['env', 'file'] as const;
 
 const fields = {
   id: t.uuid,
@@ -13,7 +13,8 @@ const fields = {
     unique: true,
     unique_across_ws: true,
     match: t.pattern('^[a-z][a-z%d-]-[a-z%d]+$', /^[a-z][a-z0-9-]*?[a-z0-9]+$/),
-    not_one_of: VAULTS,
+    // Kong's kinds alone: a vault of Kong's users may be called `file`.
+    not_one_of: ['env'],
   },
   name: { type: 'string', required: true },
   description: { type: 'string' },
@@ -41,6 +42,28 @@ const env: EntityVariant = {
   entity_checks: [],
 };
 
+/** Files below a folder of `vault_file_base`; Sluice's own. */
+const file: EntityVariant = {
+  fields: {
+    config: {
+      type: 'record',
+      required: true,
+      fields: {
+        prefix: {
+          type: 'string',
+          match_none: [
+            { pattern: t.pattern('%.%.', /(?:^|\/)\.\.?(?:\/|$)/), err: 'must not leave the folder' },
+          ],
+        },
+        ttl: t.ttl,
+        neg_ttl: t.ttl,
+        resurrect_ttl: t.ttl,
+      },
+    },
+  },
+  entity_checks: [],
+};
+
 export const vaults: EntityDefinition = {
   name: 'vaults',
   endpoint_key: 'prefix',
@@ -52,5 +75,5 @@ export const vaults: EntityDefinition = {
     typeof name !== 'string' || (VAULTS as readonly string[]).includes(name)
       ? null
       : `vault '${name}' is not installed`,
-  variants: (input) => (input['name'] === 'env' ? env : null),
+  variants: ({ name }) => (name === 'env' ? env : name === 'file' ? file : null),
 };

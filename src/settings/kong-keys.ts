@@ -22,7 +22,7 @@ const NOT_YET_TRACING = 'tracing is not there yet';
 const NOT_YET_GUI = 'the web console is not there yet';
 const ONE_DNS_CLIENT = 'there is one DNS client, set by dns_*';
 const NO_WASM = 'WebAssembly filters are not supported';
-const NOT_YET_VAULTS = 'only {vault://env/NAME} in settings is there so far';
+const NOT_YET_VAULTS = 'the only vaults are env and file';
 const NOT_YET_PLUGIN_SERVERS = 'external plugin servers are not there yet';
 
 /** `name = default` lines by reason; behind `|` the value that says what is so here. */
@@ -34,8 +34,6 @@ const GROUPS: readonly (readonly [reason: string, keys: string])[] = [
   [
     NOT_YET_TLS,
     `ssl_cipher_suite = intermediate
-ssl_ciphers =
-ssl_protocols = TLSv1.2 TLSv1.3
 ssl_prefer_server_ciphers = on
 ssl_dhparam =
 ssl_session_tickets = on
@@ -46,10 +44,6 @@ ssl_cert_key =
 client_ssl = off
 client_ssl_cert =
 client_ssl_cert_key =
-admin_ssl_cert =
-admin_ssl_cert_key =
-status_ssl_cert =
-status_ssl_cert_key =
 debug_ssl_cert =
 debug_ssl_cert_key =
 lua_ssl_verify_depth = 1
@@ -57,9 +51,7 @@ lua_ssl_protocols = TLSv1.2 TLSv1.3`,
   ],
   [
     NOT_YET_GUI,
-    `admin_gui_listen = 0.0.0.0:8002, 0.0.0.0:8445 ssl | off
-admin_gui_url =
-admin_gui_path = /
+    `admin_gui_path = /
 admin_gui_api_url =
 admin_gui_csp_header = off
 admin_gui_ssl_cert =
@@ -149,7 +141,7 @@ opentelemetry_tracing_sampling_rate = 0.01`,
   // On in Kong unless said otherwise; whoever says it expects it.
   ['X-Kong-Request-Debug is not there yet', 'request_debug = off\nrequest_debug_token ='],
   ['nothing here depends on who writes the configuration', 'kic = off'],
-  [NOT_YET_VAULTS, 'vaults = bundled\nvault_env_prefix ='],
+  [NOT_YET_VAULTS, 'vaults = bundled'],
   [NOT_YET_PLUGIN_SERVERS, 'pluginserver_names ='],
   [
     ONE_DNS_CLIENT,

@@ -42,7 +42,15 @@ test("defaults are Kong's, and every default parses", () => {
   assert.deepEqual(warnings, []);
   assert.deepEqual(raw, {});
   assert.deepEqual(settings.proxy_listen, [
-    { host: '0.0.0.0', port: 8000, backlog: 16384, reuseport: true, ipv6only: true },
+    {
+      host: '0.0.0.0',
+      port: 8000,
+      backlog: 16384,
+      reuseport: true,
+      ipv6only: true,
+      ssl: false,
+      http2: false,
+    },
   ]);
   assert.equal(settings.admin_listen[0]?.host, '127.0.0.1');
   assert.equal(settings.status_listen[0]?.port, 8007);
@@ -236,7 +244,7 @@ cluster_cjson = off`,
     'plugin servers and vaults',
     'pluginserver_go_socket = /s\nvault_aws_region = x',
     {},
-    [/external plugin servers/, /only \{vault/],
+    [/external plugin servers/, /the only vaults are env and file/],
   ],
   ['plugins that are not there', 'plugins = bundled, key-auth', {}, [/:1: plugins: .* not key-auth/]],
   ['plugins as by default', 'plugins = bundled', {}, []],
@@ -327,7 +335,18 @@ const ERRORS: readonly (readonly [
   ],
   ['PROXY protocol', 'real_ip_header = proxy_protocol', {}, [/^FILE:1: real_ip_header: .* not there yet/]],
   ['keepalive_timeout with a header', 'nginx_http_keepalive_timeout = 75s 60s', {}, [/only one time/]],
-  ['vault of another kind', 'server_name = {vault://aws/x}', {}, [/the only vault is env/]],
+  ['old TLS', 'ssl_protocols = TLSv1.1 TLSv1.2', {}, [/'TLSv1.1' is not safe any more/]],
+  ['HTTP/2 without TLS', 'admin_listen = 127.0.0.1:1 http2', {}, [/needs ssl beside it/]],
+  ['TLS of the proxy', 'proxy_listen = 127.0.0.1:1 ssl', {}, [/TLS listeners are not there yet/]],
+  ['a certificate without its key', 'admin_ssl_cert = /etc/hosts', {}, [/must name as many files/]],
+  ['an authority without TLS', 'admin_client_ca = /etc/hosts', {}, [/needs a listener with ssl/]],
+  ['verification without authority', 'admin_client_verify = on', {}, [/needs admin_client_ca/]],
+  ['keys twice', 'secret_keys = a\nsecret_key_file = /etc/hosts', {}, [/both set/]],
+  ['a console that is no URL', 'admin_gui_url = localhost:8002', {}, [/is not a URL/]],
+  ['a console of another scheme', 'admin_gui_url = javascript:alert(1)', {}, [/is not a URL/]],
+  ['access that is neither', 'admin_auth = maybe', {}, [/'maybe' is not one of/]],
+  ['a relative vault', 'vault_file_base = secrets', {}, [/must be an absolute path/]],
+  ['vault of another kind', 'server_name = {vault://aws/x}', {}, [/there is no vault 'aws'/]],
   ['vault without the variable', 'server_name = {vault://env/nope}', {}, [/the environment has no NOPE/]],
   [
     'vault that is not JSON',
@@ -373,6 +392,14 @@ test("Postgres: Kong's defaults, and what a replica takes over", () => {
   assert.equal(settings.pg_ro_port, null);
   assert.equal(settings.pg_backlog, null);
   assert.deepEqual(settings.lua_ssl_trusted_certificate, ['system']);
+});
+
+test('vaults have a prefix in the environment and a folder of files', () => {
+  writeFileSync(join(folder, 'level'), 'crit\n');
+  const file = `vault_env_prefix = app_\nvault_file_base = ${folder}\n`;
+  const env = { APP_NAME: 'kong' };
+  const { settings } = load(`${file}log_level = {vault://file/level}\nserver_name = {vault://env/name}`, env);
+  assert.deepEqual([settings.log_level, settings.server_name], ['crit', 'kong']);
 });
 
 test("nginx's body buffer raises ours, and never lowers it", () => {

@@ -4,6 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { suggest } from '../lib/suggest.ts';
+import { VaultError, isVaultReference } from '../lib/vault/reference.ts';
+import { VaultResolver } from '../lib/vault/resolver.ts';
 import { parseConf } from './conf-file.ts';
 import { defaultPrefix } from './default-prefix.ts';
 import { readEnvironment } from './environment.ts';
@@ -12,8 +14,8 @@ import { MEANINGLESS_KEYS, MEANINGLESS_PREFIXES, REFUSED_KEYS } from './kong-key
 import { formatAddress } from './parse-listen.ts';
 import { InvalidValue } from './parse-value.ts';
 import type { Settings } from './settings.ts';
+import { accessContradictions } from './table-access.ts';
 import { SETTINGS, type SettingSpec } from './table.ts';
-import { isVaultReference, resolveVaultReference } from './vault-reference.ts';
 
 /** Searched in this order when no file is named; the last two are Kong's. */
 export const CONFIG_FILES = [
@@ -151,6 +153,7 @@ function parseAll(
   { problems, warnings }: Findings,
 ): Settings {
   const values: Record<string, unknown> = {};
+  const vaults = vaultsOf(assigned, env);
   for (const name of Object.keys(SETTINGS) as (keyof Settings)[]) {
     const spec: SettingSpec<unknown> = SETTINGS[name];
     const names = [...(spec.aliases ?? []), name];
@@ -159,13 +162,13 @@ function parseAll(
     if (found === undefined) continue;
     raw[name] = { value: found.value, origin: found.origin };
     try {
-      const text = isVaultReference(found.value) ? resolveVaultReference(found.value, env) : found.value;
+      const text = isVaultReference(found.value) ? vaults.resolve(found.value) : found.value;
       if (text === '') continue;
       values[name] = spec.parse(text);
       const warning = spec.warn?.(values[name]) ?? null;
       if (warning !== null) warnings.push(`${found.origin}: ${found.name}: ${warning}`);
     } catch (error) {
-      if (!(error instanceof InvalidValue)) throw error;
+      if (!(error instanceof InvalidValue || error instanceof VaultError)) throw error;
       problems.push(`${found.origin}: ${found.name}: ${error.message}`);
     }
   }
@@ -181,6 +184,12 @@ function parseAll(
 function withDatabase(settings: Settings, said: boolean): Settings {
   const declared = settings.declarative_config !== null || settings.declarative_config_string !== null;
   return declared && !said ? { ...settings, database: 'off' } : settings;
+}
+
+/** The settings of the vaults are read first, as they stand: they cannot be references themselves. */
+function vaultsOf(assigned: ReadonlyMap<string, Assignment>, env: LoadOptions['env']): VaultResolver {
+  const value = (name: string): string | null => assigned.get(name)?.value || null;
+  return new VaultResolver({ env, envPrefix: value('vault_env_prefix'), fileBase: value('vault_file_base') });
 }
 
 /** Who told nginx to hold bodies of this size in memory expects them to be held. */
@@ -236,6 +245,7 @@ function contradictions(settings: Settings): string[] {
   if (settings.declarative_config !== null && settings.declarative_config_string !== null) {
     problems.push('declarative_config and declarative_config_string are both set: one of them is enough');
   }
+  problems.push(...accessContradictions(settings));
   const owners: Array<{ readonly name: string; readonly host: string; readonly port: number }> = [];
   for (const name of ['proxy_listen', 'admin_listen', 'status_listen'] as const) {
     for (const { host, port } of settings[name]) {

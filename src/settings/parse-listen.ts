@@ -25,11 +25,22 @@ interface MutableListener {
   backlog: number;
   reuseport: boolean;
   ipv6only: boolean;
+  ssl: boolean;
+  http2: boolean;
 }
 
 export function listeners(value: string): readonly Listener[] {
+  return parseListeners(value, false);
+}
+
+/** Those of the main thread, which may have TLS and HTTP/2. */
+export function adminListeners(value: string): readonly Listener[] {
+  return parseListeners(value, true);
+}
+
+function parseListeners(value: string, tls: boolean): readonly Listener[] {
   if (value === 'off') return [];
-  const result = list(parseListener)(value);
+  const result = list((entry) => parseListener(entry, tls))(value);
   const seen = new Set<string>();
   for (const { host, port } of result) {
     const address = formatAddress(host, port);
@@ -44,7 +55,7 @@ export function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function parseListener(entry: string): Listener {
+function parseListener(entry: string, tls: boolean): Listener {
   const [address = '', ...flags] = entry.split(/\s+/);
   if (address === 'off') throw new InvalidValue(`'off' cannot stand beside other listeners`);
   const listener: MutableListener = {
@@ -52,8 +63,16 @@ function parseListener(entry: string): Listener {
     backlog: DEFAULT_BACKLOG,
     reuseport: false,
     ipv6only: true,
+    ssl: false,
+    http2: false,
   };
-  for (const flag of flags) applyFlag(listener, flag, entry);
+  for (const flag of flags) {
+    if (tls && (flag === 'ssl' || flag === 'http2')) listener[flag] = true;
+    else applyFlag(listener, flag, entry);
+  }
+  if (listener.http2 && !listener.ssl) {
+    throw new InvalidValue(`flag 'http2' of '${entry}': HTTP/2 needs ssl beside it`);
+  }
   return listener;
 }
 

@@ -7,7 +7,7 @@ import * as parse from './parse-value.ts';
 type Parser = (text: string) => unknown;
 
 const size = parse.size(0);
-const wide = { backlog: 511, reuseport: false, ipv6only: true };
+const wide = { backlog: 511, reuseport: false, ipv6only: true, ssl: false, http2: false };
 
 const GOOD: readonly (readonly [Parser, string, unknown])[] = [
   [parse.boolean, 'on', true],
@@ -53,8 +53,24 @@ const GOOD: readonly (readonly [Parser, string, unknown])[] = [
     listeners,
     '0.0.0.0:8000 reuseport backlog=16384, 127.0.0.1:8001  reuseport',
     [
-      { host: '0.0.0.0', port: 8000, backlog: 16384, reuseport: true, ipv6only: true },
-      { host: '127.0.0.1', port: 8001, backlog: 511, reuseport: true, ipv6only: true },
+      {
+        host: '0.0.0.0',
+        port: 8000,
+        backlog: 16384,
+        reuseport: true,
+        ipv6only: true,
+        ssl: false,
+        http2: false,
+      },
+      {
+        host: '127.0.0.1',
+        port: 8001,
+        backlog: 511,
+        reuseport: true,
+        ipv6only: true,
+        ssl: false,
+        http2: false,
+      },
     ],
   ],
 ];

@@ -45,7 +45,7 @@ export const POSTGRES_SETTINGS: Table = {
     text,
     'User. It needs the right to create a schema for `sluice migrations bootstrap` alone.',
   ),
-  pg_password: optional(text, 'Password. Never shown.'),
+  pg_password: { ...optional(text, 'Password. Never shown.'), secret: true },
   pg_database: own('kong', text, 'Database.'),
   pg_schema: own(
     'sluice',
@@ -78,7 +78,7 @@ export const POSTGRES_SETTINGS: Table = {
   pg_ro_port: replica(port),
   pg_ro_timeout: replica(milliseconds),
   pg_ro_user: replica(text),
-  pg_ro_password: replica(text),
+  pg_ro_password: { ...replica(text), secret: true },
   pg_ro_database: replica(text),
   pg_ro_schema: replica(schemaName),
   pg_ro_ssl: replica(boolean),

@@ -8,12 +8,38 @@ export interface Listener {
   readonly backlog: number;
   readonly reuseport: boolean;
   readonly ipv6only: boolean;
+  readonly ssl: boolean;
+  /** HTTP/2 beside HTTP/1.1, by ALPN. */
+  readonly http2: boolean;
 }
 
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warn' | 'error' | 'crit' | 'alert' | 'emerg';
 
+/** Who may use the Admin API, TLS of the main thread's listeners, and secrets. */
+export interface AccessSettings {
+  readonly admin_auth: 'on' | 'off' | null;
+  /** Absolute paths; certificates and keys in pairs. */
+  readonly admin_ssl_cert: readonly string[];
+  readonly admin_ssl_cert_key: readonly string[];
+  readonly admin_client_ca: readonly string[];
+  readonly admin_client_verify: 'optional' | 'on';
+  readonly status_ssl_cert: readonly string[];
+  readonly status_ssl_cert_key: readonly string[];
+  readonly ssl_protocols: readonly ('TLSv1.2' | 'TLSv1.3')[];
+  /** OpenSSL's notation. */
+  readonly ssl_ciphers: string;
+  readonly admin_gui_url: readonly string[];
+  readonly admin_gui_listen: readonly Listener[];
+  /** Absolute path, or null. */
+  readonly secret_key_file: string | null;
+  readonly secret_keys: readonly string[];
+  readonly vault_env_prefix: string | null;
+  /** Absolute path, or null. */
+  readonly vault_file_base: string | null;
+}
+
 /** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */
-export interface Settings extends PostgresSettings {
+export interface Settings extends PostgresSettings, AccessSettings {
   readonly prefix: string;
   readonly log_level: LogLevel;
   /** Path (absolute, or below prefix), `/dev/stdout`, `/dev/stderr`, or `off`. */

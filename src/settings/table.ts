@@ -9,7 +9,8 @@
 import { resolve } from 'node:path';
 import { POSTGRES_SETTINGS } from './postgres-table.ts';
 import type { Settings } from './settings.ts';
-import { listeners } from './parse-listen.ts';
+import { ACCESS_SETTINGS } from './table-access.ts';
+import { adminListeners, listeners } from './parse-listen.ts';
 import {
   boolean,
   buffers,
@@ -41,6 +42,8 @@ export interface SettingSpec<T> {
   readonly takesEffect: 'live' | 'restart';
   /** A sentence about a value that is taken and yet does not do all that it says, or null. */
   warn?(value: T): string | null;
+  /** Its value is shown to nobody. */
+  readonly secret?: true;
   /** Other names for it (Kong's own aliases, nginx's server level); these win over the main name, as in Kong. */
   readonly aliases?: readonly string[];
   readonly section: Section;
@@ -50,6 +53,8 @@ export interface SettingSpec<T> {
 export type Section =
   | 'General'
   | 'Listeners'
+  | 'Admin access'
+  | 'Secrets'
   | 'Configuration'
   | 'Database'
   | 'Client side'
@@ -167,17 +172,17 @@ export const SETTINGS: Table = {
   },
   admin_listen: {
     initial: '127.0.0.1:8001 reuseport backlog=16384',
-    parse: listeners,
+    parse: adminListeners,
     takesEffect: 'restart',
     section: 'Listeners',
-    doc: 'Addresses of the Admin API, or `off`. It has no login: keep it on loopback.',
+    doc: 'Addresses of the Admin API, or `off`; the flags of `proxy_listen`, and `ssl` and `ssl http2`. Who may use it: `admin_auth`. Kong also listens on 8444 with TLS by default; here only when it is said.',
   },
   status_listen: {
     initial: '127.0.0.1:8007 reuseport backlog=16384',
-    parse: listeners,
+    parse: adminListeners,
     takesEffect: 'restart',
     section: 'Listeners',
-    doc: 'Addresses of the status API (health, metrics), or `off`.',
+    doc: 'Addresses of the status API (health, metrics), or `off`; the flags of `admin_listen`.',
   },
   port_maps: {
     initial: null,
@@ -187,6 +192,8 @@ export const SETTINGS: Table = {
     section: 'Listeners',
     doc: 'Public ports of listener ports behind a port mapping, `80:8000, 443:8443`: what X-Forwarded-Port and hosts of routes with a port mean.',
   },
+
+  ...ACCESS_SETTINGS,
 
   database: {
     initial: null,
@@ -208,6 +215,7 @@ export const SETTINGS: Table = {
     initial: null,
     parse: text,
     unset: null,
+    secret: true,
     takesEffect: 'live',
     section: 'Configuration',
     doc: 'The declarative configuration itself, as text. Not together with `declarative_config`.',

@@ -12,7 +12,17 @@ import { isAlive } from '../../src/lib/is-alive.ts';
 import { sluice, startGateway, type CliResult } from '../support/gateway.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
-const COMMANDS = ['start', 'stop', 'quit', 'reload', 'health', 'check', 'config parse', 'version'];
+const COMMANDS = [
+  'start',
+  'stop',
+  'quit',
+  'reload',
+  'health',
+  'check',
+  'config parse',
+  'vault get',
+  'version',
+];
 
 const GOOD_CONFIG = `_format_version: "3.0"
 services:
@@ -37,6 +47,10 @@ const RUNS: readonly (readonly [line: string, code: number, out: RegExp, error: 
     /^sluice .*\ncompatible with kong 3\.9\nnode \d+\..*\nv8 .*\nopenssl .*\nplatform /,
     /^$/,
   ],
+  ['vault get env/home/x', 1, /^$/, /^sluice: '\{vault:\/\/env\/home\/x\}': HOME is not JSON\n$/],
+  ['vault get {vault://env/no-such}', 1, /^$/, /the environment has no NO_SUCH\n$/],
+  ['vault get {vault://env/sluice-no-restart}', 0, /^1\n$/, /^$/],
+  ['vault', 2, /^$/, /^sluice: 'vault' is not a command by itself: vault get\n$/],
   ['strat', 2, /^$/, /^sluice: unknown command 'strat', did you mean 'start'\?\n$/],
   ['hybrid gen_cert', 2, /^$/, /^sluice: unknown command 'hybrid', see 'sluice --help'\n$/],
   ['config', 2, /^$/, /'config' is not a command by itself: config parse/],

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { formatAddress } from '../../settings/parse-listen.ts';
 import type { Listener, Settings } from '../../settings/settings.ts';
+import { SETTINGS } from '../../settings/table.ts';
 import type { Gateway } from '../main.ts';
 import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { type Methods, json } from './resource.ts';
@@ -28,14 +29,12 @@ export function root(gateway: Gateway): Methods {
   };
 }
 
-/** A declarative configuration may hold any. */
-const SECRETS = ['declarative_config_string', 'pg_password', 'pg_ro_password'] as const;
-
 /** Every setting, listeners as kong.conf writes them and, as Kong has it, once more as objects. */
 function configuration(settings: Settings): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(settings) as [string, unknown][]) {
-    shown[name] = value instanceof Set ? [...(value as Set<unknown>)] : value;
+  for (const [name, value] of Object.entries(settings) as [keyof Settings, unknown][]) {
+    const secret = SETTINGS[name].secret === true && value !== null && String(value) !== '';
+    shown[name] = secret ? '******' : value instanceof Set ? [...(value as Set<unknown>)] : value;
   }
   for (const name of ['proxy', 'admin', 'status'] as const) {
     const listeners = settings[`${name}_listen`];
@@ -43,18 +42,20 @@ function configuration(settings: Settings): Record<string, unknown> {
     shown[`${name}_listeners`] = listeners.map((listener) => ({
       ip: listener.host,
       port: listener.port,
-      ssl: false,
-      http2: false,
+      ssl: listener.ssl,
+      http2: listener.http2,
       proxy_protocol: false,
       reuseport: listener.reuseport,
       backlog: listener.backlog,
       listener: listenText(listener),
     }));
   }
-  for (const name of SECRETS) if (settings[name] !== null) shown[name] = '******';
   return shown;
 }
 
-function listenText({ host, port, reuseport, backlog }: Listener): string {
-  return `${formatAddress(host, port)}${reuseport ? ' reuseport' : ''} backlog=${backlog}`;
+function listenText({ host, port, ssl, http2, reuseport, backlog }: Listener): string {
+  const flags = [http2 && ' http2', ssl && ' ssl', reuseport && ' reuseport'].filter(
+    (flag) => flag !== false,
+  );
+  return `${formatAddress(host, port)}${flags.join('')} backlog=${backlog}`;
 }
