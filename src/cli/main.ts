@@ -45,6 +45,15 @@ const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     { summary: "tell the schema's version, as JSON", load: () => import('./commands/migrations-status.ts') },
   ],
   [
+    'admin token create',
+    { summary: 'let somebody use the Admin API', load: () => import('./commands/admin-token-create.ts') },
+  ],
+  ['admin token list', { summary: 'who may use it', load: () => import('./commands/admin-token-list.ts') }],
+  [
+    'admin token revoke',
+    { summary: 'take a token back', load: () => import('./commands/admin-token-revoke.ts') },
+  ],
+  [
     'vault get',
     { summary: 'print what a vault reference stands for', load: () => import('./commands/vault-get.ts') },
   ],

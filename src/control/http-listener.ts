@@ -1,13 +1,29 @@
-/** HTTP listeners of the main thread (admin, status): a Hono application on `node:http`, with nginx's access log. */
-import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
+/** HTTP listeners of the main thread (admin, status): a Hono application with nginx's access log. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Server } from 'node:net';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { AdminApp } from './admin/resource.ts';
+import { type Counting, closer, createHttpServer, renewTls } from './http-server.ts';
 import { bindProblem } from './ports.ts';
+import type { ServerTls } from './tls.ts';
 import type { Listener } from '../settings/settings.ts';
 
 export interface HttpListener {
+  readonly host: string;
+  readonly port: number;
+  /** That it is bound to; a name of the settings may stand for any. */
+  readonly address: string;
+  /** Certificates for the connections that are to come; nothing for a listener without TLS. */
+  renew(tls: ServerTls): void;
   close(): void;
+}
+
+export interface HttpOptions {
+  readonly app: AdminApp;
+  readonly access: AccessLog | null;
+  /** For the listeners with `ssl`. */
+  readonly tls: ServerTls | null;
 }
 
 /** Open connections of one listener; an admin side has few clients. */
@@ -19,53 +35,43 @@ const CLIENT_GONE = 499;
 /** @throws Error that names the address, when one cannot be had. */
 export async function openHttp(
   listeners: readonly Listener[],
-  app: AdminApp,
-  access: AccessLog | null,
+  { app, access, tls }: HttpOptions,
 ): Promise<HttpListener[]> {
   const opened: HttpListener[] = [];
   for (const listener of listeners) {
-    const server = createAdaptorServer({
-      fetch: (request, env) => app.fetch(request, { incoming: env.incoming }),
-      overrideGlobalObjects: false,
-      // Its type is generic, as no class of a user's can be.
-      serverOptions: { ServerResponse: CountingResponse as unknown as typeof ServerResponse },
-    }) as Server;
+    let listenAddress = '';
+    const server = createHttpServer(
+      (request, { incoming }) => app.fetch(request, { incoming, listenAddress }),
+      listener,
+      listener.ssl ? tls : null,
+    );
     if (access !== null) logAccess(server, access);
     server.maxConnections = MAX_CONNECTIONS;
+    const close = closer(server);
     await listen(server, listener);
+    listenAddress = boundAddress(server);
     opened.push({
-      close() {
-        server.close();
-        server.closeAllConnections();
+      host: listener.host,
+      port: listener.port,
+      address: listenAddress,
+      renew(next) {
+        if (listener.ssl) renewTls(server, next);
       },
+      close,
     });
   }
   return opened;
 }
 
-/** Knows the size of its body: nginx's `$body_bytes_sent`. */
-class CountingResponse extends ServerResponse {
-  bodyBytes = 0;
-
-  override write(chunk: unknown, ...rest: unknown[]): boolean {
-    this.#count(chunk);
-    return super.write(chunk, ...(rest as [BufferEncoding]));
-  }
-
-  override end(chunk?: unknown, ...rest: unknown[]): this {
-    this.#count(chunk);
-    return super.end(chunk, ...(rest as [BufferEncoding]));
-  }
-
-  #count(chunk: unknown): void {
-    if (this.req.method === 'HEAD') return;
-    if (typeof chunk === 'string') this.bodyBytes += Buffer.byteLength(chunk);
-    else if (chunk instanceof Uint8Array) this.bodyBytes += chunk.length;
-  }
+function boundAddress(server: Server): string {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.address : '';
 }
 
 function logAccess(server: Server, access: AccessLog): void {
-  server.on('request', (request: IncomingMessage, response: CountingResponse) => {
+  type Request = IncomingMessage | Http2ServerRequest;
+  type Response = (ServerResponse | Http2ServerResponse) & Counting;
+  server.on('request', (request: Request, response: Response) => {
     // Taken now: a socket that is gone has no address.
     const remoteAddr = request.socket.remoteAddress ?? '';
     response.on('close', () => {
@@ -74,7 +80,7 @@ function logAccess(server: Server, access: AccessLog): void {
         remoteUser: '',
         method: request.method ?? '',
         target: request.url ?? '',
-        version: request.httpVersion === '1.0' ? '1.0' : '1.1',
+        version: versionOf(request.httpVersion),
         status: response.headersSent ? response.statusCode : CLIENT_GONE,
         bytesSent: response.bodyBytes,
         referer: request.headers.referer ?? '',
@@ -83,6 +89,11 @@ function logAccess(server: Server, access: AccessLog): void {
       });
     });
   });
+}
+
+function versionOf(version: string): '1.0' | '1.1' | '2' {
+  if (version === '2.0') return '2';
+  return version === '1.0' ? '1.0' : '1.1';
 }
 
 function listen(server: Server, listener: Listener): Promise<void> {

@@ -13,7 +13,7 @@ import type { Settings } from '../settings/settings.ts';
 import { openControlSocket, socketPathProblem } from './control-socket.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import { controlHandlers } from './control-handlers.ts';
-import type { HttpListener } from './http-listener.ts';
+import type { AdminSide } from './admin-side.ts';
 import { Life } from './life.ts';
 import { MainLog } from './log.ts';
 import type { OpenStore } from './open-store.ts';
@@ -98,6 +98,7 @@ async function havePrefix(prefix: string): Promise<PrefixLock> {
 }
 
 async function run(settings: Settings, log: MainLog, options: RunOptions): Promise<number> {
+  let adminSide: AdminSide | null = null;
   const supervisor = new Supervisor({
     settings,
     log: log.log,
@@ -109,21 +110,24 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     supervisor,
     log: log.log,
     readSettings: options.loadSettings,
-    onSettings: (next) => log.setLevel(next.log_level),
+    checkSettings: (next) => adminSide?.check(next),
+    onSettings: (next) => {
+      log.setLevel(next.log_level);
+      adminSide?.renew(next);
+    },
     settings,
   });
   const gateway: Gateway = { log, supervisor, reloader, life, store: null };
   const socketPath = controlSocketPath(settings.prefix);
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
   life.onSignals(() => void reloader.reload());
-  let listeners: readonly HttpListener[] = [];
   let store: OpenStore | null = null;
   try {
     if (settings.database !== 'off') store = await openedStore(gateway, settings);
     await start(gateway, settings, store?.publisher ?? null);
     if (life.state === 'starting') {
       store ??= await openedStore(gateway, settings);
-      listeners = await openListeners(gateway, settings);
+      adminSide = await openAdminSide(gateway, settings);
       life.running();
       log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
     }
@@ -131,7 +135,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     return EXIT_STOPPED;
   } finally {
     await supervisor.stop(0);
-    for (const listener of listeners) listener.close();
+    adminSide?.close();
     store?.close();
     closeServer(control);
     rmSync(socketPath, { force: true });
@@ -171,18 +175,15 @@ async function start(gateway: Gateway, settings: Settings, publisher: StorePubli
 }
 
 /** What the admin side imports is loaded here, when the workers serve already. */
-async function openListeners(gateway: Gateway, settings: Settings): Promise<HttpListener[]> {
-  if (settings.admin_listen.length === 0 && settings.status_listen.length === 0) return [];
-  const [{ openHttp }, { adminApp }, { statusApp }] = await Promise.all([
-    import('./http-listener.ts'),
-    import('./admin/app.ts'),
-    import('./admin/status-app.ts'),
-  ]);
+async function openAdminSide(gateway: Gateway, settings: Settings): Promise<AdminSide | null> {
+  if (settings.admin_listen.length === 0 && settings.status_listen.length === 0) return null;
+  const { AdminSide } = await import('./admin-side.ts');
+  const side = new AdminSide(gateway);
   try {
-    const admin = await openHttp(settings.admin_listen, adminApp(gateway), gateway.log.admin.access);
-    const status = await openHttp(settings.status_listen, statusApp(gateway), gateway.log.status.access);
-    return [...admin, ...status];
+    await side.open(settings);
+    return side;
   } catch (error) {
+    side.close();
     throw new CannotStart([messageOf(error, false)]);
   }
 }

@@ -37,6 +37,8 @@ export interface ReloaderOptions {
   readonly supervisor: Supervisor;
   readonly log: Log;
   readonly readSettings: () => LoadedSettings;
+  /** Throws an Error to refuse settings. */
+  readonly checkSettings: (settings: Settings) => void;
   /** Called when live settings have changed. */
   readonly onSettings: (settings: Settings) => void;
   readonly settings: Settings;
@@ -177,6 +179,7 @@ export class Reloader {
     try {
       // The workers will read the template files: what they would choke on is refused before anything changes.
       void new ErrorBodies(settings);
+      this.#options.checkSettings(settings);
     } catch (error) {
       return failed(400, error instanceof Error ? error.message : String(error));
     }

@@ -10,8 +10,8 @@ type AccessTable = { readonly [K in keyof AccessSettings]: SettingSpec<AccessSet
 const files = list((value) => readableFile(resolve(value)));
 
 /** @param doc a sentence. */
-function pemFiles(doc: string): SettingSpec<readonly string[]> {
-  return { initial: null, parse: files, unset: [], takesEffect: 'live', section: 'Admin access', doc };
+function pemFiles(takesEffect: 'live' | 'restart', doc: string): SettingSpec<readonly string[]> {
+  return { initial: null, parse: files, unset: [], takesEffect, section: 'Admin access', doc };
 }
 
 function guiUrl(value: string): string {
@@ -63,21 +63,23 @@ export const ACCESS_SETTINGS: AccessTable = {
     doc: "Sluice's own: `on` asks every request to the Admin API for a token (`sluice admin token create`) or a client certificate, `off` asks nobody. Unset, a listener on loopback asks nobody, as Kong's, and one on any other address answers 401 to everything.",
   },
   admin_ssl_cert: pemFiles(
+    'live',
     'Certificates (PEM) of `admin_listen … ssl`, one for each kind of key. Unset, one that signs itself is made in `prefix/ssl`.',
   ),
-  admin_ssl_cert_key: pemFiles('Keys of `admin_ssl_cert`, in the same order.'),
+  admin_ssl_cert_key: pemFiles('live', 'Keys of `admin_ssl_cert`, in the same order.'),
   admin_client_ca: pemFiles(
-    "Sluice's own: authorities (PEM) whose client certificates the Admin API accepts in place of a token.",
+    'restart',
+    "Sluice's own: authorities (PEM) whose client certificates the Admin API accepts in place of a token. What the files hold is read again on a reload.",
   ),
   admin_client_verify: {
     initial: 'optional',
     parse: oneOf('optional', 'on'),
-    takesEffect: 'live',
+    takesEffect: 'restart',
     section: 'Admin access',
     doc: "Sluice's own: with `on`, a TLS listener of the Admin API refuses clients without a certificate of `admin_client_ca`; with `optional` they need a token.",
   },
-  status_ssl_cert: pemFiles('Certificates (PEM) of `status_listen … ssl`; as `admin_ssl_cert`.'),
-  status_ssl_cert_key: pemFiles('Keys of `status_ssl_cert`, in the same order.'),
+  status_ssl_cert: pemFiles('live', 'Certificates (PEM) of `status_listen … ssl`; as `admin_ssl_cert`.'),
+  status_ssl_cert_key: pemFiles('live', 'Keys of `status_ssl_cert`, in the same order.'),
   ssl_protocols: {
     initial: 'TLSv1.2 TLSv1.3',
     parse: protocols,

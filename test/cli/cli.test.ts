@@ -21,6 +21,9 @@ const COMMANDS = [
   'check',
   'config parse',
   'vault get',
+  'admin token create',
+  'admin token list',
+  'admin token revoke',
   'version',
 ];
 
@@ -50,6 +53,13 @@ const RUNS: readonly (readonly [line: string, code: number, out: RegExp, error: 
   ['vault get env/home/x', 1, /^$/, /^sluice: '\{vault:\/\/env\/home\/x\}': HOME is not JSON\n$/],
   ['vault get {vault://env/no-such}', 1, /^$/, /the environment has no NO_SUCH\n$/],
   ['vault get {vault://env/sluice-no-restart}', 0, /^1\n$/, /^$/],
+  ['admin token', 2, /^$/, /'admin token' is not a command by itself: admin token create, /],
+  ['admin token --help', 0, /^Usage: sluice COMMAND/, /^$/],
+  ['admin token create', 2, /^$/, /--name takes letters/],
+  ['admin token create --name x --role root', 2, /^$/, /--role takes one of: read, write, admin/],
+  ['admin token create --name x --kinds services', 2, /^$/, /limit what the role write/],
+  ['admin token create --name x --role write --kinds nope', 2, /^$/, /'nope' is no kind/],
+  ['admin token create --name x --expires soon', 2, /^$/, /--expires takes a time/],
   ['vault', 2, /^$/, /^sluice: 'vault' is not a command by itself: vault get\n$/],
   ['strat', 2, /^$/, /^sluice: unknown command 'strat', did you mean 'start'\?\n$/],
   ['hybrid gen_cert', 2, /^$/, /^sluice: unknown command 'hybrid', see 'sluice --help'\n$/],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { judge } from './browser-guard.ts';
+import type { Consoles } from './origins.ts';
 
 const CASES: ReadonlyArray<
   [what: string, host: string, origin: string | undefined, loopback: boolean, ok: boolean]
@@ -29,13 +30,58 @@ const CASES: ReadonlyArray<
 
 test('programs are served and pages of other sites are not', () => {
   for (const [what, host, origin, loopback, ok] of CASES) {
-    assert.equal(judge({ host, origin, loopback, browser: false }) === null, ok, what);
-    if (!ok) assert.notEqual(judge({ host, origin, loopback, browser: true }), null, what);
+    assert.equal(judge({ host, origin, loopback }) === null, ok, what);
+    if (!ok) assert.notEqual(judge({ host, origin, loopback, fetchSite: 'same-origin' }), null, what);
   }
 });
 
 test('a browser that reads under a foreign name is refused on any address', () => {
-  const reading = { origin: undefined, loopback: false };
-  assert.notEqual(judge({ ...reading, host: 'evil.test:8001', browser: true }), null);
-  assert.equal(judge({ ...reading, host: '10.0.0.1:8001', browser: true }), null);
+  const reading = { origin: undefined, loopback: false, fetchSite: 'same-origin' };
+  assert.notEqual(judge({ ...reading, host: 'evil.test:8001' }), null);
+  assert.equal(judge({ ...reading, host: '10.0.0.1:8001' }), null);
 });
+
+test('what a foreign page loads without an origin is refused, a link that is followed is not', () => {
+  const asked = { host: 'localhost:8001', origin: undefined, loopback: true };
+  for (const fetchSite of ['cross-site', 'same-site']) {
+    assert.notEqual(judge({ ...asked, fetchSite }), null);
+    assert.equal(judge({ ...asked, fetchSite, navigation: true }), null);
+  }
+  for (const fetchSite of ['same-origin', 'none']) assert.equal(judge({ ...asked, fetchSite }), null);
+});
+
+test('a token passes; a certificate, which browsers send by themselves, only frees from the rule of names', () => {
+  const rebound = { host: 'evil.test:8001', origin: 'http://evil.test:8001', loopback: true };
+  const tunnel = { host: 'gw.example.com:8444', origin: undefined, loopback: true };
+  assert.equal(judge({ ...rebound, proof: 'token' }), null);
+  assert.notEqual(judge({ ...rebound, proof: 'certificate' }), null);
+  assert.notEqual(judge({ ...tunnel, proof: 'certificate', fetchSite: 'same-origin' }), null);
+  assert.equal(judge({ ...tunnel, proof: 'certificate' }), null);
+  assert.notEqual(judge(tunnel), null);
+});
+
+test("the console's origins are not foreign", () => {
+  const url = { admin_gui_url: ['https://console.example.com/manager'], admin_gui_listen: [] };
+  const listen = { admin_gui_url: [], admin_gui_listen: [listener(8002, false), listener(8445, true)] };
+  const cases: ReadonlyArray<[origin: string, host: string, consoles: Consoles, ok: boolean]> = [
+    ['https://console.example.com', 'api.example.com:8444', url, true],
+    ['https://console.example.com:444', 'api.example.com:8444', url, false],
+    ['http://console.example.com', 'localhost:8001', url, false],
+    ['https://console.example.com.evil.test', 'localhost:8001', url, false],
+    ['http://localhost:8002', 'localhost:8001', listen, true],
+    ['https://localhost:8445', 'localhost:8001', listen, true],
+    ['https://localhost:8002', 'localhost:8001', listen, false],
+    ['http://localhost:8003', 'localhost:8001', listen, false],
+    ['http://127.0.0.1:8002', 'localhost:8001', listen, false],
+    ['http://[::1]:8002', '[::1]:8001', listen, true],
+    ['http://evil.test:8002', 'evil.test:8001', listen, false],
+    ['null', 'localhost:8001', url, false],
+  ];
+  for (const [origin, host, consoles, ok] of cases) {
+    assert.equal(judge({ origin, host, consoles, loopback: true }) === null, ok, `${origin} at ${host}`);
+  }
+});
+
+function listener(port: number, ssl: boolean): Consoles['admin_gui_listen'][number] {
+  return { host: '0.0.0.0', port, backlog: 511, reuseport: false, ipv6only: true, ssl, http2: false };
+}

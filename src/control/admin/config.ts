@@ -5,6 +5,7 @@
 import type { ReloadResult } from '../reload-result.ts';
 import type { Gateway } from '../main.ts';
 import { CONFIG_MEDIA_TYPES, mediaType } from '../config-body.ts';
+import { WHOLE, denial } from '../access/principal.ts';
 import { TooLarge, readBody } from './body.ts';
 import { type AdminContext, type Methods, empty, json, jsonText } from './resource.ts';
 
@@ -14,7 +15,7 @@ const RETRY_AFTER = '5';
 export function config(gateway: Gateway): Methods {
   const here = (): boolean => gateway.reloader.settings.database === 'off';
   return {
-    GET: () => (here() ? dump(gateway) : withDatabase()),
+    GET: (context) => (here() ? dump(gateway, context) : withDatabase()),
     POST: (context) => (here() ? replace(gateway, context) : withDatabase()),
   };
 }
@@ -25,7 +26,10 @@ function withDatabase(): Response {
   });
 }
 
-async function dump({ reloader }: Gateway): Promise<Response> {
+async function dump({ reloader }: Gateway, context: AdminContext): Promise<Response> {
+  const action = { operation: 'read', kind: WHOLE, secrets: true } as const;
+  const denied = denial(context.get('principal'), action);
+  if (denied !== null) return json(403, { message: denied });
   const dumped = await reloader.dump();
   return dumped.ok ? json(200, { config: dumped.text }) : jsonText(dumped.status, dumped.body);
 }
@@ -69,7 +73,7 @@ function isTrue(value: string | undefined): boolean {
 /** How many Content-Type lines came; `node:http` shows only the first. */
 function contentTypes(context: AdminContext): number {
   const { incoming } = context.env;
-  if (incoming === undefined || !('rawHeaders' in incoming)) return 0;
+  if (incoming === undefined) return 0;
   return incoming.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-type')
     .length;
 }

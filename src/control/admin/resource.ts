@@ -1,15 +1,25 @@
 /**
- * What every resource of the Admin API has: Kong's headers and content type, HEAD wherever there is GET, OPTIONS, and
- * 405 for the methods that it does not have.
+ * What every resource of the Admin API has: Kong's headers and content type, HEAD wherever there is GET, OPTIONS, 405
+ * for the methods that it does not have, and 403 for what the one who asks may not do.
  */
 import type { IncomingMessage } from 'node:http';
-import { type Context, Hono } from 'hono';
+import type { Http2ServerRequest } from 'node:http2';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import type { Settings } from '../../settings/settings.ts';
 import { KONG_VERSION, VERSION } from '../../lib/version.ts';
-import { refusal } from './browser-guard.ts';
+import { type Principal, WHOLE, denial } from '../access/principal.ts';
+import { allowedHeaders, corsHeaders, isOwnOrigin } from './origins.ts';
 
 export interface AdminEnv {
-  Bindings: { readonly incoming?: IncomingMessage | object };
+  Bindings: {
+    readonly incoming?: IncomingMessage | Http2ServerRequest;
+    /** That the listener is bound to. */
+    readonly listenAddress: string;
+  };
+  Variables: {
+    /** Who asks; null when nobody has to say. */
+    principal: Principal | null;
+  };
 }
 
 export type AdminApp = Hono<AdminEnv>;
@@ -40,16 +50,22 @@ export function empty(status: number, headers: Readonly<Record<string, string>> 
   return new Response(null, { status, headers });
 }
 
-/** An application without resources: Kong's headers, the guard against browsers, 404 and 500. */
-export function createApp(settings: () => Settings, onError: (error: Error) => void): AdminApp {
+export interface AppOptions {
+  readonly settings: () => Settings;
+  readonly onError: (error: Error) => void;
+  /** Lets in who may come in, and sets `principal`. */
+  readonly door: MiddlewareHandler<AdminEnv>;
+}
+
+/** An application without resources: Kong's headers, the door, 404 and 500. */
+export function createApp({ settings, onError, door }: AppOptions): AdminApp {
   const app: AdminApp = new Hono<AdminEnv>({ strict: false });
   app.use(async (context, next) => {
     const start = performance.now();
-    const refused = refusal(context);
-    if (refused !== null) context.res = json(403, { message: refused });
-    else await next();
+    await next();
     decorate(context, settings(), performance.now() - start);
   });
+  app.use(door);
   app.notFound(() => json(404, { message: 'Not found' }));
   app.onError((error) => {
     onError(error);
@@ -66,9 +82,8 @@ function decorate(context: AdminContext, settings: Settings, milliseconds: numbe
     context.res.headers.set('X-Kong-Admin-Latency', String(Math.round(milliseconds)));
   }
   const origin = context.req.header('origin');
-  if (origin !== undefined && context.res.status !== 403) {
-    context.res.headers.set('Access-Control-Allow-Origin', origin);
-    context.res.headers.set('Access-Control-Allow-Credentials', 'true');
+  if (origin !== undefined && isOwnOrigin(origin, context.req.header('host') ?? '', settings)) {
+    for (const [name, value] of Object.entries(corsHeaders(origin))) context.res.headers.set(name, value);
   }
   context.res.headers.set('Vary', 'Origin');
 }
@@ -77,16 +92,23 @@ function serverName({ server_name }: Settings): string {
   return server_name === 'kong' ? `kong/${KONG_VERSION}` : `sluice/${VERSION}`;
 }
 
-export function resource(app: AdminApp, path: string, methods: Methods): void {
+/** @param kind of the entities that it is about, for what the one who asks may do; `WHOLE` and `NODE` are none. */
+export function resource(app: AdminApp, path: string, methods: Methods, kind: string = WHOLE): void {
   const allowed = Object.keys(methods);
   if (methods.GET !== undefined) allowed.push('HEAD');
   const allow = [...allowed, 'OPTIONS'].sort().join(', ');
-  for (const [method, handler] of Object.entries(methods)) app.on(method, path, handler);
-  app.on('OPTIONS', path, () =>
+  for (const [method, handler] of Object.entries(methods)) {
+    const operation = method === 'GET' ? 'read' : 'write';
+    app.on(method, path, (context) => {
+      const denied = denial(context.get('principal'), { operation, kind });
+      return denied === null ? handler(context) : json(403, { message: denied });
+    });
+  }
+  app.on('OPTIONS', path, (context) =>
     empty(204, {
       Allow: allow,
       'Access-Control-Allow-Methods': allow,
-      'Access-Control-Allow-Headers': 'Content-Type',
+      'Access-Control-Allow-Headers': allowedHeaders(context.req.header('origin')),
     }),
   );
   app.all(path, () => json(405, { message: 'Method not allowed' }, { Allow: allow }));

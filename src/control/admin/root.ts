@@ -33,8 +33,9 @@ export function root(gateway: Gateway): Methods {
 function configuration(settings: Settings): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(settings) as [keyof Settings, unknown][]) {
-    const secret = SETTINGS[name].secret === true && value !== null && String(value) !== '';
-    shown[name] = secret ? '******' : value instanceof Set ? [...(value as Set<unknown>)] : value;
+    const unset = value === null || (Array.isArray(value) && value.length === 0);
+    const hidden = SETTINGS[name].secret === true && !unset;
+    shown[name] = hidden ? '******' : value instanceof Set ? [...(value as Set<unknown>)] : value;
   }
   for (const name of ['proxy', 'admin', 'status'] as const) {
     const listeners = settings[`${name}_listen`];

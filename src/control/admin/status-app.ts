@@ -1,15 +1,24 @@
-/** The Status API: what load balancers and orchestrators ask, on a listener of its own. */
+/**
+ * The Status API: what load balancers and orchestrators ask, on a listener of its own. Reading is open to everybody;
+ * what changes the node (`POST /status/ready`) is guarded as the Admin API is.
+ */
 import type { Gateway } from '../main.ts';
+import type { Authenticator } from '../access/authenticator.ts';
+import { NODE } from '../access/principal.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { guardDoor } from './access.ts';
 import { ready } from './ready.ts';
 import { type AdminApp, createApp, resource } from './resource.ts';
 import { status } from './status.ts';
 
-export function statusApp(gateway: Gateway): AdminApp {
-  const app = createApp(
-    () => gateway.reloader.settings,
-    (error) => gateway.log.status.error('error', error.stack ?? error.message),
-  );
+export function statusApp(gateway: Gateway, authenticator: Authenticator): AdminApp {
+  const settings = (): Settings => gateway.reloader.settings;
+  const app = createApp({
+    settings,
+    onError: (error) => gateway.log.status.error('error', error.stack ?? error.message),
+    door: guardDoor({ settings, authenticator, openReads: true }),
+  });
   resource(app, '/status', status(gateway));
-  resource(app, '/status/ready', ready(gateway));
+  resource(app, '/status/ready', ready(gateway), NODE);
   return app;
 }

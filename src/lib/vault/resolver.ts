@@ -110,5 +110,5 @@ function withoutNulls({ ttl, neg_ttl, resurrect_ttl }: ConfiguredVault['config']
   const given = Object.entries({ ttl, neg_ttl, resurrect_ttl }).filter(
     ([, value]) => typeof value === 'number',
   );
-  return Object.fromEntries(given) as VaultTimes;
+  return Object.fromEntries(given);
 }

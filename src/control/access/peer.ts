@@ -1,0 +1,44 @@
+/**
+ * Who is at the other end of a connection: its address, and the names of its certificate if an authority of
+ * `admin_client_ca` has signed it: `CN:…`, `DNS:…`, `URI:…`, `email:…`.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { TLSSocket } from 'node:tls';
+import { CERTIFICATE_SUBJECT } from './token-store.ts';
+
+export interface Peer {
+  /** Of the client. */
+  readonly address: string;
+  /** Where it came in. */
+  readonly localAddress: string;
+  /** Empty without a certificate that was verified. */
+  readonly subjects: readonly string[];
+}
+
+export function peerOf(incoming: IncomingMessage | Http2ServerRequest): Peer {
+  // Of HTTP/2, `request.socket` is a stand-in that hides some of this.
+  const socket = 'stream' in incoming ? incoming.stream.session?.socket : incoming.socket;
+  const tls = socket instanceof TLSSocket ? socket : null;
+  return {
+    address: socket?.remoteAddress ?? '',
+    localAddress: socket?.localAddress ?? '',
+    subjects: tls !== null && tls.authorized ? certificateSubjects(tls) : [],
+  };
+}
+
+/** Of a socket or a listener. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || /^(?:::ffff:)?127\./.test(address);
+}
+
+function certificateSubjects(socket: TLSSocket): string[] {
+  const { subject, subjectaltname } = socket.getPeerCertificate();
+  const common: unknown = (subject as { readonly CN?: unknown } | undefined)?.CN;
+  const names = [common].flat().filter((name) => typeof name === 'string');
+  // Node quotes a name that holds a comma or a quotation mark. Nobody needs one, and so none is taken apart.
+  const alternative = subjectaltname?.includes('"') === false ? subjectaltname.split(', ') : [];
+  return [...names.map((name) => `CN:${name}`), ...alternative].filter((name) =>
+    CERTIFICATE_SUBJECT.test(name),
+  );
+}

@@ -1,0 +1,85 @@
+/**
+ * The admin and status listeners together: what they share (who may come in, TLS), and what a reload changes in them.
+ * Loaded when the workers serve already.
+ */
+import type { Settings } from '../settings/settings.ts';
+import { formatAddress } from '../settings/parse-listen.ts';
+import { adminApp } from './admin/app.ts';
+import { listenerMode } from './admin/access.ts';
+import { statusApp } from './admin/status-app.ts';
+import { Authenticator } from './access/authenticator.ts';
+import { FileTokens, grantsFile } from './access/file-tokens.ts';
+import { FailureThrottle } from './access/throttle.ts';
+import { type HttpListener, openHttp } from './http-listener.ts';
+import type { Gateway } from './main.ts';
+import { type ServerTls, type Side, serverTls } from './tls.ts';
+
+const SIDES = ['admin', 'status'] as const satisfies readonly Side[];
+
+export class AdminSide {
+  readonly #gateway: Gateway;
+  readonly #listeners: Record<Side, readonly HttpListener[]> = { admin: [], status: [] };
+  readonly #next: Record<Side, ServerTls | null> = { admin: null, status: null };
+  #auth: Settings['admin_auth'] = null;
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+  }
+
+  /** @throws Error that says what cannot be had. */
+  async open(settings: Settings): Promise<void> {
+    const { log } = this.#gateway;
+    const authenticator = new Authenticator({
+      store: new FileTokens(grantsFile(settings.prefix)),
+      throttle: new FailureThrottle(),
+      log: log.admin.error,
+    });
+    const apps = {
+      admin: adminApp(this.#gateway, authenticator),
+      status: statusApp(this.#gateway, authenticator),
+    };
+    for (const side of SIDES) {
+      const options = { app: apps[side], access: log[side].access, tls: tlsOf(settings, side) };
+      this.#listeners[side] = await openHttp(settings[`${side}_listen`], options);
+    }
+    this.#warnClosed(settings);
+  }
+
+  /** Before a reload: files of certificates are read again. @throws Error that says why it cannot serve them. */
+  check(settings: Settings): void {
+    for (const side of SIDES) this.#next[side] = tlsOf(settings, side);
+  }
+
+  /** After it: what was checked is served. */
+  renew(settings: Settings): void {
+    for (const side of SIDES) {
+      const tls = this.#next[side];
+      if (tls !== null) for (const listener of this.#listeners[side]) listener.renew(tls);
+    }
+    if (settings.admin_auth !== this.#auth) this.#warnClosed(settings);
+  }
+
+  close(): void {
+    for (const side of SIDES) for (const listener of this.#listeners[side]) listener.close();
+  }
+
+  #warnClosed(settings: Settings): void {
+    this.#auth = settings.admin_auth;
+    const closed = this.#listeners.admin.filter(
+      (listener) => listenerMode(settings, listener.address) === 'closed',
+    );
+    for (const { host, port } of closed) {
+      this.#gateway.log.admin.error(
+        'warn',
+        `admin_listen ${formatAddress(host, port)} can be reached from other machines and answers 401 to everything: ` +
+          `set 'admin_auth = on' and make a token with 'sluice admin token create', ` +
+          `or 'admin_auth = off' if everybody who can connect may change the configuration`,
+      );
+    }
+  }
+}
+
+/** Null: no listener of this side has TLS. */
+function tlsOf(settings: Settings, side: Side): ServerTls | null {
+  return settings[`${side}_listen`].some(({ ssl }) => ssl) ? serverTls(settings, side) : null;
+}
