@@ -15,7 +15,7 @@ import type { Supervisor } from './supervisor.ts';
 import { type LoadedSettings, SettingsError } from '../settings/load.ts';
 import { diffSettings } from '../settings/diff.ts';
 import { ErrorBodies } from '../proxy/error-body.ts';
-import type { Settings } from '../settings/settings.ts';
+import type { LogLevel, Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { RouterFlavor } from '../router/router.ts';
 
@@ -50,7 +50,10 @@ const MAX_WAITING = 8;
 export class Reloader {
   readonly #options: ReloaderOptions;
   readonly #queue = new LineQueue(MAX_WAITING);
+  /** As they were read. */
   #settings: Settings;
+  /** What the Admin API has put in place of `log_level`, for a while. */
+  #logLevel: LogLevel | null = null;
   #loaded: Loaded;
   readonly #compiler = new Compiler();
   readonly #dumps = new SharedDump(this.#compiler);
@@ -74,7 +77,7 @@ export class Reloader {
   }
 
   get settings(): Settings {
-    return this.#settings;
+    return this.#effective(this.#settings);
   }
 
   /** The first configuration, compiled while the workers start. */
@@ -85,7 +88,7 @@ export class Reloader {
 
   /** Publishes what `first` answered. @throws Error when a worker cannot serve it. */
   async serveFirst(compiled: Compiled | null): Promise<void> {
-    const publication = this.#publication(compiled, this.#settings);
+    const publication = this.#publication(compiled, this.settings);
     await this.#options.supervisor.serve(publication);
     if (compiled !== null) this.#note(publication.revision, compiled, this.#settings);
   }
@@ -119,6 +122,24 @@ export class Reloader {
   /** Replaces the configuration by the body of `POST /config`. */
   replace(source: ConfigSource, api: { readonly flattenErrors: boolean }): Promise<ReloadResult> {
     return this.#enqueue(async () => await this.#apply(source, this.#settings, api));
+  }
+
+  /** Puts a level in place of the settings' in all threads, reloads or not; null takes it away again. */
+  setLogLevel(level: LogLevel | null): Promise<ReloadResult> {
+    return this.#enqueue(async () => {
+      this.#logLevel = level;
+      const { settings } = this;
+      const publication = this.#publication(null, settings);
+      const warnings = await this.#options.supervisor.publish(publication);
+      this.#options.onSettings(settings);
+      const message = `the log level is ${settings.log_level}`;
+      const { revision } = publication;
+      return { ok: true, message, revision, warnings, entities: null, unchanged: true };
+    });
+  }
+
+  #effective(settings: Settings): Settings {
+    return this.#logLevel === null ? settings : { ...settings, log_level: this.#logLevel };
   }
 
   /** What is served, as a declarative file. */
@@ -187,7 +208,7 @@ export class Reloader {
     if (compiled?.ok === false) {
       return failed(compiled.status, 'the configuration is invalid', compiled.lines, compiled.body);
     }
-    const publication = this.#publication(compiled, settings);
+    const publication = this.#publication(compiled, this.#effective(settings));
     let warnings: string[];
     try {
       warnings = await this.#options.supervisor.publish(publication);
@@ -195,7 +216,7 @@ export class Reloader {
       return failed(500, error instanceof Error ? error.message : String(error));
     }
     this.#settings = settings;
-    this.#options.onSettings(settings);
+    this.#options.onSettings(publication.settings);
     const unchanged = compiled?.unchanged ?? true;
     if (compiled !== null && !unchanged) this.#note(publication.revision, compiled, settings);
     const message = unchanged

@@ -128,8 +128,7 @@ cluster_rpc_sync = off
 cluster_incremental_sync = off
 cluster_cjson = off
 proxy_server =
-proxy_server_ssl_verify = on
-node_id =`,
+proxy_server_ssl_verify = on`,
   ],
   [
     NOT_YET_TRACING,

@@ -5,6 +5,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { isIP, isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { isUuid } from '../entities/schema/string-check.ts';
 
 export class InvalidValue extends Error {}
 
@@ -31,6 +32,11 @@ export function boolean(value: string): boolean {
   if (value === 'on' || value === 'true') return true;
   if (value === 'off' || value === 'false') return false;
   throw new InvalidValue(`'${value}' is not one of: on, off, true, false`);
+}
+
+export function uuid(value: string): string {
+  if (isUuid(value)) return value;
+  throw new InvalidValue(`'${String(value)}' is not a UUID`);
 }
 
 export function oneOf<const T extends string>(...choices: readonly T[]): ValueParser<T> {

@@ -42,6 +42,8 @@ export interface AccessSettings {
 export interface Settings extends PostgresSettings, AccessSettings {
   readonly prefix: string;
   readonly log_level: LogLevel;
+  /** UUID of this node; null: the one that the prefix keeps. */
+  readonly node_id: string | null;
   /** Path (absolute, or below prefix), `/dev/stdout`, `/dev/stderr`, or `off`. */
   readonly proxy_access_log: string;
   readonly proxy_error_log: string;

@@ -30,6 +30,7 @@ import {
   text,
   time,
   workers,
+  uuid,
   type ValueParser,
 } from './parse-value.ts';
 
@@ -82,7 +83,7 @@ const RESPONSE_TOKENS: Readonly<Record<string, readonly string[]>> = {
   ),
 };
 
-const LOG_LEVELS = ['debug', 'info', 'notice', 'warn', 'error', 'crit', 'alert', 'emerg'] as const;
+export const LOG_LEVELS = ['debug', 'info', 'notice', 'warn', 'error', 'crit', 'alert', 'emerg'] as const;
 
 const absolutePath: ValueParser<string> = (value) => resolve(value);
 
@@ -136,6 +137,14 @@ export const SETTINGS: Table = {
     takesEffect: 'live',
     section: 'General',
     doc: 'Least level of the error logs: debug, info, notice, warn, error, crit, alert, emerg.',
+  },
+  node_id: {
+    initial: null,
+    parse: uuid,
+    unset: null,
+    takesEffect: 'restart',
+    section: 'General',
+    doc: 'The UUID by which this node is told from others. Unset, it is made once and kept in the file `kong.id` in the prefix.',
   },
   proxy_access_log: log(
     'logs/access.log',

@@ -3,10 +3,10 @@ import type { Settings } from '../../settings/settings.ts';
 import type { Gateway } from '../main.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { guardDoor } from './access.ts';
-import { config } from './config.ts';
+import { groupHandlers, showGroup } from './consumer-groups.ts';
 import { type AdminApp, createApp, resource } from './resource.ts';
-import { root } from './root.ts';
-import { status } from './status.ts';
+import { honoPath, specialResources } from './special.ts';
+import { wasmOff } from './switched-off.ts';
 
 export function adminApp(gateway: Gateway, authenticator: Authenticator): AdminApp {
   const settings = (): Settings => gateway.reloader.settings;
@@ -15,8 +15,23 @@ export function adminApp(gateway: Gateway, authenticator: Authenticator): AdminA
     onError: (error) => gateway.log.admin.error('error', error.stack ?? error.message),
     door: guardDoor({ settings, authenticator, openReads: false }),
   });
-  resource(app, '/', root(gateway));
-  resource(app, '/status', status(gateway));
-  resource(app, '/config', config(gateway));
+  specialResources(app, gateway);
+  for (const [path, methods] of Object.entries(groupHandlers(gateway)))
+    resource(app, honoPath(path), methods);
+  // One method of a path whose others are those of all entities.
+  app.get('/consumer_groups/:consumer_groups', showGroup(gateway));
+  for (const path of WASM_PATHS) resource(app, honoPath(path), wasmOff());
   return app;
 }
+
+const WASM_PATHS = [
+  '/filter-chains',
+  '/filter-chains/{filter_chains}',
+  '/filter-chains/{filter_chains}/route',
+  '/filter-chains/{filter_chains}/service',
+  ...['routes', 'services'].flatMap((kind) => [
+    `/${kind}/{${kind}}/filter-chains`,
+    `/${kind}/{${kind}}/filter-chains/{filter_chains}`,
+  ]),
+  ...['all', 'disabled', 'enabled'].map((which) => `/routes/{routes}/filters/${which}`),
+];

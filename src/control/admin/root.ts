@@ -1,27 +1,42 @@
-/** `/` (Admin API): what this node is. Kong's clients read `version` and `configuration.database`. */
-import { randomUUID } from 'node:crypto';
+/** `/` (Admin API): what this node is. Kong's clients read `version`, `configuration.database` and the plugins. */
 import { hostname } from 'node:os';
+import { KONG_VERSION, VERSION } from '../../lib/version.ts';
+import { MEANINGLESS_KEYS, REFUSED_KEYS } from '../../settings/kong-keys.ts';
 import { formatAddress } from '../../settings/parse-listen.ts';
 import type { Listener, Settings } from '../../settings/settings.ts';
 import { SETTINGS } from '../../settings/table.ts';
 import type { Gateway } from '../main.ts';
-import { KONG_VERSION, VERSION } from '../../lib/version.ts';
+import { nodeId } from '../node-id.ts';
+import { UsedPlugins, enabledPlugins } from './plugin-list.ts';
 import { type Methods, json } from './resource.ts';
+import { waitingTimers } from './timers.ts';
+
+/** Kong's mask. */
+const MASKED = '******';
 
 export function root(gateway: Gateway): Methods {
-  const nodeId = randomUUID();
+  const node_id = nodeId(gateway.reloader.settings);
+  const used = new UsedPlugins();
   return {
     GET: () => {
       const { settings } = gateway.reloader;
+      const available = [...enabledPlugins(settings)].map(([name, { version, priority }]) => {
+        return [name, { version, priority }] as const;
+      });
       return json(200, {
         tagline: 'Welcome to kong',
         version: KONG_VERSION,
         edition: 'community',
         sluice_version: VERSION,
+        // A name that Kong's answer has; there is no Lua here, and whoever reads it shows it to people.
+        lua_version: `none (Node.js ${process.version})`,
         hostname: hostname(),
-        node_id: nodeId,
-        timers: { running: 0, pending: 0 },
-        plugins: { available_on_server: {}, enabled_in_cluster: [] },
+        node_id,
+        timers: { running: 0, pending: waitingTimers() },
+        plugins: {
+          available_on_server: Object.fromEntries(available),
+          enabled_in_cluster: used.of(gateway.store),
+        },
         configuration: configuration(settings),
         pids: { master: process.pid, workers: gateway.supervisor.workers.map(() => process.pid) },
       });
@@ -29,13 +44,16 @@ export function root(gateway: Gateway): Methods {
   };
 }
 
-/** Every setting, listeners as kong.conf writes them and, as Kong has it, once more as objects. */
+/**
+ * Every setting, and Kong's without meaning here with its default. Listeners are written as in kong.conf and, as Kong has
+ * it, once more as objects.
+ */
 function configuration(settings: Settings): Record<string, unknown> {
-  const shown: Record<string, unknown> = {};
+  const shown = kongDefaults();
   for (const [name, value] of Object.entries(settings) as [keyof Settings, unknown][]) {
     const unset = value === null || (Array.isArray(value) && value.length === 0);
     const hidden = SETTINGS[name].secret === true && !unset;
-    shown[name] = hidden ? '******' : value instanceof Set ? [...(value as Set<unknown>)] : value;
+    shown[name] = hidden ? MASKED : value instanceof Set ? [...(value as Set<unknown>)] : value;
   }
   for (const name of ['proxy', 'admin', 'status'] as const) {
     const listeners = settings[`${name}_listen`];
@@ -52,6 +70,20 @@ function configuration(settings: Settings): Record<string, unknown> {
     }));
   }
   return shown;
+}
+
+function kongDefaults(): Record<string, unknown> {
+  const shown: Record<string, unknown> = {};
+  for (const [name, { silent }] of MEANINGLESS_KEYS) shown[name] = defaultValue(silent[0] ?? '');
+  for (const [name, { accepted }] of REFUSED_KEYS) shown[name] = defaultValue(accepted[0] ?? '');
+  return shown;
+}
+
+/** As Kong's own reading would type it; JSON has no entry for what is unset. */
+function defaultValue(text: string): unknown {
+  if (text === '') return undefined;
+  if (text === 'on' || text === 'off') return text === 'on';
+  return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
 function listenText({ host, port, ssl, http2, reuseport, backlog }: Listener): string {

@@ -20,6 +20,8 @@ export interface Options {
   readonly config?: string;
   readonly settings?: Readonly<Record<string, string | number>>;
   readonly tuning?: Partial<SupervisorTuning>;
+  /** Laid over the settings that the file gives, unread. */
+  readonly overrides?: Readonly<Record<string, unknown>>;
   /** Do not wait until it serves. */
   readonly unready?: boolean;
 }
@@ -137,7 +139,7 @@ export async function startStandIn(options: Options = {}): Promise<StandInGatewa
       .map(([name, value]) => `${name} = ${value}\n`)
       .join(''),
   );
-  const child = spawnMain(conf, options.tuning);
+  const child = spawnMain(conf, options.tuning, options.overrides);
   const gateway = new StandInGateway(child, folder, ports);
   if (options.unready !== true) {
     await waitFor(async () => {
@@ -148,6 +150,10 @@ export async function startStandIn(options: Options = {}): Promise<StandInGatewa
   return gateway;
 }
 
-export function spawnMain(conf: string, tuning: Partial<SupervisorTuning> = {}): Child {
-  return new Child(process.execPath, [MAIN, conf, JSON.stringify(tuning)]);
+export function spawnMain(
+  conf: string,
+  tuning: Partial<SupervisorTuning> = {},
+  overrides: Options['overrides'] = {},
+): Child {
+  return new Child(process.execPath, [MAIN, conf, JSON.stringify(tuning), JSON.stringify(overrides)]);
 }

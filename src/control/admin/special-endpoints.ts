@@ -1,0 +1,51 @@
+/**
+ * The endpoints beside the entities', as a pure table: what is registered (`special.ts` has a handler for each), what
+ * OpenAPI describes and what the reference page lists. Paths are written as Kong's `/endpoints` lists them.
+ */
+import type { Methods } from './resource.ts';
+
+export type Method = keyof Methods;
+
+export interface ApiEndpoint {
+  /** `/schemas/{name}` */
+  readonly path: string;
+  readonly methods: readonly Method[];
+  /** Kind of the entities in bodies and answers; null where there is none. */
+  readonly kind: string | null;
+  /** What it answers: one entity, a page of them, or something of its own. */
+  readonly answers: 'entity' | 'page' | 'other';
+  /** Half a sentence for documents. */
+  readonly summary: string;
+}
+
+function other(path: string, methods: readonly Method[], summary: string): ApiEndpoint {
+  return { path, methods, kind: null, answers: 'other', summary };
+}
+
+/** Literal paths stand before those that would match them too. */
+export const SPECIAL_ENDPOINTS: readonly ApiEndpoint[] = [
+  other('/', ['GET'], 'what this node is, and its settings'),
+  other('/robots.txt', ['GET'], 'tells crawlers to stay away'),
+  other('/openapi.json', ['GET'], 'this API as an OpenAPI document'),
+  other('/endpoints', ['GET'], 'every path of this API'),
+  other('/status', ['GET'], 'connections, memory, what each worker serves'),
+  other('/status/dns', ['GET'], 'statistics of the DNS client'),
+  other('/timers', ['GET'], 'timers of the main thread'),
+  other('/config', ['GET', 'POST'], 'the whole configuration as a declarative file, without a database'),
+  other('/schemas/plugins/validate', ['POST'], 'whether the body is a valid plugin'),
+  other('/schemas/vaults/validate', ['POST'], 'whether the body is a valid vault'),
+  other('/schemas/plugins/{name}', ['GET'], 'the schema of a plugin'),
+  other('/schemas/vaults/{name}', ['GET'], 'the schema of a kind of vault'),
+  other('/schemas/filters/{name}', ['GET'], 'the schema of a WebAssembly filter'),
+  other('/schemas/{name}/validate', ['POST'], 'whether the body is a valid entity of the kind'),
+  other('/schemas/{name}', ['GET'], 'the schema of a kind of entity'),
+  other('/plugins/enabled', ['GET'], 'the names of the plugins that may be used'),
+  other('/plugins/schema/{name}', ['GET'], "the schema of a plugin's configuration (deprecated)"),
+  other('/cache', ['DELETE'], 'forgets cached rows'),
+  other('/cache/{key}', ['GET', 'DELETE'], 'one cached row'),
+  other('/debug/node/log-level', ['GET'], 'the log level'),
+  other('/debug/node/log-level/{level}', ['PUT'], 'another log level for a time'),
+  other('/debug/cluster/log-level/{level}', ['PUT'], 'another log level for a time'),
+  other('/clustering/data-planes', ['GET'], 'data planes of this control plane'),
+  other('/clustering/status', ['GET'], 'data planes of this control plane (deprecated)'),
+];

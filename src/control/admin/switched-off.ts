@@ -1,0 +1,27 @@
+/** Endpoints of what is off in this node's role, in Kong's words for that. */
+import { type Methods, json } from './resource.ts';
+
+/** `/clustering/*`: this is no control plane of other nodes. */
+export function clustering(): Methods {
+  const message =
+    'this endpoint is only available when Kong is configured to run as Control Plane for the cluster';
+  return { GET: () => json(400, { message }) };
+}
+
+/** `/filter-chains` and what belongs to them: there is no WebAssembly. */
+export function wasmOff(): Methods {
+  const off = (): Response => json(400, { message: 'this endpoint is only available when wasm is enabled' });
+  return { GET: off, POST: off, PUT: off, PATCH: off, DELETE: off };
+}
+
+/** `/status/dns` */
+export function dnsStatistics(): Methods {
+  return { GET: () => json(501, { message: 'not implemented with the legacy DNS client' }) };
+}
+
+/** Nobody indexes an admin API. */
+export function robots(): Methods {
+  return {
+    GET: () => new Response('User-agent: *\nDisallow: /', { headers: { 'content-type': 'text/plain' } }),
+  };
+}
