@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { adminApp } from '../src/control/admin/app.ts';
 import { allEndpoints } from '../src/control/admin/openapi/serve.ts';
 import type { ApiEndpoint, Method } from '../src/control/admin/special-endpoints.ts';
+import type { Authenticator } from '../src/control/access/authenticator.ts';
 import type { Gateway } from '../src/control/main.ts';
 import { type Absent, ENTERPRISE, NOTES, NOT_YET, STATUS_API } from './admin-api-states.ts';
 
@@ -70,7 +71,7 @@ function state({ path, methods }: ApiEndpoint, registered: ReadonlySet<string>):
 export function registeredMethods(): ReadonlySet<string> {
   // Nothing is asked: the gateway only has to be one when a request comes.
   const settings = { node_id: '00000000-0000-0000-0000-000000000000' };
-  const app = adminApp({ reloader: { settings } } as unknown as Gateway);
+  const app = adminApp({ reloader: { settings } } as unknown as Gateway, {} as unknown as Authenticator);
   const methods = app.routes.filter(({ method }) => method !== 'ALL' && method !== 'OPTIONS');
   return new Set(
     methods.map(({ method, path }) => `${method as Method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`),
