@@ -6,7 +6,7 @@ import { consumerOwned } from './credential-fields.ts';
 const fields = {
   ...consumerOwned,
   username: { type: 'string', required: true, unique: true },
-  password: { type: 'string', required: true, encrypted: true },
+  password: { type: 'string', required: true, encrypted: true, secret: true },
 } as const satisfies EntityDefinition['fields'];
 
 export interface BasicauthCredential extends Entity<typeof fields> {}

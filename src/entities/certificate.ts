@@ -7,9 +7,9 @@ import * as t from './typedefs.ts';
 const fields = {
   id: t.uuid,
   cert: { ...t.certificate, required: true, referenceable: true },
-  key: { ...t.key, required: true, referenceable: true, encrypted: true },
+  key: { ...t.key, required: true, referenceable: true, encrypted: true, secret: true },
   cert_alt: { ...t.certificate, required: false, referenceable: true },
-  key_alt: { ...t.key, required: false, referenceable: true, encrypted: true },
+  key_alt: { ...t.key, required: false, referenceable: true, encrypted: true, secret: true },
   tags: t.tags,
   snis: { type: 'array', elements: t.wildcardHost, required: false, transient: true },
   created_at: t.timestamp,

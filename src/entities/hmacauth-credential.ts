@@ -5,7 +5,7 @@ import { consumerOwned } from './credential-fields.ts';
 const fields = {
   ...consumerOwned,
   username: { type: 'string', required: true, unique: true },
-  secret: { type: 'string', auto: true },
+  secret: { type: 'string', auto: true, secret: true },
 } as const satisfies EntityDefinition['fields'];
 
 export interface HmacauthCredential extends Entity<typeof fields> {}

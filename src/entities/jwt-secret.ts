@@ -8,7 +8,7 @@ const PUBLIC_KEY = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'EdDSA
 const fields = {
   ...consumerOwned,
   key: { type: 'string', required: false, unique: true, auto: true },
-  secret: { type: 'string', auto: true },
+  secret: { type: 'string', auto: true, secret: true },
   rsa_public_key: { type: 'string' },
   algorithm: {
     type: 'string',

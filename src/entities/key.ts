@@ -9,12 +9,12 @@ const fields = {
   set: { type: 'foreign', reference: 'key_sets', required: false, on_delete: 'cascade' },
   name: { type: 'string', required: false, unique: true },
   kid: { type: 'string', required: true },
-  jwk: { type: 'string', referenceable: true, encrypted: true },
+  jwk: { type: 'string', referenceable: true, encrypted: true, secret: true },
   pem: {
     type: 'record',
     required: false,
     fields: {
-      private_key: { type: 'string', required: false, referenceable: true, encrypted: true },
+      private_key: { type: 'string', required: false, referenceable: true, encrypted: true, secret: true },
       public_key: { type: 'string', required: false, referenceable: true },
     },
     entity_checks: [{ at_least_one_of: ['private_key', 'public_key'] }],

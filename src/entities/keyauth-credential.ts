@@ -4,7 +4,7 @@ import { consumerOwned } from './credential-fields.ts';
 
 const fields = {
   ...consumerOwned,
-  key: { type: 'string', required: false, unique: true, auto: true },
+  key: { type: 'string', required: false, unique: true, auto: true, secret: true },
 } as const satisfies EntityDefinition['fields'];
 
 export interface KeyauthCredential extends Entity<typeof fields> {

@@ -7,7 +7,7 @@ const fields = {
   ...consumerOwned,
   name: { type: 'string', required: true },
   client_id: { type: 'string', required: false, unique: true, auto: true },
-  client_secret: { type: 'string', required: false, auto: true, encrypted: true },
+  client_secret: { type: 'string', required: false, auto: true, encrypted: true, secret: true },
   hash_secret: { type: 'boolean', required: true, default: false },
   redirect_uris: {
     type: 'array',

@@ -202,3 +202,20 @@ test("the console's origin gets CORS, also before it has a token", async () => {
   assert.equal((await preflight('https://evil.test')).status, 403);
   assert.equal((await callAdmin(url, { method: 'OPTIONS' })).status, 401);
 });
+
+test('keys of secrets: shown to nobody, and wrong ones end the start with what to do', async () => {
+  await using gateway = await startStandIn({ settings: { secret_keys: 'a'.repeat(64) } });
+  const { text } = await callAdmin(gateway.url('admin'));
+  const { configuration } = JSON.parse(text) as { configuration: Record<string, unknown> };
+  assert.deepEqual([configuration['secret_keys'], configuration['secret_key_file']], ['******', null]);
+  assert.ok(!text.includes('aaaa'));
+
+  await using wrong = await startStandIn({ settings: { secret_keys: 'hunter2' }, unready: true });
+  const { code } = await wrong.child.exited;
+  assert.equal(code, 1);
+  assert.match(
+    wrong.child.output,
+    /^sluice: secret_keys: key 1 is not 32 octets .*openssl rand -base64 32$/m,
+  );
+  assert.ok(!wrong.child.output.includes('hunter2'));
+});

@@ -44,6 +44,8 @@ export interface StringField extends Common {
   /** May be a vault reference, which is stored as it is and resolved at use. */
   readonly referenceable?: true;
   readonly encrypted?: true;
+  /** Sluice's own, not in `/schemas`: sealed at rest, and masked for whoever may not see secrets. */
+  readonly secret?: true;
 }
 
 export interface NumberField extends Common {
