@@ -15,6 +15,13 @@ import type { Row } from './connection.ts';
 import type { Rows } from './rows.ts';
 import { storedChange } from './transaction.ts';
 
+/** A change's place in the log. */
+export interface LogPlace {
+  readonly revision: number;
+  readonly kind: string;
+  readonly id: string;
+}
+
 export class CatalogReader implements ConfigReader, ConfigLog {
   readonly #rows: Rows;
 
@@ -109,6 +116,38 @@ export class CatalogReader implements ConfigReader, ConfigLog {
         limit,
       )
       .map((row) => ({ kind: String(row['kind']), id: String(row['id']) }));
+  }
+
+  /** What commits have touched, in the log's order, after a place in it. */
+  touchedAfter(
+    { revision, kind, id }: LogPlace,
+    limit: number,
+  ): ReadonlyArray<LogPlace & { readonly deleted: boolean }> {
+    return this.#rows.connection
+      .all(
+        `SELECT revision, kind, id, after IS NULL AS deleted FROM changes
+         WHERE (revision, kind, id) > (?, ?, ?) ORDER BY revision, kind, id LIMIT ?`,
+        revision,
+        kind,
+        id,
+        limit,
+      )
+      .map((row) => ({
+        revision: Number(row['revision']),
+        kind: String(row['kind']),
+        id: String(row['id']),
+        deleted: row['deleted'] === 1,
+      }));
+  }
+
+  has(kind: string, id: string): boolean {
+    return this.#rows.has(kind, id);
+  }
+
+  /** Names a commit among all that ever were; null: not in the log. */
+  uuidOf(revision: number): string | null {
+    const row = this.#rows.connection.get('SELECT uuid FROM commits WHERE revision = ?', revision);
+    return row === undefined ? null : String(row['uuid']);
   }
 
   storedCommit(revision: number): StoredCommit | null {

@@ -1,0 +1,222 @@
+/**
+ * Records in a SQLite file of their own, beside the catalog: a large transaction on the configuration, which is applied
+ * in slices, holds its file's only write lock for seconds, and a token must not wait for that.
+ *
+ * Owners are looked up in the catalog when a record is put; when one goes later, `cascade.ts` takes its records along.
+ */
+import { chmodSync } from 'node:fs';
+import { Connection } from '../catalog/connection.ts';
+import { StoreUnavailable } from '../errors.ts';
+import { CounterRows } from './counter-rows.ts';
+import { RecordFeed } from './feed.ts';
+import { marksOf } from './marks.ts';
+import { RecordRows } from './record-rows.ts';
+import {
+  checkPage,
+  checkPut,
+  checkSteps,
+  isName,
+  mergedSteps,
+  type CounterStep,
+  type ListOptions,
+  type Owner,
+  type PutOptions,
+  type PutResult,
+  type RecordInput,
+  type RecordListener,
+  type RecordPage,
+  type RecordStore,
+  type StoredRecord,
+} from './records.ts';
+import { prepareRecordTables } from './sqlite-tables.ts';
+import { unavailable, WriteQueue } from './write-queue.ts';
+
+export interface SqliteRecordsOptions {
+  readonly path: string;
+  /** Is there such an entity in the configuration? */
+  readonly exists: (owner: Owner) => boolean;
+}
+
+const CACHE_KIB = 2048;
+/** Rows that are over, removed along with each transaction, and by one step of the sweep. */
+const SWEEP_ALONG = 16;
+const SWEEP_STEP = 256;
+const SWEEP_EVERY_MS = 10_000;
+
+export class SqliteRecords implements RecordStore {
+  readonly #connection: Connection;
+  readonly #rows: RecordRows;
+  readonly #counters: CounterRows;
+  readonly #queue: WriteQueue;
+  readonly #exists: SqliteRecordsOptions['exists'];
+  readonly #feed = new RecordFeed(true);
+  readonly #sweeper: NodeJS.Timeout;
+  /** Of the transaction under way. */
+  #marks: string[] = [];
+  #closed = false;
+
+  /** @throws Error of SQLite, WrongCatalog */
+  constructor({ path, exists }: SqliteRecordsOptions) {
+    this.#connection = new Connection(path, { durable: true, cacheKib: CACHE_KIB });
+    chmodSync(path, 0o600);
+    prepareRecordTables(this.#connection);
+    this.#rows = new RecordRows(this.#connection);
+    this.#counters = new CounterRows(this.#connection);
+    this.#exists = exists;
+    this.#queue = new WriteQueue(this.#connection, {
+      onEnd: () => void this.#removeOver(SWEEP_ALONG),
+      onCommitted: () => this.#feed.tell(this.#takeMarks()),
+      onFailed: () => void this.#takeMarks(),
+    });
+    this.#sweeper = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS).unref();
+  }
+
+  get(collection: string, key: string): Promise<StoredRecord | null> {
+    return this.#read(() => this.#get(collection, key));
+  }
+
+  findBy(collection: string, index: string, value: string): Promise<StoredRecord | null> {
+    return this.#read(() => {
+      const key = isName(value) ? this.#rows.holder(collection, index, value) : null;
+      return key === null ? null : this.#get(collection, key);
+    });
+  }
+
+  list(collection: string, options: ListOptions): Promise<RecordPage> {
+    return this.#read(() => {
+      checkPage(options);
+      const found = this.#rows.list(collection, { ...options, size: options.size + 1 }, Date.now());
+      const records = found.slice(0, options.size);
+      return { records, next: found.length > options.size ? (records.at(-1)?.key ?? null) : null };
+    });
+  }
+
+  async put(collection: string, record: RecordInput, options: PutOptions = {}): Promise<PutResult> {
+    checkPut(collection, record, options);
+    return await this.#queue.add(() => this.#put(collection, record, options));
+  }
+
+  async delete(
+    collection: string,
+    key: string,
+    { ifVersion }: { readonly ifVersion?: number } = {},
+  ): Promise<boolean> {
+    return await this.#queue.add(() => {
+      const record = this.#get(collection, key);
+      if (record === null || (ifVersion ?? record.version) !== record.version) return false;
+      this.#remove(collection, key);
+      return true;
+    });
+  }
+
+  async increment(collection: string, steps: readonly CounterStep[]): Promise<readonly number[]> {
+    checkSteps(collection, steps);
+    return await this.#queue.add(() => {
+      const now = Date.now();
+      const counts = new Map<string, number>();
+      for (const [key, step] of mergedSteps(steps)) {
+        counts.set(key, this.#counters.increment(collection, step, now));
+      }
+      return steps.map(({ key }) => counts.get(key) ?? 0);
+    });
+  }
+
+  counts(collection: string, keys: readonly string[]): Promise<readonly number[]> {
+    const count = (key: string): number =>
+      isName(key) ? this.#counters.count(collection, key, Date.now()) : 0;
+    return this.#read(() => keys.map(count));
+  }
+
+  watch(listener: RecordListener): Disposable {
+    return this.#feed.add(listener);
+  }
+
+  /** Removes some of an entity's records. Answers whether there were any. */
+  async removeOwned(owner: Owner): Promise<boolean> {
+    if (this.#rows.owned(owner, 1).length === 0) return false;
+    return await this.#queue.add(() => {
+      const places = this.#rows.owned(owner, SWEEP_STEP);
+      for (const { collection, key } of places) this.#remove(collection, key);
+      return places.length > 0;
+    });
+  }
+
+  /** Owners of records, after one, in order. */
+  owners(after: Owner, limit: number): readonly Owner[] {
+    return this.#rows.owners(after, limit);
+  }
+
+  /** A fact that is kept with the records. */
+  meta(name: string): string | null {
+    return this.#rows.meta(name);
+  }
+
+  setMeta(name: string, value: string): Promise<void> {
+    return this.#queue.add(() => this.#rows.setMeta(name, value));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.#queue.close();
+    this.#connection.close();
+  }
+
+  #get(collection: string, key: string): StoredRecord | null {
+    return isName(key) ? this.#rows.get(collection, key, Date.now()) : null;
+  }
+
+  #put(collection: string, record: RecordInput, { ifVersion, ttlMs }: PutOptions): PutResult {
+    const { key, unique = {}, owners = [] } = record;
+    const version = this.#get(collection, key)?.version ?? 0;
+    if (ifVersion !== undefined && ifVersion !== version) return { stored: false, conflict: 'version' };
+    if (!owners.every((owner) => this.#exists(owner))) return { stored: false, conflict: 'owner' };
+    const others = Object.entries(unique)
+      .map(([index, value]) => this.#rows.holder(collection, index, value))
+      .filter((holder) => holder !== null && holder !== key);
+    if (others.some((other) => other !== null && this.#get(collection, other) !== null)) {
+      return { stored: false, conflict: 'unique' };
+    }
+    for (const over of new Set(others)) this.#remove(collection, over ?? '');
+    this.#remove(collection, key);
+    this.#marks.push(...marksOf(collection, record));
+    const expires = ttlMs === undefined ? null : Date.now() + ttlMs;
+    return { stored: true, version: this.#rows.put(collection, record, expires) };
+  }
+
+  #remove(collection: string, key: string): void {
+    const removed = this.#rows.remove(collection, key);
+    if (removed !== null) this.#marks.push(...marksOf(collection, removed));
+  }
+
+  #removeOver(limit: number): number {
+    const now = Date.now();
+    return this.#rows.sweep(now, limit) + this.#counters.sweep(now, limit);
+  }
+
+  #takeMarks(): string[] {
+    const marks = this.#marks;
+    this.#marks = [];
+    return marks;
+  }
+
+  async #read<T>(look: () => T): Promise<T> {
+    if (this.#closed) throw new StoreUnavailable('the records are closed');
+    try {
+      return look();
+    } catch (error) {
+      throw error instanceof RangeError ? error : unavailable(error);
+    }
+  }
+
+  /** Until nothing is left that is over, with the event loop let run between steps. */
+  async #sweep(): Promise<void> {
+    const step = (): number => this.#removeOver(SWEEP_STEP);
+    try {
+      while (!this.#closed && (await this.#queue.add(step)) > 0);
+    } catch {
+      // The next one tries again.
+    }
+  }
+}
