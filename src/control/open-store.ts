@@ -1,10 +1,13 @@
 /** The store that the settings name, open, and what brings its revisions to the workers. */
 import { join } from 'node:path';
 import { Catalog } from '../store/catalog/catalog.ts';
+import { sealedCodec } from '../store/catalog/codec.ts';
 import { CatalogStore } from '../store/catalog-store.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
 import { FileStore } from '../store/file-store.ts';
+import { loadSealKeys } from '../store/seal-keys.ts';
+import { createSealer } from '../store/sealing.ts';
 import { readImage } from '../snapshot/image.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from './log.ts';
@@ -38,7 +41,7 @@ function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStor
   const path = join(settings.prefix, 'store.db');
   let catalog: Catalog;
   try {
-    catalog = new Catalog({ path, durable: true });
+    catalog = new Catalog({ path, durable: true, codec: sealedCodec(createSealer(loadSealKeys(settings))) });
   } catch (error) {
     throw new Error(`cannot use the store ${path}: ${(error as Error).message}`, { cause: error });
   }

@@ -73,19 +73,19 @@ export function referenceOf(kind: string, field: string): Reference | undefined 
   return kindIndex(kind).references.find((reference) => reference.field === field);
 }
 
-/** The text under which an entity stands in a unique index; null when it does not. */
-export function uniqueText(
+/** The texts under which an entity may stand in a unique index, first the one that is written; none when it does not. */
+export function uniqueTexts(
   kind: string,
   index: UniqueIndex,
   entity: Values,
   codec: EntityCodec,
-): string | null {
+): readonly string[] {
   const [first] = index.fields;
   if (index.fields.length === 1 && first !== undefined) {
     const value = entity[first];
-    return value === null || value === undefined ? null : codec.uniqueText(kind, first, plain(value));
+    return value === null || value === undefined ? [] : codec.uniqueTexts(kind, first, plain(value));
   }
-  return JSON.stringify(index.fields.map((field) => plainOrNull(entity[field])));
+  return [JSON.stringify(index.fields.map((field) => plainOrNull(entity[field])))];
 }
 
 /** A reference stands for its id. */

@@ -8,7 +8,7 @@ import type { Values } from '../../entities/schema/field.ts';
 import type { PageOptions, Selector, TagRow } from '../config-store.ts';
 import type { EntityCodec } from './codec.ts';
 import type { Connection } from './connection.ts';
-import { kindIndex, referencedIds, uniqueText, type UniqueIndex } from './kind-index.ts';
+import { kindIndex, referencedIds, uniqueTexts, type UniqueIndex } from './kind-index.ts';
 import { pageQuery } from './page-query.ts';
 
 export interface Child {
@@ -32,6 +32,10 @@ export class Rows {
 
   decode(kind: string, text: string): Values {
     return this.#codec.decode(kind, text);
+  }
+
+  isCurrent(kind: string, text: string): boolean {
+    return this.#codec.isCurrent(kind, text);
   }
 
   /** As it is stored. */
@@ -72,13 +76,12 @@ export class Rows {
 
   /** Id of the entity with this value of a unique field. */
   findBy(kind: string, field: string, value: string): string | null {
-    return this.find(kind, field, this.#codec.uniqueText(kind, field, value));
+    return this.#findAny(kind, field, this.#codec.uniqueTexts(kind, field, value));
   }
 
   /** Id of the entity that has this one's values of a unique index. */
   owner(kind: string, index: UniqueIndex, entity: Values): string | null {
-    const text = uniqueText(kind, index, entity, this.#codec);
-    return text === null ? null : this.find(kind, index.name, text);
+    return this.#findAny(kind, index.name, uniqueTexts(kind, index, entity, this.#codec));
   }
 
   ids(kind: string, options: PageOptions): string[] {
@@ -129,8 +132,8 @@ export class Rows {
     const { connection } = this;
     connection.run('INSERT INTO entities (kind, id, text) VALUES (?, ?, ?)', kind, id, text);
     for (const unique of index.uniques) {
-      const value = uniqueText(kind, unique, entity, this.#codec);
-      if (value === null) continue;
+      const [value] = uniqueTexts(kind, unique, entity, this.#codec);
+      if (value === undefined) continue;
       connection.run(
         'INSERT INTO uniques (kind, field, value, id) VALUES (?, ?, ?, ?)',
         kind,
@@ -164,15 +167,15 @@ export class Rows {
     const { connection } = this;
     connection.run('DELETE FROM entities WHERE kind = ? AND id = ?', kind, id);
     for (const unique of index.uniques) {
-      const value = uniqueText(kind, unique, entity, this.#codec);
-      if (value === null) continue;
-      connection.run(
-        'DELETE FROM uniques WHERE kind = ? AND field = ? AND value = ? AND id = ?',
-        kind,
-        unique.name,
-        value,
-        id,
-      );
+      for (const value of uniqueTexts(kind, unique, entity, this.#codec)) {
+        connection.run(
+          'DELETE FROM uniques WHERE kind = ? AND field = ? AND value = ? AND id = ?',
+          kind,
+          unique.name,
+          value,
+          id,
+        );
+      }
     }
     for (const [field, parent] of referencedIds(index, entity)) {
       connection.run(
@@ -209,6 +212,14 @@ export class Rows {
     return this.ids('snis', { size: -1, within })
       .map((sni) => String(this.raw('snis', sni)?.['name']))
       .sort();
+  }
+
+  #findAny(kind: string, index: string, texts: readonly string[]): string | null {
+    for (const text of texts) {
+      const id = this.find(kind, index, text);
+      if (id !== null) return id;
+    }
+    return null;
   }
 
   #idOfKey(kind: string, { key, within }: Selector): string | null {
