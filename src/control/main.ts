@@ -8,6 +8,8 @@
  */
 import type { Server } from 'node:http';
 import { rmSync } from 'node:fs';
+import { SealingError, loadSealKeys } from '../store/seal-keys.ts';
+import { type Sealer, createSealer } from '../store/sealing.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import type { Settings } from '../settings/settings.ts';
 import { openControlSocket, socketPathProblem } from './control-socket.ts';
@@ -45,6 +47,8 @@ export interface Gateway {
   readonly life: Life;
   /** The configuration as the Admin API reads and changes it; null until it is open. */
   store: ConfigStore | null;
+  /** Of the secrets at rest. */
+  readonly sealer: Sealer;
 }
 
 /** Problems that keep the gateway from starting, one sentence each. */
@@ -72,7 +76,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
     const held = lock;
     process.on('exit', () => held.release());
     log = new MainLog(settings);
-    return await run(settings, log, options);
+    const sealer = sealerOf(settings);
+    return await run(settings, { log, sealer }, options);
   } catch (error) {
     const expected = error instanceof CannotStart || error instanceof PrefixInUse || isSystemError(error);
     const problems = error instanceof CannotStart ? error.problems : [messageOf(error, !expected)];
@@ -87,6 +92,16 @@ export async function runGateway(options: RunOptions): Promise<number> {
   }
 }
 
+/** Keys that are wrong are told before anything is written with them. */
+function sealerOf(settings: Settings): Sealer {
+  try {
+    return createSealer(loadSealKeys(settings));
+  } catch (error) {
+    if (!(error instanceof SealingError)) throw error;
+    throw new CannotStart([error.message]);
+  }
+}
+
 /** The system's own words name a file in it, or none: a full disk says only that it is full. */
 async function havePrefix(prefix: string): Promise<PrefixLock> {
   try {
@@ -97,7 +112,11 @@ async function havePrefix(prefix: string): Promise<PrefixLock> {
   }
 }
 
-async function run(settings: Settings, log: MainLog, options: RunOptions): Promise<number> {
+async function run(
+  settings: Settings,
+  { log, sealer }: Pick<Gateway, 'log' | 'sealer'>,
+  options: RunOptions,
+): Promise<number> {
   let adminSide: AdminSide | null = null;
   const supervisor = new Supervisor({
     settings,
@@ -117,7 +136,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     },
     settings,
   });
-  const gateway: Gateway = { log, supervisor, reloader, life, store: null };
+  const gateway: Gateway = { log, supervisor, reloader, life, sealer, store: null };
   const socketPath = controlSocketPath(settings.prefix);
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
   life.onSignals(() => void reloader.reload());
