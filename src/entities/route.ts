@@ -23,7 +23,7 @@ const hostPattern = {
   type: 'string',
   match_all: [
     {
-      pattern: t.pattern('^[^*]*%*?[^*]*$', /^[^*]*\*?[^*]*$/),
+      pattern: t.pattern('^[^*]*%*?[^*]*$', /^[^*]*(?:\*[^*]*)?$/),
       err: 'invalid wildcard: must have at most one wildcard',
     },
   ],

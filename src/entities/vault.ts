@@ -12,7 +12,7 @@ const fields = {
     required: true,
     unique: true,
     unique_across_ws: true,
-    match: t.pattern('^[a-z][a-z%d-]-[a-z%d]+$', /^[a-z][a-z0-9-]*?[a-z0-9]+$/),
+    match: t.pattern('^[a-z][a-z%d-]-[a-z%d]+$', /^[a-z][a-z0-9-]*[a-z0-9]$/),
     // Kong's kinds alone: a vault of Kong's users may be called `file`.
     not_one_of: ['env'],
   },

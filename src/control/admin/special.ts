@@ -20,7 +20,7 @@ import { status } from './status.ts';
 import { clustering, dnsStatistics, robots } from './switched-off.ts';
 import { timers } from './timers.ts';
 
-export function specialHandlers(gateway: Gateway): Readonly<Record<string, Methods>> {
+function specialHandlers(gateway: Gateway): Readonly<Record<string, Methods>> {
   const override = new LogLevelOverride(gateway.reloader);
   return {
     '/': root(gateway),

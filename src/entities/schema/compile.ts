@@ -104,7 +104,8 @@ function compileNumber(field: NumberField): Check {
     else if (between !== undefined && (value < between[0] || value > between[1])) {
       wrong = `value should be between ${between[0]} and ${between[1]}`;
     }
-    if (wrong === null) return value;
+    // JSON has -0, and writes it as 0.
+    if (wrong === null) return value + 0;
     run.report(field.err ?? wrong);
     return null;
   };

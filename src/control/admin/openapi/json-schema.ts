@@ -52,7 +52,7 @@ function isRequired(field: Field, use: Use): boolean {
 }
 
 /** Null where the field can be null: answered when it is unset, written to unset it. */
-export function fieldSchema(field: Field, options: SchemaOptions, path: string): JsonSchema {
+function fieldSchema(field: Field, options: SchemaOptions, path: string): JsonSchema {
   const schema = typeSchema(field, options, path);
   const description = field.description ?? options.describe(path);
   const initial = 'default' in field ? field.default : undefined;
