@@ -74,7 +74,7 @@ export function syntaxError({ message, position }: SyntaxProblem): DeclarativeEr
 function entityOf(item: Item): DeclarativeErrorEntity {
   const { kind, raw, parent, parentField } = item;
   const entity: Record<string, unknown> = Object.fromEntries(
-    Object.entries(raw).filter(([key]) => !kind.children.has(key)),
+    Object.entries(raw).filter(([key]) => !kind.children.has(key) && key !== kind.members?.key),
   );
   const parentId = parent?.raw['id'];
   if (parentField !== null && entity[parentField] === undefined && isUuid(parentId)) {
