@@ -16,6 +16,7 @@ export const basicauthCredentials: EntityDefinition = {
   endpoint_key: 'username',
   cache_key: ['username'],
   admin_api_name: 'basic-auths',
+  admin_api_nested_name: 'basic-auth',
   fields,
   /** Kong stores SHA-1 of password and consumer id; existing stores and exports hold that. */
   transform: (entity) => {

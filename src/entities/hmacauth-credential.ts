@@ -15,5 +15,6 @@ export const hmacauthCredentials: EntityDefinition = {
   endpoint_key: 'username',
   cache_key: ['username'],
   admin_api_name: 'hmac-auths',
+  admin_api_nested_name: 'hmac-auth',
   fields,
 };

@@ -27,6 +27,7 @@ export const jwtSecrets: EntityDefinition = {
   endpoint_key: 'key',
   cache_key: ['key'],
   admin_api_name: 'jwts',
+  admin_api_nested_name: 'jwt',
   fields,
   entity_checks: [
     {

@@ -17,6 +17,7 @@ export const keyauthCredentials: EntityDefinition = {
   endpoint_key: 'key',
   cache_key: ['key'],
   admin_api_name: 'key-auths',
+  admin_api_nested_name: 'key-auth',
   ttl: true,
   fields,
 };

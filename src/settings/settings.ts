@@ -73,6 +73,8 @@ export interface Settings extends PostgresSettings, AccessSettings {
   readonly nginx_http_client_max_body_size: number;
   readonly nginx_http_client_body_buffer_size: number;
   readonly nginx_admin_client_max_body_size: number;
+  /** Sluice's own, bytes: `POST /transactions` as newline-delimited JSON; 0 is unlimited. */
+  readonly admin_transaction_max_body_size: number;
   readonly nginx_http_keepalive_requests: number;
   /** Milliseconds (nginx's directives, injected as Kong injects them). */
   readonly nginx_http_keepalive_timeout: number;

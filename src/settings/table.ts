@@ -275,7 +275,14 @@ export const SETTINGS: Table = {
     parse: size(0),
     takesEffect: 'live',
     section: 'Client side',
-    doc: 'Largest request body on the Admin API (`POST /config`), 413 beyond; 0 is unlimited.',
+    doc: 'Largest request body on the Admin API, 413 beyond; 0 is unlimited.',
+  },
+  admin_transaction_max_body_size: {
+    initial: '512m',
+    parse: size(0),
+    takesEffect: 'live',
+    section: 'Client side',
+    doc: "Sluice's own: largest body of `POST /transactions` as newline-delimited JSON, which is read line by line (no line may be larger than `nginx_admin_client_max_body_size`), 413 beyond; 0 is unlimited.",
   },
   nginx_http_keepalive_requests: client(
     '10000',

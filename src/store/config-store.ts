@@ -10,6 +10,8 @@ import type { Values } from '../entities/schema/field.ts';
 export interface Selector {
   readonly id?: string;
   readonly key?: string;
+  /** The unique field that `key` is a value of, when it is not the endpoint key (`custom_id`). Reads only. */
+  readonly by?: string;
   /** It must refer to this parent, or it counts as absent (`/services/{s}/routes/{r}`). */
   readonly within?: Parent | null;
 }

@@ -9,6 +9,7 @@ import type { Settings } from '../../settings/settings.ts';
 import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { type Principal, WHOLE, denial } from '../access/principal.ts';
 import { allowedHeaders, corsHeaders, isOwnOrigin } from './origins.ts';
+import { refusalOf } from './request-error.ts';
 
 export interface AdminEnv {
   Bindings: {
@@ -67,7 +68,13 @@ export function createApp({ settings, onError, door }: AppOptions): AdminApp {
   });
   app.use(door);
   app.notFound(() => json(404, { message: 'Not found' }));
-  app.onError((error) => {
+  app.onError((error, context) => {
+    const known = refusalOf(error, context.req.header('if-match') !== undefined);
+    if (known !== null) {
+      return known.body === null
+        ? empty(known.status, known.headers)
+        : json(known.status, known.body, known.headers);
+    }
     onError(error);
     return json(500, { message: 'An unexpected error occurred' });
   });

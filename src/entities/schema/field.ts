@@ -184,6 +184,8 @@ export interface EntityDefinition {
   readonly admin_api_name?: string;
   /** The Admin API has no endpoints of its own for it. */
   readonly generate_admin_api?: false;
+  /** Path segment below an entity that this kind refers to, when it is another one still. */
+  readonly admin_api_nested_name?: string;
   readonly entity_checks?: readonly EntityCheck[];
   /** Input fields that stand for others. Answers what they stand for; an explicit value of those loses. */
   readonly shorthand_fields?: Readonly<Record<string, Shorthand>>;

@@ -222,9 +222,9 @@ export class Rows {
     return null;
   }
 
-  #idOfKey(kind: string, { key, within }: Selector): string | null {
+  #idOfKey(kind: string, { key, by, within }: Selector): string | null {
     const { definition, uniques } = kindIndex(kind);
-    const field = definition.endpoint_key;
+    const field = by ?? definition.endpoint_key;
     if (key === undefined || field === undefined) return null;
     if (uniques.some(({ name }) => name === field)) return this.findBy(kind, field, key);
     // A key that is unique only within its parent: a target within its upstream.

@@ -1,0 +1,187 @@
+/**
+ * Every endpoint that Kong's Admin API has for its entities, computed from their definitions, and Sluice's own beside
+ * them. It is the one table for what is registered, what `/endpoints` lists and what OpenAPI describes.
+ *
+ * Kong's rule: a kind E has `/E` and `/E/{E}`; for each field f of it that refers to a kind P it has `/E/{E}/f` and,
+ * the other way round, `/P/{P}/E` and `/P/{P}/E/{E}`. Paths are written as `/endpoints` lists them; a placeholder has
+ * the name of the kind.
+ */
+import { DEFINITIONS, relationsOf } from '../../entities/registry.ts';
+import type { EntityDefinition } from '../../entities/schema/field.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** What an endpoint does; `crud/` and `history/` have one handler for each. */
+export type Shape =
+  /** All of a kind: list, create. */
+  | 'collection'
+  /** One of a kind. */
+  | 'entity'
+  /** The entity that a field of another refers to: `/routes/{routes}/service`. */
+  | 'foreign'
+  /** Those that refer to one: `/services/{services}/routes`. */
+  | 'nested-collection'
+  | 'nested-entity'
+  /** Targets: newest first, and all as they are stored. */
+  | 'targets'
+  | 'all-targets'
+  | 'target'
+  | 'tags'
+  | 'tag'
+  /** WebAssembly is off. */
+  | 'wasm'
+  /** Kong lists the path and answers 404. */
+  | 'disabled'
+  | 'transactions'
+  | 'revisions'
+  | 'revision'
+  | 'diff'
+  | 'restore'
+  | 'events';
+
+/** The reference that a path goes along: field `field` of `holder` refers to a `target`. */
+export interface Along {
+  readonly holder: string;
+  readonly field: string;
+  readonly target: string;
+}
+
+export interface Endpoint {
+  /** `/services/{services}/routes/{routes}` */
+  readonly path: string;
+  readonly shape: Shape;
+  readonly methods: readonly Method[];
+  /** Kind of the entities in its bodies and answers; null where there is none. */
+  readonly kind: string | null;
+  readonly along: Along | null;
+  /** Half a sentence for documents. */
+  readonly summary: string;
+}
+
+const COLLECTION: readonly Method[] = ['GET', 'POST'];
+const ENTITY: readonly Method[] = ['GET', 'PUT', 'PATCH', 'DELETE'];
+
+/** Kinds without endpoints: workspaces have none in Kong, tokens are not configuration. */
+const HIDDEN: ReadonlySet<string> = new Set(['workspaces', 'oauth2_tokens']);
+
+/** The path segment of a kind: `key-sets` of key_sets. */
+export function apiName(definition: EntityDefinition): string {
+  return definition.admin_api_name ?? definition.name;
+}
+
+function nestedName(definition: EntityDefinition): string {
+  return definition.admin_api_nested_name ?? apiName(definition);
+}
+
+export function entityEndpoints(definitions: readonly EntityDefinition[] = DEFINITIONS): Endpoint[] {
+  const shown = definitions.filter(({ name }) => !HIDDEN.has(name));
+  const byName = new Map(shown.map((definition) => [definition.name, definition]));
+  return shown.flatMap((definition) => [
+    ...ownEndpoints(definition),
+    ...relationsOf(definition).flatMap(({ name, field }) => {
+      const target = byName.get(field.reference);
+      return target === undefined ? [] : relationEndpoints(definition, name, target);
+    }),
+  ]);
+}
+
+function ownEndpoints(definition: EntityDefinition): Endpoint[] {
+  const { name } = definition;
+  const base = `/${apiName(definition)}`;
+  return [
+    special({
+      path: base,
+      shape: 'collection',
+      methods: COLLECTION,
+      kind: name,
+      along: null,
+      summary: `all ${name}, or a new one`,
+    }),
+    special({
+      path: `${base}/{${name}}`,
+      shape: 'entity',
+      methods: ENTITY,
+      kind: name,
+      along: null,
+      summary: `one of the ${name}, by id${definition.endpoint_key === undefined ? '' : ` or ${definition.endpoint_key}`}`,
+    }),
+  ];
+}
+
+function relationEndpoints(holder: EntityDefinition, field: string, target: EntityDefinition): Endpoint[] {
+  const along: Along = { holder: holder.name, field, target: target.name };
+  const below = `/${apiName(target)}/{${target.name}}/${nestedName(holder)}`;
+  const shared = { kind: holder.name, along };
+  return [
+    special({
+      path: `/${apiName(holder)}/{${holder.name}}/${field}`,
+      shape: 'foreign',
+      methods: ENTITY,
+      kind: target.name,
+      along,
+      summary: `what field ${field} of one of the ${holder.name} refers to`,
+    }),
+    special({
+      ...shared,
+      path: below,
+      shape: 'nested-collection',
+      methods: COLLECTION,
+      summary: `the ${holder.name} whose ${field} is this one, or a new one`,
+    }),
+    ...(holder.name === 'targets' ? [allTargets(below, along)] : []),
+    special({
+      ...shared,
+      path: `${below}/{${holder.name}}`,
+      shape: 'nested-entity',
+      methods: ENTITY,
+      summary: `one of the ${holder.name} whose ${field} is this one`,
+    }),
+  ];
+}
+
+function allTargets(below: string, along: Along): Endpoint {
+  const summary = 'the targets of an upstream in the order of their ids';
+  return { path: `${below}/all`, shape: 'all-targets', methods: ['GET'], kind: 'targets', along, summary };
+}
+
+/** Where Kong departs from its own rule. */
+function special(endpoint: Endpoint): Endpoint {
+  const { path, kind, along, shape } = endpoint;
+  if (kind === 'filter_chains' || along?.holder === 'filter_chains') {
+    return { ...endpoint, shape: 'wasm', summary: 'only with WebAssembly, which is off' };
+  }
+  if (path.startsWith('/targets') || path === '/snis/{snis}/certificate') {
+    return { ...endpoint, shape: 'disabled', summary: 'not available' };
+  }
+  if (kind === 'targets' && shape === 'nested-collection') return { ...endpoint, shape: 'targets' };
+  if (kind === 'targets') return { ...endpoint, shape: 'target' };
+  return endpoint;
+}
+
+function other(path: string, shape: Shape, methods: readonly Method[], summary: string): Endpoint {
+  return { path, shape, methods, kind: null, along: null, summary };
+}
+
+const OTHERS: readonly Endpoint[] = [
+  other('/tags', 'tags', ['GET'], 'all tags with the entities that have them'),
+  other('/tags/{tags}', 'tag', ['GET'], 'the entities with a tag'),
+  other('/routes/{routes}/filters/all', 'wasm', ['GET'], 'only with WebAssembly, which is off'),
+  other('/routes/{routes}/filters/disabled', 'wasm', ['GET'], 'only with WebAssembly, which is off'),
+  other('/routes/{routes}/filters/enabled', 'wasm', ['GET'], 'only with WebAssembly, which is off'),
+  other('/transactions', 'transactions', ['POST'], 'many writes as one commit, or none of them'),
+  other('/revisions', 'revisions', ['GET'], 'the commits, newest first'),
+  other('/revisions/{revision}', 'revision', ['GET'], 'one commit: who, when, why'),
+  other('/revisions/{revision}/diff', 'diff', ['GET'], 'what a commit changed'),
+  other('/revisions/{revision}/restore', 'restore', ['POST'], 'makes the state that of a commit again'),
+  other('/events', 'events', ['GET'], 'commits as they happen (server-sent events)'),
+];
+
+export const ENDPOINTS: readonly Endpoint[] = [...entityEndpoints(), ...OTHERS];
+
+/** Kong's order: by segments, so that `/a/z` comes before `/ab`. */
+export function comparePaths(a: string, b: string): number {
+  const x = a.replaceAll('/', '\u0000');
+  const y = b.replaceAll('/', '\u0000');
+  if (x === y) return 0;
+  return x < y ? -1 : 1;
+}

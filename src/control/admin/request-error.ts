@@ -1,0 +1,39 @@
+/** Why an admin request is refused. Thrown where it is found, answered in one place (`resource.ts`). */
+import { RevisionConflict, StoreError, StoreUnavailable } from '../../store/errors.ts';
+import { TooLarge } from './body.ts';
+
+export interface Refusal {
+  readonly status: number;
+  /** Null: an empty answer. */
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export class RequestError extends Error {
+  readonly refusal: Refusal;
+
+  constructor(status: number, body: string | Readonly<Record<string, unknown>> | null) {
+    super(typeof body === 'string' ? body : `status ${status}`);
+    this.refusal = { status, body: typeof body === 'string' ? { message: body } : body };
+  }
+}
+
+export function notFoundAnswer(): RequestError {
+  return new RequestError(404, 'Not found');
+}
+
+/** Null: an error that nobody expected. @param ifMatch the request named the revision that it expects. */
+export function refusalOf(error: unknown, ifMatch: boolean): Refusal | null {
+  if (error instanceof RequestError) return error.refusal;
+  if (error instanceof StoreError) return { status: error.status, body: error.toBody() };
+  if (error instanceof TooLarge) {
+    return { status: 413, body: { message: 'Payload too large' }, headers: { connection: 'close' } };
+  }
+  if (error instanceof RevisionConflict) {
+    return { status: ifMatch ? 412 : 409, body: { message: error.message, revision: error.current } };
+  }
+  if (error instanceof StoreUnavailable) {
+    return { status: 503, body: { message: `the store is not available: ${error.message}` } };
+  }
+  return null;
+}
