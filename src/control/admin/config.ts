@@ -7,6 +7,7 @@ import type { Gateway } from '../main.ts';
 import { CONFIG_MEDIA_TYPES, mediaType } from '../config-body.ts';
 import { WHOLE, denial } from '../access/principal.ts';
 import { TooLarge, readBody } from './body.ts';
+import { contentTypes } from './body/content-type.ts';
 import { type AdminContext, type Methods, empty, json, jsonText } from './resource.ts';
 
 /** Seconds. */
@@ -68,12 +69,4 @@ function warningField(warnings: readonly string[]): string {
 /** Kong's reading of a flag in a query. */
 function isTrue(value: string | undefined): boolean {
   return value !== undefined && /^(?:1|true|on|yes)$/i.test(value);
-}
-
-/** How many Content-Type lines came; `node:http` shows only the first. */
-function contentTypes(context: AdminContext): number {
-  const { incoming } = context.env;
-  if (incoming === undefined) return 0;
-  return incoming.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-type')
-    .length;
 }
