@@ -1,8 +1,12 @@
-/** The Admin API: Kong's paths, as far as they are there. Everything else is 404 as with Kong. */
+/**
+ * The Admin API: Kong's paths, as far as they are there. Everything else is 404 as with Kong. Entities come last: their
+ * paths have placeholders in which other resources stand (`/plugins/enabled`).
+ */
 import type { Settings } from '../../settings/settings.ts';
 import type { Gateway } from '../main.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { guardDoor } from './access.ts';
+import { registerEntities } from './entities.ts';
 import { groupHandlers, showGroup } from './consumer-groups.ts';
 import { type AdminApp, createApp, resource } from './resource.ts';
 import { honoPath, specialResources } from './special.ts';
@@ -21,6 +25,7 @@ export function adminApp(gateway: Gateway, authenticator: Authenticator): AdminA
   // One method of a path whose others are those of all entities.
   app.get('/consumer_groups/:consumer_groups', showGroup(gateway));
   for (const path of WASM_PATHS) resource(app, honoPath(path), wasmOff());
+  registerEntities(app, { store: () => gateway.store, settings });
   return app;
 }
 

@@ -8,7 +8,7 @@ import { CONFIG_MEDIA_TYPES, mediaType } from '../config-body.ts';
 import { WHOLE, denial } from '../access/principal.ts';
 import { TooLarge, readBody } from './body.ts';
 import { contentTypes } from './body/content-type.ts';
-import { type AdminContext, type Methods, empty, json, jsonText } from './resource.ts';
+import { type AdminContext, type Methods, empty, json, jsonText, warningField } from './resource.ts';
 
 /** Seconds. */
 const RETRY_AFTER = '5';
@@ -59,11 +59,6 @@ function answer(result: ReloadResult, checkHash: boolean): Response {
   if (result.unchanged && checkHash) return empty(304);
   const headers = result.warnings.length === 0 ? {} : { warning: warningField(result.warnings) };
   return jsonText(201, result.entities ?? '{}', headers);
-}
-
-/** RFC 7234 section 5.5, code 199. */
-function warningField(warnings: readonly string[]): string {
-  return warnings.map((text) => `199 sluice "${text.replaceAll(/["\\\r\n]/g, ' ')}"`).join(', ');
 }
 
 /** Kong's reading of a flag in a query. */

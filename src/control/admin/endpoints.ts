@@ -76,13 +76,13 @@ function nestedName(definition: EntityDefinition): string {
 export function entityEndpoints(definitions: readonly EntityDefinition[] = DEFINITIONS): Endpoint[] {
   const shown = definitions.filter(({ name }) => !HIDDEN.has(name));
   const byName = new Map(shown.map((definition) => [definition.name, definition]));
-  return shown.flatMap((definition) => [
-    ...ownEndpoints(definition),
-    ...relationsOf(definition).flatMap(({ name, field }) => {
+  return shown.flatMap((definition) => {
+    const related = relationsOf(definition).flatMap(({ name, field }) => {
       const target = byName.get(field.reference);
       return target === undefined ? [] : relationEndpoints(definition, name, target);
-    }),
-  ]);
+    });
+    return ownEndpoints(definition).concat(related);
+  });
 }
 
 function ownEndpoints(definition: EntityDefinition): Endpoint[] {

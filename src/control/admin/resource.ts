@@ -120,3 +120,8 @@ export function resource(app: AdminApp, path: string, methods: Methods, kind: st
   );
   app.all(path, () => json(405, { message: 'Method not allowed' }, { Allow: allow }));
 }
+
+/** RFC 7234 section 5.5, code 199. */
+export function warningField(warnings: readonly string[]): string {
+  return warnings.map((text) => `199 sluice "${text.replaceAll(/["\\\r\n]/g, ' ')}"`).join(', ');
+}

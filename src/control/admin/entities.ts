@@ -1,0 +1,78 @@
+/** Registers every endpoint of the table with what its shape does. */
+import { create, createNested, list, listNested } from './crud/collection.ts';
+import * as entity from './crud/entity.ts';
+import { readForeign, removeForeign, replaceForeign, updateForeign } from './crud/foreign.ts';
+import { type Admin, AdminRequest } from './crud/request.ts';
+import { listTag, listTags } from './crud/tags.ts';
+import { listTargets, readTarget, removeTarget, updateTarget } from './crud/targets.ts';
+import { ENDPOINTS, type Endpoint, type Method, type Shape } from './endpoints.ts';
+import { listen } from './history/events.ts';
+import { listRevisions, readDiff, readRevision, restoreRevision } from './history/revisions.ts';
+import { transact } from './history/transactions.ts';
+import { notFoundAnswer, RequestError } from './request-error.ts';
+import { type AdminApp, type Handler, resource } from './resource.ts';
+
+type RequestHandler = (request: AdminRequest) => Response | Promise<Response>;
+
+function noWasm(): never {
+  throw new RequestError(400, 'this endpoint is only available when wasm is enabled');
+}
+
+function disabled(): never {
+  throw notFoundAnswer();
+}
+
+const all = (handler: RequestHandler): Readonly<Record<Method, RequestHandler>> => ({
+  GET: handler,
+  POST: handler,
+  PUT: handler,
+  PATCH: handler,
+  DELETE: handler,
+});
+
+const HANDLERS: Readonly<Record<Shape, Readonly<Partial<Record<Method, RequestHandler>>>>> = {
+  collection: { GET: list, POST: create },
+  entity: { GET: entity.read, PUT: entity.replace, PATCH: entity.update, DELETE: entity.remove },
+  foreign: { GET: readForeign, PUT: replaceForeign, PATCH: updateForeign, DELETE: removeForeign },
+  'nested-collection': { GET: listNested, POST: createNested },
+  'nested-entity': {
+    GET: entity.readNested,
+    PUT: entity.replaceNested,
+    PATCH: entity.updateNested,
+    DELETE: entity.removeNested,
+  },
+  targets: { GET: listTargets, POST: createNested },
+  'all-targets': { GET: listNested },
+  target: { GET: readTarget, PUT: updateTarget, PATCH: updateTarget, DELETE: removeTarget },
+  tags: { GET: listTags },
+  tag: { GET: listTag },
+  wasm: all(noWasm),
+  disabled: all(disabled),
+  transactions: { POST: transact },
+  revisions: { GET: listRevisions },
+  revision: { GET: readRevision },
+  diff: { GET: readDiff },
+  restore: { POST: restoreRevision },
+  events: { GET: listen },
+};
+
+export function registerEntities(app: AdminApp, admin: Admin): void {
+  for (const endpoint of ENDPOINTS) {
+    const path = endpoint.path.replaceAll(/\{([^}]*)\}/g, ':$1');
+    const methods = endpoint.methods.map((method): [Method, Handler] => [
+      method,
+      handlerOf(endpoint, method, admin),
+    ]);
+    resource(app, path, Object.fromEntries(methods));
+  }
+}
+
+function handlerOf(endpoint: Endpoint, method: Method, admin: Admin): Handler {
+  const handler = HANDLERS[endpoint.shape][method];
+  if (handler === undefined) throw new Error(`nothing does ${method} ${endpoint.path}`);
+  return async (context) => {
+    const request = new AdminRequest(context, endpoint, admin);
+    await request.store.refresh();
+    return await handler(request);
+  };
+}

@@ -1,0 +1,40 @@
+/** What a commit did, entity by entity. */
+import { isDeepStrictEqual } from 'node:util';
+import { maskSecrets } from '../../../entities/secrets.ts';
+import type { Values } from '../../../entities/schema/field.ts';
+import type { Change } from '../../../store/config-store.ts';
+import { definitionOf } from '../kinds.ts';
+
+/** @param secrets they may be shown. */
+export function describeChange(change: Change, secrets: boolean): Record<string, unknown> {
+  const { kind, id, before, after } = change;
+  const show = (entity: Values | null): Values | null =>
+    entity === null || secrets ? entity : maskSecrets(definitionOf(kind), entity);
+  const shown = { before: show(before), after: show(after) };
+  const key = definitionOf(kind).endpoint_key;
+  const entity = shown.after ?? shown.before;
+  return {
+    kind,
+    id,
+    name: key === undefined || entity === null ? null : (entity[key] ?? null),
+    op: before === null ? 'create' : after === null ? 'delete' : 'update',
+    // Of what is masked it is told that it has changed, too.
+    fields: before === null || after === null ? [] : changedFields(before, after, ''),
+    ...shown,
+  };
+}
+
+/** Paths of fields whose values differ; of records those within. */
+function changedFields(before: Values, after: Values, prefix: string): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].sort().flatMap((name): string[] => {
+    const a = Object.hasOwn(before, name) ? before[name] : undefined;
+    const b = Object.hasOwn(after, name) ? after[name] : undefined;
+    if (isDeepStrictEqual(a, b)) return [];
+    return isRecord(a) && isRecord(b) ? changedFields(a, b, `${prefix}${name}.`) : [prefix + name];
+  });
+}
+
+function isRecord(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
