@@ -204,13 +204,16 @@ test("the console's origin gets CORS, also before it has a token", async () => {
 });
 
 test('keys of secrets: shown to nobody, and wrong ones end the start with what to do', async () => {
-  await using gateway = await startStandIn({ settings: { secret_keys: 'a'.repeat(64) } });
+  await using gateway = await startStandIn({ settings: { database: 'sqlite', secret_keys: 'a'.repeat(64) } });
   const { text } = await callAdmin(gateway.url('admin'));
   const { configuration } = JSON.parse(text) as { configuration: Record<string, unknown> };
   assert.deepEqual([configuration['secret_keys'], configuration['secret_key_file']], ['******', null]);
   assert.ok(!text.includes('aaaa'));
 
-  await using wrong = await startStandIn({ settings: { secret_keys: 'hunter2' }, unready: true });
+  await using wrong = await startStandIn({
+    settings: { database: 'sqlite', secret_keys: 'hunter2' },
+    unready: true,
+  });
   const { code } = await wrong.child.exited;
   assert.equal(code, 1);
   assert.match(

@@ -74,7 +74,7 @@ function nestedName(definition: EntityDefinition): string {
 }
 
 export function entityEndpoints(definitions: readonly EntityDefinition[] = DEFINITIONS): Endpoint[] {
-  const shown = definitions.filter(({ name }) => !HIDDEN.has(name));
+  const shown = definitions.filter(({ name, generate_admin_api: own }) => own !== false && !HIDDEN.has(name));
   const byName = new Map(shown.map((definition) => [definition.name, definition]));
   return shown.flatMap((definition) => {
     const related = relationsOf(definition).flatMap(({ name, field }) => {

@@ -1,7 +1,7 @@
 /** Which plugins configurations may use: those that exist here and that the setting `plugins` names. */
 import { PLUGIN_SCHEMAS, type PluginSchema } from '../../entities/plugin-schemas.ts';
 import type { Settings } from '../../settings/settings.ts';
-import type { ConfigReader } from '../../store/config-store.ts';
+import type { ConfigStore } from '../../store/config-store.ts';
 
 export function enabledPlugins(
   { plugins }: Pick<Settings, 'plugins'>,
@@ -22,8 +22,9 @@ export class UsedPlugins {
   #revision = -1;
   #names: readonly string[] = [];
 
-  of(store: ConfigReader | null | undefined): readonly string[] {
+  async of(store: ConfigStore | null | undefined): Promise<readonly string[]> {
     if (store === null || store === undefined) return [];
+    await store.refresh();
     if (store.revision !== this.#revision) {
       const names = new Set<string>();
       for (const plugin of store.all('plugins')) names.add(String(plugin['name']));

@@ -18,7 +18,7 @@ export function root(gateway: Gateway): Methods {
   const node_id = nodeId(gateway.reloader.settings);
   const used = new UsedPlugins();
   return {
-    GET: () => {
+    GET: async () => {
       const { settings } = gateway.reloader;
       const available = [...enabledPlugins(settings)].map(([name, { version, priority }]) => {
         return [name, { version, priority }] as const;
@@ -35,7 +35,7 @@ export function root(gateway: Gateway): Methods {
         timers: { running: 0, pending: waitingTimers() },
         plugins: {
           available_on_server: Object.fromEntries(available),
-          enabled_in_cluster: used.of(gateway.store),
+          enabled_in_cluster: await used.of(gateway.store),
         },
         configuration: configuration(settings),
         pids: { master: process.pid, workers: gateway.supervisor.workers.map(() => process.pid) },
