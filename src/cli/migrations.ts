@@ -1,4 +1,5 @@
 /** What the commands `sluice migrations …` share: the connection, their options, and failures as one clear message. */
+import type { Settings } from '../settings/settings.ts';
 import type { Handle } from '../store/postgres/tables.ts';
 import { CommandError, EXIT_FAILED, secondsOption, SETTINGS_OPTIONS, type Invocation } from './command.ts';
 
@@ -27,7 +28,16 @@ export async function withDatabase<T>(
   work: (handle: Handle) => Promise<T>,
 ): Promise<T> {
   const { readSettings } = await import('./read-settings.ts');
-  const { settings } = readSettings(invocation);
+  const timeout = secondsOption(invocation, 'db-timeout', DEFAULT_SECONDS) * 1000;
+  return onDatabase(readSettings(invocation).settings, timeout, work);
+}
+
+/** @param timeout milliseconds for one statement. */
+async function onDatabase<T>(
+  settings: Settings,
+  timeout: number,
+  work: (handle: Handle) => Promise<T>,
+): Promise<T> {
   if (settings.database !== 'postgres') {
     throw new CommandError(
       `migrations are for database = postgres, and database is ${settings.database}: there is nothing to migrate`,
@@ -41,7 +51,6 @@ export async function withDatabase<T>(
     import('../store/postgres/migrations/migrate.ts'),
   ]);
   const { primary } = postgresOptions(settings, 1);
-  const timeout = secondsOption(invocation, 'db-timeout', DEFAULT_SECONDS) * 1000;
   const server = { ...primary.server, timeout };
   const silent = { onAnswer: () => undefined, onFailure: () => undefined };
   const handle = openHandle({ ...primary, server }, silent);
@@ -59,4 +68,11 @@ export async function withDatabase<T>(
 /** Milliseconds. */
 export function lockTimeout(invocation: Invocation): number {
   return secondsOption(invocation, 'lock-timeout', DEFAULT_SECONDS) * 1000;
+}
+
+/** `start --run-migrations`: makes or updates the schema before anything else. */
+export async function migrateBeforeStart(settings: Settings): Promise<void> {
+  const { bootstrap } = await import('../store/postgres/migrations/migrate.ts');
+  const patience = DEFAULT_SECONDS * 1000;
+  await onDatabase(settings, patience, (handle) => bootstrap(handle, { lockTimeout: patience }));
 }

@@ -14,6 +14,7 @@ import type { LoadedSettings } from '../settings/load.ts';
 import type { Settings } from '../settings/settings.ts';
 import { openControlSocket, socketPathProblem } from './control-socket.ts';
 import type { ConfigStore } from '../store/config-store.ts';
+import type { Reach } from '../store/follower.ts';
 import { controlHandlers } from './control-handlers.ts';
 import type { AdminSide } from './admin-side.ts';
 import { Life } from './life.ts';
@@ -49,6 +50,8 @@ export interface Gateway {
   store: ConfigStore | null;
   /** Of the secrets at rest. */
   readonly sealer: Sealer;
+  /** Whether a database that it needs is there; null without one. */
+  reach: (() => Reach) | null;
 }
 
 /** Problems that keep the gateway from starting, one sentence each. */
@@ -136,7 +139,7 @@ async function run(
     },
     settings,
   });
-  const gateway: Gateway = { log, supervisor, reloader, life, sealer, store: null };
+  const gateway: Gateway = { log, supervisor, reloader, life, sealer, store: null, reach: null };
   const socketPath = controlSocketPath(settings.prefix);
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
   life.onSignals(() => void reloader.reload());
@@ -166,8 +169,9 @@ async function run(
 async function openedStore(gateway: Gateway, settings: Settings): Promise<OpenStore> {
   const { openStore } = await import('./open-store.ts');
   try {
-    const opened = openStore(settings, gateway.reloader, gateway.log.log);
+    const opened = await openStore(settings, gateway.reloader, gateway.log.log);
     gateway.store = opened.store;
+    gateway.reach = opened.reach;
     return opened;
   } catch (error) {
     throw new CannotStart([messageOf(error, false)]);

@@ -2,12 +2,14 @@
 import { join } from 'node:path';
 import { Catalog } from '../store/catalog/catalog.ts';
 import { sealedCodec } from '../store/catalog/codec.ts';
-import { CatalogStore } from '../store/catalog-store.ts';
+import { CatalogStore, type Sequencer } from '../store/catalog-store.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
 import { FileStore } from '../store/file-store.ts';
+import { Follower, type Reach } from '../store/follower.ts';
 import { loadSealKeys } from '../store/seal-keys.ts';
 import { createSealer } from '../store/sealing.ts';
+import type { SharedLog } from '../store/shared-log.ts';
 import { readImage } from '../snapshot/image.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from './log.ts';
@@ -18,6 +20,8 @@ export interface OpenStore {
   readonly store: ConfigStore;
   /** Null without a database: the declarative file is published instead. */
   readonly publisher: StorePublisher | null;
+  /** Null where there is nothing to be reached. */
+  readonly reach: (() => Reach) | null;
   close(): void;
 }
 
@@ -25,8 +29,15 @@ export interface OpenStore {
 const RETENTION = 10_000;
 
 /** @throws Error that says what is wrong with the store. */
-export function openStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
-  return settings.database === 'off' ? fileStore(settings, reloader) : sqliteStore(settings, reloader, log);
+export async function openStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
+  switch (settings.database) {
+    case 'off':
+      return fileStore(settings, reloader);
+    case 'sqlite':
+      return sqliteStore(settings, reloader, log);
+    default:
+      return postgresStore(settings, reloader, log);
+  }
 }
 
 function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
@@ -34,31 +45,66 @@ function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
     const { image, revision } = reloader.loaded;
     return { revision, entities: () => (image === null ? [] : readImage(image).entities()) };
   });
-  return { store, publisher: null, close: () => store.close() };
+  return { store, publisher: null, reach: null, close: () => store.close() };
 }
 
-function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
-  const path = join(settings.prefix, 'store.db');
-  let catalog: Catalog;
+function openCatalog(settings: Settings, name: string, durable: boolean): Catalog {
+  const path = join(settings.prefix, name);
   try {
-    catalog = new Catalog({ path, durable: true, codec: sealedCodec(createSealer(loadSealKeys(settings))) });
+    return new Catalog({ path, durable, codec: sealedCodec(createSealer(loadSealKeys(settings))) });
   } catch (error) {
     throw new Error(`cannot use the store ${path}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
+  const catalog = openCatalog(settings, 'store.db', true);
+  const { store, publisher } = storeOn(catalog, null, { settings, reloader, log });
+  const close = (): void => {
+    publisher.stop();
+    catalog.close();
+  };
+  return { store, publisher, reach: null, close };
+}
+
+/** The driver is loaded here: no other store pays for it. */
+async function postgresStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
+  const [{ PostgresLog }, { postgresOptions }] = await Promise.all([
+    import('../store/postgres/postgres-log.ts'),
+    import('../store/postgres/options.ts'),
+  ]);
+  // A copy of what the database has: it need not survive a power cut to the last commit.
+  const catalog = openCatalog(settings, 'postgres-copy.db', false);
+  const connect = (): Promise<SharedLog> => PostgresLog.open(postgresOptions(settings, RETENTION));
+  const follower = new Follower({ catalog, connect, retention: RETENTION, log });
+  const { store, publisher } = storeOn(catalog, follower, { settings, reloader, log });
+  const close = (): void => {
+    publisher.stop();
+    // What it may still be doing with the catalog ends with its connections.
+    void follower.close().finally(() => catalog.close());
+  };
+  try {
+    await follower.start(store);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { store, publisher, reach: () => follower.reach, close };
+}
+
+function storeOn(
+  catalog: Catalog,
+  sequencer: Sequencer | null,
+  { settings, reloader, log }: { settings: Settings; reloader: Reloader; log: Log },
+): { store: CatalogStore; publisher: StorePublisher } {
   const store = new CatalogStore({
     catalog,
     context: () => ({ flavor: settings.router_flavor, ...ROUTE_CHECKS }),
     retention: RETENTION,
+    sequencer,
     live: (revision) => publisher.live(revision),
   });
   const publisher = new StorePublisher({ store, publish: (next) => reloader.publish(next), log });
   store.onCommit(() => publisher.notice());
-  return {
-    store,
-    publisher,
-    close() {
-      publisher.stop();
-      catalog.close();
-    },
-  };
+  return { store, publisher };
 }

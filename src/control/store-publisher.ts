@@ -11,6 +11,7 @@ import { encodeImage, readImage, RUNTIME } from '../snapshot/image.ts';
 import { encodeDelta } from '../snapshot/image-delta.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { CatalogStore } from '../store/catalog-store.ts';
+import { RevisionConflict } from '../store/errors.ts';
 import type { Compiled } from './compile-job.ts';
 import type { Log } from './log.ts';
 import type { StoreRevision } from './reload.ts';
@@ -59,11 +60,12 @@ export class StorePublisher {
     const { store, log } = this.#options;
     if (seed !== null && this.empty) {
       const author = { name: null, source: 'declarative_config', message: 'the first configuration' };
-      await store.seed(readImage(seed.image).entities(), author);
-      log(
-        'notice',
-        `the store was empty: ${seed.records} entities are taken over from the declarative configuration`,
-      );
+      if (await seeded(store.seed(readImage(seed.image).entities(), author))) {
+        log(
+          'notice',
+          `the store was empty: ${seed.records} entities are taken over from the declarative configuration`,
+        );
+      }
     }
     const { revision } = store;
     await this.#options.publish({ revision, image: () => this.#image(), delta: null });
@@ -150,5 +152,16 @@ export class StorePublisher {
     if (put.size + removed.length >= MAX_DELTA) return null;
     const meta = { revision: reader.revision, hash: EMPTY_HASH, baseRevision };
     return encodeDelta({ put: put.values(), removed }, meta);
+  }
+}
+
+/** False: another node that shares the store was faster, with a configuration of its own. */
+async function seeded(seeding: Promise<unknown>): Promise<boolean> {
+  try {
+    await seeding;
+    return true;
+  } catch (error) {
+    if (error instanceof RevisionConflict) return false;
+    throw error;
   }
 }

@@ -1,15 +1,12 @@
 /** `sluice migrations …` against a real Postgres. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { migrate } from '../../src/store/postgres/migrations/migrate.ts';
 import { MIGRATIONS } from '../../src/store/postgres/migrations/list.ts';
 import { PostgresLog } from '../../src/store/postgres/postgres-log.ts';
 import { openHandle } from '../../src/store/postgres/tables.ts';
-import { sluice, type CliResult } from '../support/gateway.ts';
+import { sluice, startGateway, type CliResult } from '../support/gateway.ts';
 import { logOptions, startPostgres, type Postgres } from '../support/postgres.ts';
-import { tempDir } from '../support/temp-dir.ts';
 
 const SILENT = { onAnswer: () => undefined, onFailure: () => undefined };
 
@@ -185,11 +182,13 @@ test('a migration that fails leaves nothing', async () => {
   assert.equal((await migrations('five', 'status')).code, 0);
 });
 
-test('the gateway says that it cannot use a database yet, rather than starting empty', async () => {
-  await using folder = await tempDir();
-  const conf = join(folder.path, 'sluice.conf');
-  await writeFile(conf, `prefix = ${folder.path}/prefix\ndatabase = postgres\n`);
-  const { code, stderr } = await sluice(['start', '-c', conf]);
-  assert.equal(code, 1);
-  assert.match(stderr, /database = postgres: the gateway cannot use it yet/);
+test('a gateway does not start on a database that is not prepared, unless it may prepare it', async () => {
+  const settings = { database: 'postgres', pg_port: postgres.port, pg_password: 'secret', pg_schema: 'six' };
+  await assert.rejects(
+    startGateway({ settings }),
+    /no schema 'six' of Sluice: run 'sluice migrations bootstrap'/,
+  );
+  await using gateway = await startGateway({ settings, args: ['--run-migrations'] });
+  assert.equal((await fetch(gateway.adminUrl)).status, 200);
+  assert.equal((await migrations('six', 'status')).code, 0);
 });

@@ -25,6 +25,8 @@ export interface GatewayOptions {
   readonly settings?: Readonly<Record<string, string | number>>;
   /** Added to an environment that has no SLUICE_ and KONG_ names but SLUICE_NO_RESTART=1. */
   readonly env?: Readonly<Record<string, string>>;
+  /** More options of `sluice start`. */
+  readonly args?: readonly string[];
   /** Milliseconds to become ready; 20,000 unless said. */
   readonly timeout?: number;
   /** A command that runs the gateway as its arguments, such as `taskset -c 0`. */
@@ -224,7 +226,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
   await writeFile(conf, lines.join(''));
   const [wrapper, ...wrapped] = [...(options.wrapper ?? []), SLUICE];
-  const child = new Child(wrapper ?? SLUICE, [...wrapped, 'start', '-c', conf], {
+  const child = new Child(wrapper ?? SLUICE, [...wrapped, 'start', '-c', conf, ...(options.args ?? [])], {
     env: cleanEnvironment(options.env),
     cwd: folder.path,
   });

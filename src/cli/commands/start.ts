@@ -15,12 +15,13 @@ USR1 open its log files again.
 
 Options:
       --config FILE     declarative file, in place of 'declarative_config'
+      --run-migrations  make or update the schema of database = postgres first
 ${SETTINGS_OPTIONS_HELP}
 
 Environment: SLUICE_<SETTING>, or KONG_<SETTING>, sets any setting.
 SLUICE_NO_RESTART=1 runs it without the supervisor that starts it again after
 an abnormal end.`,
-  options: { ...SETTINGS_OPTIONS, config: { type: 'string' } },
+  options: { ...SETTINGS_OPTIONS, config: { type: 'string' }, 'run-migrations': { type: 'boolean' } },
   positionals: [0, 0],
   async run(invocation) {
     // What `ps`, and the message about a port in use, call the process.
@@ -34,6 +35,10 @@ an abnormal end.`,
     ]);
     // Problems are told in full before anything is started; the gateway's first reading is this one.
     let first: LoadedSettings | undefined = readSettings(invocation, overrides);
+    if (invocation.options['run-migrations'] === true && first.settings.database === 'postgres') {
+      const { migrateBeforeStart } = await import('../migrations.ts');
+      await migrateBeforeStart(first.settings);
+    }
     const readAgain = settingsReader(invocation, overrides);
     flushCompileCacheLater();
     return runGateway({

@@ -18,13 +18,15 @@ export function status(gateway: Gateway): Methods {
       const format = memoryFormat(context.req.query('unit') ?? 'm', context.req.query('scale') ?? '2');
       if (typeof format === 'string') return json(400, { message: format });
       const { supervisor, reloader } = gateway;
+      const reach = gateway.reach?.() ?? null;
       return json(200, {
         memory: { workers_lua_vms: await workerHeaps(gateway, format), lua_shared_dicts: {} },
         server: connections(gateway),
         ...(reloader.settings.database === 'off'
           ? { configuration_hash: reloader.loaded.hash }
-          : { database: { reachable: true } }),
+          : { database: { reachable: reach?.reachable ?? true } }),
         sluice: {
+          ...(reach === null ? {} : { database: reach }),
           revision: supervisor.revision,
           workers: supervisor.report(),
           broken_routes: supervisor.broken,
