@@ -21,6 +21,9 @@ import { findCommit, readLog, readMoment, readState } from './reading.ts';
 import { channelOf, openHandle, type Handle } from './tables.ts';
 import { Watcher, type WatchListener } from './watcher.ts';
 
+/** Milliseconds for which a replica that failed is left alone: each try may cost a time-out. */
+const REPLICA_REST = 30_000;
+
 export class PostgresLog implements SharedLog {
   clusterId = '';
   readonly #options: PostgresOptions;
@@ -31,6 +34,8 @@ export class PostgresLog implements SharedLog {
   #listener: Listener | null = null;
   /** The highest revision that the database itself has told. */
   #known = 0;
+  /** Not before this moment is the replica asked again; it failed. */
+  #replicaFrom = 0;
   #compacting: Promise<void> | null = null;
   #closed = false;
 
@@ -88,8 +93,8 @@ export class PostgresLog implements SharedLog {
   }
 
   async read(after: number, limit: number): Promise<readonly StoredCommit[] | null> {
-    if (this.#replica !== null && after < this.#known) {
-      const part = await readLog(this.#replica, after, limit, this.#timing).catch(() => null);
+    if (after < this.#known) {
+      const part = await this.#fromReplica((replica) => readLog(replica, after, limit, this.#timing));
       if (part !== null && part.head > after && part.commits !== null) return part.commits;
     }
     return this.#certain(async () => {
@@ -100,11 +105,9 @@ export class PostgresLog implements SharedLog {
   }
 
   async state(): Promise<SharedState> {
-    if (this.#replica !== null) {
-      const state = await readState(this.#replica, this.#timing).catch(() => null);
-      if (state !== null && state.clusterId === this.clusterId && state.revision >= this.#known) return state;
-      await state?.cancel();
-    }
+    const state = await this.#fromReplica((replica) => readState(replica, this.#timing));
+    if (state !== null && state.clusterId === this.clusterId && state.revision >= this.#known) return state;
+    await state?.cancel();
     return this.#certain(() => readState(this.#primary, this.#timing));
   }
 
@@ -144,6 +147,16 @@ export class PostgresLog implements SharedLog {
       .finally(() => {
         this.#compacting = null;
       });
+  }
+
+  async #fromReplica<T>(work: (replica: Handle) => Promise<T>): Promise<T | null> {
+    if (this.#replica === null || performance.now() < this.#replicaFrom) return null;
+    try {
+      return await work(this.#replica);
+    } catch {
+      this.#replicaFrom = performance.now() + REPLICA_REST;
+      return null;
+    }
   }
 
   /** For what changes nothing: it either answers or does not. */
