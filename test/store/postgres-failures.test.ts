@@ -36,9 +36,8 @@ interface Acknowledged {
   readonly id: string;
 }
 
-/** Appends commits of three changes until told to stop, and answers those that are certainly there. */
-async function write(log: SharedLog, writer: string, stop: AbortSignal): Promise<Acknowledged[]> {
-  const done: Acknowledged[] = [];
+/** Appends commits of three changes until told to stop; `done` gets those that are certainly there. */
+async function write(log: SharedLog, writer: string, stop: AbortSignal, done: Acknowledged[]): Promise<void> {
   for (let n = 0; !stop.aborted; n++) {
     const id = `${writer}-${n}`;
     const commit = commitOf(
@@ -55,7 +54,6 @@ async function write(log: SharedLog, writer: string, stop: AbortSignal): Promise
     }
     done.push({ revision: commit.revision, id });
   }
-  return done;
 }
 
 async function check(log: SharedLog, base: number, acknowledged: readonly Acknowledged[]): Promise<void> {
@@ -93,15 +91,25 @@ for (const [name, disturb] of DISTURBANCES) {
       await using two = await openLog(logOptions(postgres, { port, listenPort: postgres.port }));
       const base = await one.head();
       const stop = new AbortController();
-      const writers = [one, two, two].map((log, index) => write(log, `${name}${way}${index}`, stop.signal));
-      for (let n = 0; n < 3; n++) {
-        await delay(200);
+      const acknowledged: Acknowledged[] = [];
+      const writers = [one, two, two].map((log, index) =>
+        write(log, `${name}${way}${index}`, stop.signal, acknowledged),
+      );
+      const more = (count: number): Promise<unknown> => {
+        const wanted = acknowledged.length + count;
+        return waitFor(() => acknowledged.length >= wanted, {
+          timeout: 60_000,
+          interval: 3,
+          what: 'appends',
+        });
+      };
+      for (let n = 0; n < 2; n++) {
+        await more(5);
         await disturb(port);
       }
-      await delay(200);
+      await more(5);
       stop.abort();
-      const acknowledged = (await Promise.all(writers)).flat();
-      assert.ok(acknowledged.length > 10, `only ${acknowledged.length} appends`);
+      await Promise.all(writers);
       await check(one, base, acknowledged);
     });
   }

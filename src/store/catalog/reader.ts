@@ -101,12 +101,6 @@ export class CatalogReader implements ConfigReader, ConfigLog {
     }));
   }
 
-  /** Which commit made a revision; null when the log does not have it. */
-  uuidOf(revision: number): string | null {
-    const row = this.#rows.connection.get('SELECT uuid FROM commits WHERE revision = ?', revision);
-    return row === undefined ? null : String(row['uuid']);
-  }
-
   /** Entities of these kinds that commits after a revision have touched, at most `limit`. */
   touchedSince(
     revision: number,
