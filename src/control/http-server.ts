@@ -6,7 +6,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { type Http2ServerRequest, Http2ServerResponse, createSecureServer } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
-import type { Server as TlsServer } from 'node:tls';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Listener } from '../settings/settings.ts';
 import type { ServerTls } from './tls.ts';
@@ -18,6 +18,17 @@ export type Fetch = (
 
 /** @param tls of a listener with `ssl`. */
 export function createHttpServer(fetch: Fetch, { http2 }: Listener, tls: ServerTls | null): NetServer {
+  const server = createServer(fetch, http2, tls);
+  if (tls?.rejectUnauthorized === true) server.prependListener('secureConnection', endWithoutCertificate);
+  return server;
+}
+
+/** OpenSSL calls a resumed session verified, also one of a client that never had a certificate. */
+function endWithoutCertificate(socket: TLSSocket): void {
+  if (Object.keys(socket.getPeerCertificate()).length === 0) socket.destroy();
+}
+
+function createServer(fetch: Fetch, http2: boolean, tls: ServerTls | null): NetServer {
   const options = { fetch, overrideGlobalObjects: false };
   // Their types are generic, as no class of a user's can be.
   const Http1 = CountingResponse as unknown as typeof ServerResponse;

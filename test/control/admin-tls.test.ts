@@ -171,3 +171,31 @@ test('with admin_client_verify = on nobody connects without a certificate', asyn
   assert.equal((await callAdmin(`https://127.0.0.1:${port}/`, { ca, ...own })).status, 200);
   assert.equal((await overHttp2(port, { ca, ...own }, config('/two'))).status, 201);
 });
+
+test('a session that began without a certificate cannot be resumed into one', async () => {
+  await using folder = await tempDir();
+  const authority = await makeAuthority(folder.path, 'ca');
+  const [port = 0] = await freePorts(1);
+  const settings = {
+    admin_listen: `127.0.0.1:${port} ssl`,
+    admin_auth: 'off',
+    admin_client_ca: authority.cert,
+    admin_client_verify: 'on',
+  };
+  await using gateway = await startStandIn({ config: config('/one'), settings });
+  const ca = await readFile(join(gateway.prefix, 'ssl', 'admin-sluice-default.crt'));
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    let session: Buffer | undefined;
+    for (let n = 0; n < 4; n++) {
+      const known = session === undefined ? {} : { session };
+      const socket = connect({ port, host: '127.0.0.1', ca, maxVersion, ...known });
+      socket.on('session', (next: Buffer) => (session = next));
+      socket.on('error', () => undefined);
+      socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+      let text = '';
+      socket.on('data', (chunk) => (text += String(chunk)));
+      await new Promise((resolve) => socket.on('close', resolve));
+      assert.equal(text, '', `${maxVersion}, try ${n}`);
+    }
+  }
+});

@@ -169,12 +169,20 @@ async function takeLock(lock: string): Promise<void> {
   }
 }
 
+/** Root makes tokens for a gateway that does not run as root, and so cannot read what is root's. */
+async function giveToOwner(file: FileHandle, folder: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(folder);
+  await file.chown(uid, gid);
+}
+
 /** The text is on the disk before the file has it, and the name is before this returns. */
 async function replaceFile(path: string, text: string): Promise<void> {
   const next = `${path}.${process.pid}`;
   const file = await open(next, 'w', 0o600);
   try {
     await file.chmod(0o600);
+    await giveToOwner(file, dirname(path));
     await file.writeFile(text);
     await file.sync();
   } finally {

@@ -8,7 +8,7 @@ import type { Settings } from '../../settings/settings.ts';
 import type { Authentication, Authenticator } from '../access/authenticator.ts';
 import { type Peer, isLoopback, peerOf } from '../access/peer.ts';
 import { judge } from './browser-guard.ts';
-import { type AdminContext, type AdminEnv, json } from './resource.ts';
+import { type AdminContext, type AdminEnv, hostOf, json } from './resource.ts';
 
 export interface Door {
   readonly settings: () => Settings;
@@ -21,7 +21,8 @@ export interface Door {
 export type Mode = 'open' | 'tokens' | 'closed';
 
 const NOBODY: Peer = { address: '', localAddress: '', subjects: [] };
-const CLOSED = 'this listener answers nobody until admin_auth is set: see the error log';
+const CLOSED =
+  "this listener can be reached from other machines: it answers nobody until admin_auth is set to 'on' or 'off'";
 
 /** @param address that the listener is bound to. */
 export function listenerMode({ admin_auth }: Settings, address: string): Mode {
@@ -69,7 +70,7 @@ function foreign(
   const { req } = context;
   const proof = found.type === 'known' ? found.proof : null;
   const problem = judge({
-    host: req.header('host') ?? new URL(req.url).host,
+    host: hostOf(context),
     origin: req.header('origin'),
     fetchSite: req.header('sec-fetch-site'),
     navigation:

@@ -89,10 +89,15 @@ function decorate(context: AdminContext, settings: Settings, milliseconds: numbe
     context.res.headers.set('X-Kong-Admin-Latency', String(Math.round(milliseconds)));
   }
   const origin = context.req.header('origin');
-  if (origin !== undefined && isOwnOrigin(origin, context.req.header('host') ?? '', settings)) {
+  if (origin !== undefined && isOwnOrigin(origin, hostOf(context), settings)) {
     for (const [name, value] of Object.entries(corsHeaders(origin))) context.res.headers.set(name, value);
   }
   context.res.headers.set('Vary', 'Origin');
+}
+
+/** The `Host`, of HTTP/2 the `:authority`. */
+export function hostOf({ req }: AdminContext): string {
+  return req.header('host') ?? new URL(req.url).host;
 }
 
 function serverName({ server_name }: Settings): string {
