@@ -4,6 +4,7 @@ import { chmod } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { mintToken } from '../../src/control/access/token.ts';
 import { sluice } from '../support/gateway.ts';
 import { freePorts } from '../support/ports.ts';
 import { waitFor } from '../support/wait.ts';
@@ -221,4 +222,30 @@ test('keys of secrets: shown to nobody, and wrong ones end the start with what t
     /^sluice: secret_keys: key 1 is not 32 octets .*openssl rand -base64 32$/m,
   );
   assert.ok(!wrong.child.output.includes('hunter2'));
+});
+
+test('who guesses is slowed, and neither tokens in use nor other addresses are', async () => {
+  await using gateway = await startStandIn({ settings: { admin_auth: 'on' } });
+  const used = await createToken(gateway, '--name', 'used');
+  const fresh = await createToken(gateway, '--name', 'fresh');
+  const url = gateway.url('admin', '/status');
+  const ask = (token: string, localAddress: string, signal?: AbortSignal): Promise<Called> =>
+    callAdmin(url, { headers: bearer(token), localAddress, ...(signal === undefined ? {} : { signal }) });
+  assert.equal((await ask(used, '127.0.0.1')).status, 200);
+  const stop = new AbortController();
+  const statuses: number[] = [];
+  const guesses = Array.from({ length: 60 }, async (_, n) => {
+    const wrong = mintToken();
+    statuses.push((await ask(n % 2 === 0 ? wrong : wrong.slice(1), '127.0.0.1', stop.signal)).status);
+  });
+  const refused = async (): Promise<boolean> => statuses.includes(401) && statuses.includes(429);
+  await waitFor(refused, { what: 'guesses to be refused' });
+  assert.equal((await ask(used, '127.0.0.1')).status, 200);
+  assert.equal((await ask(fresh, '127.0.0.2')).status, 200);
+  stop.abort();
+  await Promise.allSettled(guesses);
+  assert.ok(!statuses.includes(200));
+  const told = async (): Promise<string[]> => (await gateway.errorLog()).match(/no access for .*/g) ?? [];
+  await waitFor(async () => (await told()).length > 0, { what: 'the log to tell of it' });
+  assert.ok((await told()).length < 8, String(await told()));
 });

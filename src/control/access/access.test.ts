@@ -114,24 +114,29 @@ test('roles, kinds and tags', () => {
 test('failures slow their own address, or network of IPv6, and memory is bounded', () => {
   let now = 0;
   const throttle = new FailureThrottle(() => now);
-  const waits = Array.from({ length: 9 }, () => {
-    const wait = throttle.wait('2001:db8::1');
-    throttle.failed('2001:db8::1');
+  const fail = (address: string): number | null => {
+    const wait = throttle.begin(address);
+    throttle.end(address, 'failed');
     return wait;
-  });
+  };
+  const waits = Array.from({ length: 9 }, () => fail('2001:db8::1'));
   assert.deepEqual(waits.slice(0, 5), [0, 0, 0, 0, 0]);
   assert.ok(
     waits.slice(5).every((wait, n) => (wait ?? 0) > (waits[4 + n] ?? 0)),
     String(waits),
   );
-  assert.ok((throttle.wait('2001:db8::ffff') ?? 1) > 0);
-  assert.equal(throttle.wait('2001:db8:0:1::1'), 0);
-  for (let n = 0; n < 40; n++) throttle.failed('10.0.0.1');
-  assert.ok((throttle.wait('::ffff:10.0.0.1') ?? 0) > 0);
-  while (throttle.wait('10.0.0.1') !== null) now += 1;
+  assert.ok((throttle.begin('2001:db8::ffff') ?? 1) > 0);
+  assert.equal(throttle.begin('2001:db8:0:1::1'), 0);
+  throttle.end('2001:db8:0:1::1', 'passed');
+  for (let n = 0; n < 10; n++) throttle.end('10.0.0.1', 'failed');
+  assert.ok((throttle.begin('::ffff:10.0.0.1') ?? 0) > 0);
+  for (let n = 0; throttle.begin('10.0.0.1') !== null; n++) assert.ok(n < 1000);
   now += 16 * 60_000;
-  assert.equal(throttle.wait('10.0.0.1'), 0);
-  for (let n = 0; n < 10_000; n++) throttle.failed(`10.1.${n >> 8}.${n & 255}`);
+  assert.equal(throttle.begin('10.0.0.1'), 0);
+  const together = Array.from({ length: 40 }, () => throttle.begin('10.0.0.2'));
+  assert.equal(together.filter((wait) => wait === 0).length, 33, String(together));
+  assert.ok(together.at(-1) !== 0);
+  for (let n = 0; n < 10_000; n++) fail(`10.1.${n >> 8}.${n & 255}`);
   assert.ok(throttle.size <= 4096);
 });
 

@@ -60,17 +60,31 @@ export class Authenticator {
     }
   }
 
+  /** @param peer null: nobody counts failures. */
   async #token(token: string, peer: Peer | null): Promise<Authentication> {
     const hash = hashToken(token);
     const name = hash.toString('latin1');
-    if (peer !== null && !this.#recent.has(name) && !(await this.#mayTry(peer.address))) {
+    if (peer === null || this.#recent.has(name)) return await this.#check(token, hash, name);
+    if (!(await this.#begin(peer.address))) {
       return { type: 'refused', status: 429, message: 'too many failed tries from this address' };
     }
+    let found: Authentication = { type: 'nobody' };
+    try {
+      found = await this.#check(token, hash, name);
+    } finally {
+      const failed = found.type === 'refused';
+      const count = this.#options.throttle.end(peer.address, failed ? 'failed' : 'passed');
+      if (failed) this.#logFailure(found, peer.address, count);
+    }
+    return found;
+  }
+
+  async #check(token: string, hash: Buffer, name: string): Promise<Authentication> {
     const fault = tokenFault(token);
     const grant = fault === null ? await this.#options.store.findToken(hash) : null;
     const problem = fault ?? this.#problem(grant);
     this.#recent.delete(name);
-    if (grant === null || problem !== null) return this.#failed(problem ?? 'the token is not known', peer);
+    if (grant === null || problem !== null) return { type: 'refused', status: 401, message: problem ?? '' };
     this.#recent.add(name);
     if (this.#recent.size > MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value ?? '');
     return { type: 'known', principal: principalOf(grant), proof: 'token' };
@@ -86,14 +100,16 @@ export class Authenticator {
     return { type: 'known', principal: principalOf(grant), proof: 'certificate' };
   }
 
+  /** Null only with a grant that is good. */
   #problem(grant: Grant | null): string | null {
     if (grant === null) return 'the token is not known: it was revoked, or belongs to another gateway';
     const expired = grant.expires !== null && grant.expires <= (this.#options.now ?? Date.now)();
     return expired ? `'${grant.name}' has expired` : null;
   }
 
-  async #mayTry(address: string): Promise<boolean> {
-    const wait = this.#held < MAX_HELD ? this.#options.throttle.wait(address) : null;
+  /** Waits its turn; false: too many do. */
+  async #begin(address: string): Promise<boolean> {
+    const wait = this.#held < MAX_HELD ? this.#options.throttle.begin(address) : null;
     if (wait === null) return false;
     if (wait === 0) return true;
     this.#held += 1;
@@ -103,15 +119,10 @@ export class Authenticator {
     return true;
   }
 
-  #failed(problem: string, peer: Peer | null): Authentication {
-    const refused: Authentication = { type: 'refused', status: 401, message: problem };
-    if (peer === null) return refused;
-    const count = this.#options.throttle.failed(peer.address);
-    // The 1st, 2nd, 4th, 8th …: whoever tries a million times gets twenty lines.
-    if ((count & (count - 1)) === 0) {
-      this.#options.log('warn', `no access for ${peer.address}: ${problem} (failed tries: ${count})`);
-    }
-    return refused;
+  /** The 1st, 2nd, 4th, 8th …: whoever tries a million times gets twenty lines. */
+  #logFailure(found: Authentication, address: string, count: number): void {
+    if (found.type !== 'refused' || (count & (count - 1)) !== 0) return;
+    this.#options.log('warn', `no access for ${address}: ${found.message} (failed tries: ${count})`);
   }
 
   #logUnreadable(message: string): void {
