@@ -69,7 +69,10 @@ export const vaults: EntityDefinition = {
   endpoint_key: 'prefix',
   cache_key: ['prefix'],
   fields,
-  subschemas: new Map([['env', env]]),
+  subschemas: new Map([
+    ['env', env],
+    ['file', file],
+  ]),
   subschema_key: 'name',
   subschema_error: (name) =>
     typeof name !== 'string' || (VAULTS as readonly string[]).includes(name)

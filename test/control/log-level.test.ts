@@ -15,8 +15,7 @@ async function levels(gateway: StandInGateway): Promise<string[]> {
   return [...new Set(answers.map(({ logLevel }) => logLevel))];
 }
 
-/** With a database, as far as the endpoint can tell. */
-const options = { config: config('/one'), overrides: { database: 'elsewhere' } };
+const options = { settings: { database: 'sqlite' } };
 
 test('a level holds in every thread, across a reload, and ends when its time is over', async () => {
   await using gateway = await startStandIn(options);

@@ -14,6 +14,10 @@ class Memory {
   readonly #rows = new Map<string, Map<string, Values>>();
   readonly authors: unknown[] = [];
 
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
   add(kind: string, values: Values): Values {
     const entity = { id: randomUUID(), ...values };
     const rows = this.#rows.get(kind) ?? new Map<string, Values>();

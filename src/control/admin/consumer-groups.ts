@@ -76,8 +76,9 @@ function withEntity(
 ): Handler {
   return async (context) => {
     const { store } = gateway;
+    await store?.refresh();
     const found = store?.get(here.kind, selector(context.req.param(here.kind) ?? '')) ?? null;
-    if (store === null || store === undefined || found === null) return json(404, { message: 'Not found' });
+    if (store === null || found === null) return json(404, { message: 'Not found' });
     try {
       return await handle({ context, store, here, entity: found });
     } catch (error) {

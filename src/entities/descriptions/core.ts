@@ -116,6 +116,9 @@ export const CORE: Texts = {
     name: 'The kind of vault.',
     description: 'A note for people.',
     config: "The vault's own settings.",
-    'config.prefix': 'What the names of the environment variables begin with.',
+    'config.prefix': 'What the names of variables, or the paths of files, begin with.',
+    'config.ttl': 'Seconds for which a value is used before it is read again.',
+    'config.neg_ttl': 'Seconds for which a missing value is not looked for again.',
+    'config.resurrect_ttl': 'Seconds for which an old value serves while no new one can be read.',
   },
 };

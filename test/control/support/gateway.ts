@@ -20,8 +20,6 @@ export interface Options {
   readonly config?: string;
   readonly settings?: Readonly<Record<string, string | number>>;
   readonly tuning?: Partial<SupervisorTuning>;
-  /** Laid over the settings that the file gives, unread. */
-  readonly overrides?: Readonly<Record<string, unknown>>;
   /** Do not wait until it serves. */
   readonly unready?: boolean;
 }
@@ -139,7 +137,7 @@ export async function startStandIn(options: Options = {}): Promise<StandInGatewa
       .map(([name, value]) => `${name} = ${value}\n`)
       .join(''),
   );
-  const child = spawnMain(conf, options.tuning, options.overrides);
+  const child = spawnMain(conf, options.tuning);
   const gateway = new StandInGateway(child, folder, ports);
   if (options.unready !== true) {
     await waitFor(async () => {
@@ -150,10 +148,6 @@ export async function startStandIn(options: Options = {}): Promise<StandInGatewa
   return gateway;
 }
 
-export function spawnMain(
-  conf: string,
-  tuning: Partial<SupervisorTuning> = {},
-  overrides: Options['overrides'] = {},
-): Child {
-  return new Child(process.execPath, [MAIN, conf, JSON.stringify(tuning), JSON.stringify(overrides)]);
+export function spawnMain(conf: string, tuning: Partial<SupervisorTuning> = {}): Child {
+  return new Child(process.execPath, [MAIN, conf, JSON.stringify(tuning)]);
 }

@@ -1,14 +1,12 @@
 /**
- * The gateway's main thread with the stand-in data plane, in a process of its own: `main.ts CONF [TUNING [SETTINGS]]`, both as
- * JSON; the latter are laid over what the file says.
+ * The gateway's main thread with the stand-in data plane, in a process of its own: `main.ts CONF [TUNING as JSON]`.
  */
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { runGateway } from '../../../src/control/main.ts';
 import type { SupervisorTuning } from '../../../src/control/supervisor.ts';
 import { loadSettings } from '../../../src/settings/load.ts';
-import type { Settings } from '../../../src/settings/settings.ts';
 
-const [, , file = '', tuning = '{}', overrides = '{}'] = process.argv;
+const [, , file = '', tuning = '{}'] = process.argv;
 const dataPlane = fileURLToPath(new URL('stand-in-data-plane.ts', import.meta.url));
 
 // What no code of the main thread catches.
@@ -17,10 +15,7 @@ process.on('SIGUSR2', () => {
 });
 
 process.exitCode = await runGateway({
-  loadSettings: () => {
-    const loaded = loadSettings({ file, env: {} });
-    return { ...loaded, settings: { ...loaded.settings, ...(JSON.parse(overrides) as Partial<Settings>) } };
-  },
+  loadSettings: () => loadSettings({ file, env: {} }),
   dataPlane: pathToFileURL(dataPlane).href,
   tuning: JSON.parse(tuning) as Partial<SupervisorTuning>,
 });
