@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { adminApp } from '../src/control/admin/app.ts';
 import { allEndpoints } from '../src/control/admin/openapi/serve.ts';
-import type { ApiEndpoint, Method } from '../src/control/admin/special-endpoints.ts';
+import type { ApiEndpoint } from '../src/control/admin/special-endpoints.ts';
 import type { Authenticator } from '../src/control/access/authenticator.ts';
 import type { Gateway } from '../src/control/main.ts';
 import { type Absent, ENTERPRISE, NOTES, NOT_YET, STATUS_API } from './admin-api-states.ts';
@@ -46,7 +46,10 @@ export function renderAdminReference(): string {
 }
 
 function split(all: readonly ApiEndpoint[]): [ApiEndpoint[], ApiEndpoint[]] {
-  return [all.filter(({ kind }) => kind === null), all.filter(({ kind }) => kind !== null)];
+  const isOwn = ({ kind, path }: ApiEndpoint): boolean => {
+    return kind === null && (path.startsWith('/schemas') || !/filter|^\/(?:targets|snis)/.test(path));
+  };
+  return [all.filter(isOwn), all.filter((one) => !isOwn(one))];
 }
 
 function table(endpoints: readonly ApiEndpoint[], registered: ReadonlySet<string>): string[] {
@@ -73,9 +76,7 @@ export function registeredMethods(): ReadonlySet<string> {
   const settings = { node_id: '00000000-0000-0000-0000-000000000000' };
   const app = adminApp({ reloader: { settings } } as unknown as Gateway, {} as unknown as Authenticator);
   const methods = app.routes.filter(({ method }) => method !== 'ALL' && method !== 'OPTIONS');
-  return new Set(
-    methods.map(({ method, path }) => `${method as Method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`),
-  );
+  return new Set(methods.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`));
 }
 
 function absentTable(rows: readonly Absent[]): string[] {

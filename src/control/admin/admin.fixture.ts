@@ -19,6 +19,14 @@ export interface FakeOptions {
 
 const NODE_ID = '11111111-2222-4333-8444-555555555555';
 
+/** As much of a store without entities as these endpoints ask. */
+const EMPTY = {
+  revision: 0,
+  refresh: () => Promise.resolve(),
+  get: () => null,
+  all: () => [].values(),
+} as unknown as ConfigStore;
+
 /** Answers a function that asks it: method, path, JSON body. */
 export function fakeAdmin(options: FakeOptions = {}) {
   const { settings } = loadSettings({ file: '/dev/null', env: {} });
@@ -26,7 +34,7 @@ export function fakeAdmin(options: FakeOptions = {}) {
     log: { admin: { error: (_level: string, message: string) => process.stderr.write(`${message}\n`) } },
     reloader: { settings: { ...settings, node_id: NODE_ID, ...options.settings } },
     supervisor: { workers: [] },
-    store: options.store ?? null,
+    store: options.store ?? EMPTY,
   } as unknown as Gateway;
   const authenticator = {
     authenticate: () => Promise.resolve({ type: 'nobody' }),

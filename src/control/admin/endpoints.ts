@@ -26,6 +26,10 @@ export type Shape =
   | 'targets'
   | 'all-targets'
   | 'target'
+  /** Kong Enterprise's consumer groups: one with all that is in it, and memberships from either side. */
+  | 'group'
+  | 'members'
+  | 'member'
   | 'tags'
   | 'tag'
   /** WebAssembly is off. */
@@ -61,8 +65,8 @@ export interface Endpoint {
 const COLLECTION: readonly Method[] = ['GET', 'POST'];
 const ENTITY: readonly Method[] = ['GET', 'PUT', 'PATCH', 'DELETE'];
 
-/** Kinds without endpoints: workspaces have none in Kong, tokens are not configuration. */
-const HIDDEN: ReadonlySet<string> = new Set(['workspaces', 'oauth2_tokens']);
+/** Tokens are not configuration. */
+const HIDDEN: ReadonlySet<string> = new Set(['oauth2_tokens']);
 
 /** The path segment of a kind: `key-sets` of key_sets. */
 export function apiName(definition: EntityDefinition): string {
@@ -74,7 +78,7 @@ function nestedName(definition: EntityDefinition): string {
 }
 
 export function entityEndpoints(definitions: readonly EntityDefinition[] = DEFINITIONS): Endpoint[] {
-  const shown = definitions.filter(({ name, generate_admin_api: own }) => own !== false && !HIDDEN.has(name));
+  const shown = definitions.filter((one) => one.generate_admin_api !== false && !HIDDEN.has(one.name));
   const byName = new Map(shown.map((definition) => [definition.name, definition]));
   return shown.flatMap((definition) => {
     const related = relationsOf(definition).flatMap(({ name, field }) => {
@@ -153,6 +157,10 @@ function special(endpoint: Endpoint): Endpoint {
   if (path.startsWith('/targets') || path === '/snis/{snis}/certificate') {
     return { ...endpoint, shape: 'disabled', summary: 'not available' };
   }
+  if (path === '/consumer_groups/{consumer_groups}') {
+    const summary = 'one of the consumer_groups, by id or name; GET answers its consumers and plugins too';
+    return { ...endpoint, shape: 'group', summary };
+  }
   if (kind === 'targets' && shape === 'nested-collection') return { ...endpoint, shape: 'targets' };
   if (kind === 'targets') return { ...endpoint, shape: 'target' };
   return endpoint;
@@ -162,7 +170,34 @@ function other(path: string, shape: Shape, methods: readonly Method[], summary: 
   return { path, shape, methods, kind: null, along: null, summary };
 }
 
+/** The kind beyond a membership, seen from `target`. */
+function memberships(field: string, target: string, kind: string): Endpoint[] {
+  const along: Along = { holder: 'consumer_group_consumers', field, target };
+  const path = `/${target}/{${target}}/${kind}`;
+  const name = kind === 'consumers' ? 'consumer' : 'group';
+  return [
+    {
+      path,
+      shape: 'members',
+      methods: ['GET', 'POST', 'DELETE'],
+      kind,
+      along,
+      summary: `the ${kind} of one of the ${target}; POST {"${name}": …} adds one, DELETE takes all out`,
+    },
+    {
+      path: `${path}/{${kind}}`,
+      shape: 'member',
+      methods: ['GET', 'DELETE'],
+      kind,
+      along,
+      summary: `one of the ${kind} of one of the ${target}; DELETE takes it out`,
+    },
+  ];
+}
+
 const OTHERS: readonly Endpoint[] = [
+  ...memberships('consumer_group', 'consumer_groups', 'consumers'),
+  ...memberships('consumer', 'consumers', 'consumer_groups'),
   other('/tags', 'tags', ['GET'], 'all tags with the entities that have them'),
   other('/tags/{tags}', 'tag', ['GET'], 'the entities with a tag'),
   other('/routes/{routes}/filters/all', 'wasm', ['GET'], 'only with WebAssembly, which is off'),

@@ -1,5 +1,13 @@
 /** Registers every endpoint of the table with what its shape does. */
 import { create, createNested, list, listNested } from './crud/collection.ts';
+import {
+  addMember,
+  listMembers,
+  readGroup,
+  readMember,
+  removeMember,
+  removeMembers,
+} from './crud/consumer-groups.ts';
 import * as entity from './crud/entity.ts';
 import { readForeign, removeForeign, replaceForeign, updateForeign } from './crud/foreign.ts';
 import { type Admin, AdminRequest } from './crud/request.ts';
@@ -44,6 +52,9 @@ const HANDLERS: Readonly<Record<Shape, Readonly<Partial<Record<Method, RequestHa
   targets: { GET: listTargets, POST: createNested },
   'all-targets': { GET: listNested },
   target: { GET: readTarget, PUT: updateTarget, PATCH: updateTarget, DELETE: removeTarget },
+  group: { GET: readGroup, PUT: entity.replace, PATCH: entity.update, DELETE: entity.remove },
+  members: { GET: listMembers, POST: addMember, DELETE: removeMembers },
+  member: { GET: readMember, DELETE: removeMember },
   tags: { GET: listTags },
   tag: { GET: listTag },
   wasm: all(noWasm),

@@ -5,13 +5,17 @@
 import type { LogLevel } from '../../settings/settings.ts';
 import { LOG_LEVELS } from '../../settings/table.ts';
 import type { Gateway } from '../main.ts';
-import { readInput } from './json-input.ts';
+import type { EntityDefinition } from '../../entities/schema/field.ts';
+import { readArguments } from './body/arguments.ts';
 import { type AdminContext, type Methods, json, jsonText } from './resource.ts';
 
 /** Kong's, seconds. */
 const DEFAULT_TIMEOUT = 60;
 /** The longest that a timer can wait, seconds. */
 const LONGEST = Math.floor((2 ** 31 - 1) / 1000);
+
+/** What the body of a change may say. */
+const BODY: EntityDefinition = { name: 'log_level', fields: { timeout: { type: 'number' } } };
 
 export class LogLevelOverride {
   readonly #reloader: Gateway['reloader'];
@@ -53,8 +57,8 @@ export function changeLogLevel({ reloader }: Gateway, override: LogLevelOverride
         return json(405, { message: 'cannot change log level when not using a database' });
       }
       const level = context.req.param('level') ?? '';
-      const input = await readInput(context, settings.nginx_admin_client_max_body_size);
-      if (input instanceof Response) return input;
+      const { nginx_admin_client_max_body_size: limit, router_flavor: flavor } = settings;
+      const input = await readArguments(context, { limit, flavor, definition: BODY, stored: () => null });
       const seconds = timeoutOf(context, input['timeout']);
       if (!isLevel(level)) return json(400, { message: `unknown log level: ${level}` });
       if (seconds < 0) return json(400, { message: 'timeout must be greater than or equal to 0' });

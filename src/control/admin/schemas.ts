@@ -11,7 +11,7 @@ import { schemaViolation } from '../../store/errors.ts';
 import { KINDS } from '../../store/file/kinds.ts';
 import { ROUTE_CHECKS } from '../../store/file/route-checks.ts';
 import type { Gateway } from '../main.ts';
-import { readInput } from './json-input.ts';
+import { readArguments } from './body/arguments.ts';
 import { enabledPlugins, pluginProblem } from './plugin-list.ts';
 import { type AdminContext, type Handler, type Methods, json } from './resource.ts';
 
@@ -34,9 +34,10 @@ export function validateEntity(gateway: Gateway, kind: string | null): Methods {
   return {
     POST: async (context) => {
       const name = kind ?? param(context, 'name');
-      const { settings } = gateway.reloader;
-      const input = await readInput(context, settings.nginx_admin_client_max_body_size);
-      if (input instanceof Response) return input;
+      const definition = BY_NAME.get(name);
+      if (definition === undefined) return noEntity(name);
+      const { nginx_admin_client_max_body_size: limit, router_flavor: flavor } = gateway.reloader.settings;
+      const input = await readArguments(context, { limit, flavor, definition, stored: () => null });
       const issues = problemsOf(gateway, name, input);
       if (issues === null) return noEntity(name);
       if (issues.length > 0) return json(400, schemaViolation(issues).toBody());

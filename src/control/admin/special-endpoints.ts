@@ -2,9 +2,7 @@
  * The endpoints beside the entities', as a pure table: what is registered (`special.ts` has a handler for each), what
  * OpenAPI describes and what the reference page lists. Paths are written as Kong's `/endpoints` lists them.
  */
-import type { Methods } from './resource.ts';
-
-export type Method = keyof Methods;
+import type { Method } from './endpoints.ts';
 
 export interface ApiEndpoint {
   /** `/schemas/{name}` */
@@ -14,6 +12,8 @@ export interface ApiEndpoint {
   readonly kind: string | null;
   /** What it answers: one entity, a page of them, or something of its own. */
   readonly answers: 'entity' | 'page' | 'other';
+  /** The only member of a body that is no entity. */
+  readonly bodyField?: string;
   /** Half a sentence for documents. */
   readonly summary: string;
 }

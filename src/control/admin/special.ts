@@ -63,6 +63,6 @@ export function specialResources(app: AdminApp, gateway: Gateway): void {
 }
 
 /** `/cache/{key}` → `/cache/:key` */
-export function honoPath(path: string): string {
+function honoPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }

@@ -8,12 +8,6 @@ export function clustering(): Methods {
   return { GET: () => json(400, { message }) };
 }
 
-/** `/filter-chains` and what belongs to them: there is no WebAssembly. */
-export function wasmOff(): Methods {
-  const off = (): Response => json(400, { message: 'this endpoint is only available when wasm is enabled' });
-  return { GET: off, POST: off, PUT: off, PATCH: off, DELETE: off };
-}
-
 /** `/status/dns` */
 export function dnsStatistics(): Methods {
   return { GET: () => json(501, { message: 'not implemented with the legacy DNS client' }) };

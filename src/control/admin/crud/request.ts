@@ -95,6 +95,11 @@ export class AdminRequest {
     return this.answer(status, committed.results[shown]?.entity, committed);
   }
 
+  /** Commits, and answers something of its own. @throws StoreError */
+  async writeFor(status: 201 | 204, body: unknown, writes: readonly Write[]): Promise<Response> {
+    return this.answer(status, body, await this.#commitFew(writes));
+  }
+
   async delete(write: Write): Promise<Response> {
     return this.answer(204, null, await this.#commitFew([write]));
   }

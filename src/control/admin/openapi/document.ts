@@ -7,7 +7,8 @@ import { describeKind } from '../../../entities/descriptions/describe.ts';
 import type { EntityDefinition, RouterFlavor } from '../../../entities/schema/field.ts';
 import { fieldsOf } from '../../../entities/schema/print.ts';
 import { VERSION } from '../../../lib/version.ts';
-import type { ApiEndpoint, Method } from '../special-endpoints.ts';
+import type { Method } from '../endpoints.ts';
+import type { ApiEndpoint } from '../special-endpoints.ts';
 import { type JsonSchema, type Use, objectSchema } from './json-schema.ts';
 
 export type Document = Readonly<Record<string, unknown>>;
@@ -129,20 +130,29 @@ function operation(endpoint: ApiEndpoint, method: Method): JsonSchema {
     summary,
     tags: [kind ?? 'node'],
     ...(paged ? { parameters: Object.keys(PARAMETERS).map((name) => ref('parameters', name)) } : {}),
-    ...(method === 'GET' || method === 'DELETE' ? {} : { requestBody: body(kind, method) }),
+    ...(method === 'GET' || method === 'DELETE' ? {} : { requestBody: body(endpoint, method) }),
     responses: responses(endpoint, method),
   };
 }
 
-function body(kind: string | null, method: Method): JsonSchema {
-  const schema =
-    kind === null ? { type: 'object' } : ref('schemas', `${kind}.${method === 'PATCH' ? 'merge' : 'write'}`);
+function body({ kind, bodyField }: ApiEndpoint, method: Method): JsonSchema {
   const form = FORM_BODIES.map((type): [string, JsonSchema] => [type, { schema: { type: 'object' } }]);
+  const schema = bodySchema(kind, bodyField, method);
   return { content: Object.fromEntries([[JSON_BODY, { schema }], ...form]) };
 }
 
-function responses({ kind, answers, path }: ApiEndpoint, method: Method): JsonSchema {
-  const entity = kind === null ? {} : ref('schemas', kind);
+function bodySchema(kind: string | null, field: string | undefined, method: Method): JsonSchema {
+  if (field !== undefined) {
+    return { type: 'object', properties: { [field]: { type: 'string' } }, required: [field] };
+  }
+  if (kind === null) return { type: 'object' };
+  return ref('schemas', `${kind}.${method === 'PATCH' ? 'merge' : 'write'}`);
+}
+
+function responses({ kind, answers, path, bodyField }: ApiEndpoint, method: Method): JsonSchema {
+  const ownAnswer =
+    (method === 'GET' && answers === 'other') || (method === 'POST' && bodyField !== undefined);
+  const entity = kind === null || ownAnswer ? {} : ref('schemas', kind);
   const paged = method === 'GET' && answers === 'page';
   const done = (schema: JsonSchema): JsonSchema => ({
     description: 'Done.',

@@ -1,24 +1,31 @@
 /** `/openapi.json` and `/endpoints`: what this API has. The document is made once for a flavour of the router. */
 import { DEFINITIONS } from '../../../entities/registry.ts';
 import type { RouterFlavor } from '../../../entities/schema/field.ts';
-import { GROUP_ENDPOINTS } from '../consumer-group-endpoints.ts';
 import type { Gateway } from '../../main.ts';
+import { ENDPOINTS, type Endpoint, type Shape, comparePaths } from '../endpoints.ts';
 import { type Methods, json, jsonText } from '../resource.ts';
 import { type ApiEndpoint, SPECIAL_ENDPOINTS } from '../special-endpoints.ts';
 import { openApiDocument } from './document.ts';
-import { entityEndpoints } from './entity-endpoints.ts';
 
-/** Every endpoint, in Kong's order: by segments, so that `/a/z` comes before `/ab`. */
+const PAGES: ReadonlySet<Shape> = new Set<Shape>([
+  ...(['collection', 'nested-collection', 'targets', 'all-targets', 'members'] as const),
+  ...(['tags', 'tag', 'revisions'] as const),
+]);
+
+function described({ path, methods, kind, shape, summary }: Endpoint): ApiEndpoint {
+  const member = kind === 'consumers' ? 'consumer' : 'group';
+  // Nothing comes of bodies here.
+  if (shape === 'wasm' || shape === 'disabled')
+    return { path, methods, kind: null, answers: 'other', summary };
+  const single = kind === null || shape === 'group' ? 'other' : 'entity';
+  const answers = PAGES.has(shape) ? 'page' : single;
+  const more = shape === 'members' ? { bodyField: member } : {};
+  return { path, methods, kind, answers, summary, ...more };
+}
+
+/** Every endpoint, in Kong's order. */
 export function allEndpoints(): ApiEndpoint[] {
-  const byPath = new Map<string, ApiEndpoint>();
-  // The last one wins: consumer groups answer some of Kong's general paths in a way of their own.
-  for (const one of [...entityEndpoints(), ...SPECIAL_ENDPOINTS, ...GROUP_ENDPOINTS])
-    byPath.set(one.path, one);
-  const sorted = [...byPath.values()].map((one): [string, ApiEndpoint] => [
-    one.path.replaceAll('/', '\0'),
-    one,
-  ]);
-  return sorted.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
+  return [...ENDPOINTS.map(described), ...SPECIAL_ENDPOINTS].sort((a, b) => comparePaths(a.path, b.path));
 }
 
 export function openapi({ reloader }: Gateway): Methods {
