@@ -8,8 +8,6 @@
  */
 import type { Server } from 'node:http';
 import { rmSync } from 'node:fs';
-import { SealingError, loadSealKeys } from '../store/seal-keys.ts';
-import { type Sealer, createSealer } from '../store/sealing.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import type { Settings } from '../settings/settings.ts';
 import { openControlSocket, socketPathProblem } from './control-socket.ts';
@@ -22,6 +20,7 @@ import { MainLog } from './log.ts';
 import type { OpenStore } from './open-store.ts';
 import { portProblems } from './ports.ts';
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
+import { RecordDesk } from './record-desk.ts';
 import { Reloader } from './reload.ts';
 import { socketActivationProblem } from './socket-activation.ts';
 import type { StorePublisher } from './store-publisher.ts';
@@ -46,10 +45,9 @@ export interface Gateway {
   readonly supervisor: Supervisor;
   readonly reloader: Reloader;
   readonly life: Life;
+  readonly records: RecordDesk;
   /** The configuration as the Admin API reads and changes it; null until it is open. */
   store: ConfigStore | null;
-  /** Of the secrets at rest. */
-  readonly sealer: Sealer;
   /** Whether a database that it needs is there; null without one. */
   reach: (() => Reach) | null;
 }
@@ -79,8 +77,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
     const held = lock;
     process.on('exit', () => held.release());
     log = new MainLog(settings);
-    const sealer = sealerOf(settings);
-    return await run(settings, { log, sealer }, options);
+    return await run(settings, log, options);
   } catch (error) {
     const expected = error instanceof CannotStart || error instanceof PrefixInUse || isSystemError(error);
     const problems = error instanceof CannotStart ? error.problems : [messageOf(error, !expected)];
@@ -95,16 +92,6 @@ export async function runGateway(options: RunOptions): Promise<number> {
   }
 }
 
-/** Keys that are wrong are told before anything is written with them. */
-function sealerOf(settings: Settings): Sealer {
-  try {
-    return createSealer(loadSealKeys(settings));
-  } catch (error) {
-    if (!(error instanceof SealingError)) throw error;
-    throw new CannotStart([error.message]);
-  }
-}
-
 /** The system's own words name a file in it, or none: a full disk says only that it is full. */
 async function havePrefix(prefix: string): Promise<PrefixLock> {
   try {
@@ -115,17 +102,15 @@ async function havePrefix(prefix: string): Promise<PrefixLock> {
   }
 }
 
-async function run(
-  settings: Settings,
-  { log, sealer }: Pick<Gateway, 'log' | 'sealer'>,
-  options: RunOptions,
-): Promise<number> {
+async function run(settings: Settings, log: MainLog, options: RunOptions): Promise<number> {
+  const records = new RecordDesk();
   let adminSide: AdminSide | null = null;
   const supervisor = new Supervisor({
     settings,
     log: log.log,
     dataPlane: options.dataPlane ?? null,
     tuning: { ...DEFAULT_TUNING, ...options.tuning },
+    records,
   });
   const life = new Life(supervisor, log);
   const reloader = new Reloader({
@@ -139,7 +124,7 @@ async function run(
     },
     settings,
   });
-  const gateway: Gateway = { log, supervisor, reloader, life, sealer, store: null, reach: null };
+  const gateway: Gateway = { log, supervisor, reloader, life, records, store: null, reach: null };
   const socketPath = controlSocketPath(settings.prefix);
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
   life.onSignals(() => void reloader.reload());
@@ -172,6 +157,7 @@ async function openedStore(gateway: Gateway, settings: Settings): Promise<OpenSt
     const opened = await openStore(settings, gateway.reloader, gateway.log.log);
     gateway.store = opened.store;
     gateway.reach = opened.reach;
+    if (opened.records !== null) gateway.records.open(opened.records);
     return opened;
   } catch (error) {
     throw new CannotStart([messageOf(error, false)]);

@@ -10,6 +10,9 @@ import { Follower, type Reach } from '../store/follower.ts';
 import { loadSealKeys } from '../store/seal-keys.ts';
 import { createSealer } from '../store/sealing.ts';
 import type { SharedLog } from '../store/shared-log.ts';
+import { Cascade } from '../store/records/cascade.ts';
+import type { Owner, RecordStore } from '../store/records/records.ts';
+import { SqliteRecords } from '../store/records/sqlite-records.ts';
 import { readImage } from '../snapshot/image.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Log } from './log.ts';
@@ -22,6 +25,8 @@ export interface OpenStore {
   readonly publisher: StorePublisher | null;
   /** Null where there is nothing to be reached. */
   readonly reach: (() => Reach) | null;
+  /** Null where nothing can be written. */
+  readonly records: RecordStore | null;
   close(): void;
 }
 
@@ -45,26 +50,26 @@ function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
     const { image, revision } = reloader.loaded;
     return { revision, entities: () => (image === null ? [] : readImage(image).entities()) };
   });
-  return { store, publisher: null, reach: null, close: () => store.close() };
+  return { store, publisher: null, records: null, reach: null, close: () => store.close() };
 }
 
 function openCatalog(settings: Settings, name: string, durable: boolean): Catalog {
   const path = join(settings.prefix, name);
-  try {
+  return opened(path, () => {
     return new Catalog({ path, durable, codec: sealedCodec(createSealer(loadSealKeys(settings))) });
-  } catch (error) {
-    throw new Error(`cannot use the store ${path}: ${(error as Error).message}`, { cause: error });
-  }
+  });
 }
 
 function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
   const catalog = openCatalog(settings, 'store.db', true);
-  const { store, publisher } = storeOn(catalog, null, { settings, reloader, log });
+  const { records, cascade } = openRecords(settings, catalog, log);
+  const { store, publisher } = storeOn(catalog, { settings, reloader, log, cascade, sequencer: null });
   const close = (): void => {
     publisher.stop();
+    records.close();
     catalog.close();
   };
-  return { store, publisher, reach: null, close };
+  return { store, publisher, records, reach: null, close };
 }
 
 /** The driver is loaded here: no other store pays for it. */
@@ -77,7 +82,13 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
   const catalog = openCatalog(settings, 'postgres-copy.db', false);
   const connect = (): Promise<SharedLog> => PostgresLog.open(postgresOptions(settings, RETENTION));
   const follower = new Follower({ catalog, connect, retention: RETENTION, log });
-  const { store, publisher } = storeOn(catalog, follower, { settings, reloader, log });
+  const { store, publisher } = storeOn(catalog, {
+    settings,
+    reloader,
+    log,
+    cascade: null,
+    sequencer: follower,
+  });
   const close = (): void => {
     publisher.stop();
     // What it may still be doing with the catalog ends with its connections.
@@ -89,22 +100,59 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     close();
     throw error;
   }
-  return { store, publisher, reach: () => follower.reach, close };
+  return { store, publisher, records: null, reach: () => follower.reach, close };
+}
+
+interface Parts {
+  readonly settings: Settings;
+  readonly reloader: Reloader;
+  readonly log: Log;
+  /** What records need to follow; null where they follow by themselves. */
+  readonly cascade: Cascade | null;
+  readonly sequencer: Sequencer | null;
 }
 
 function storeOn(
   catalog: Catalog,
-  sequencer: Sequencer | null,
-  { settings, reloader, log }: { settings: Settings; reloader: Reloader; log: Log },
+  { settings, reloader, log, cascade, sequencer }: Parts,
 ): { store: CatalogStore; publisher: StorePublisher } {
   const store = new CatalogStore({
     catalog,
     context: () => ({ flavor: settings.router_flavor, ...ROUTE_CHECKS }),
     retention: RETENTION,
     sequencer,
-    live: (revision) => publisher.live(revision),
+    async live(revision) {
+      const [warnings] = await Promise.all([publisher.live(revision), cascade?.followed(revision)]);
+      return warnings;
+    },
   });
   const publisher = new StorePublisher({ store, publish: (next) => reloader.publish(next), log });
-  store.onCommit(() => publisher.notice());
+  store.onCommit(() => {
+    cascade?.notice();
+    publisher.notice();
+  });
   return { store, publisher };
+}
+
+/** Records lie beside the catalog and follow its log. */
+function openRecords(
+  { prefix }: Settings,
+  catalog: Catalog,
+  log: Log,
+): { records: SqliteRecords; cascade: Cascade } {
+  const path = join(prefix, 'records.db');
+  const { reader } = catalog;
+  const exists = ({ kind, id }: Owner): boolean => reader.has(kind, id);
+  const records = opened(path, () => new SqliteRecords({ path, exists }));
+  const onError = (reason: string): void =>
+    log('error', `records of deleted entities are still there: ${reason}`);
+  return { records, cascade: new Cascade({ records, reader, onError }) };
+}
+
+function opened<T>(path: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw new Error(`cannot use the store ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -1,10 +1,12 @@
 /**
- * What the main thread and its workers say to each other: calls with a number, each answered once.
+ * What the main thread and its workers say to each other: calls with a number, each answered once; and the other way,
+ * a worker's questions about records, which it has in no other way, with what is told of their changes.
  *
- * Nothing of a request ever passes here. Images are SharedArrayBuffers, so posting one copies nothing.
+ * No other part of a request ever passes here. Images are SharedArrayBuffers, so posting one copies nothing.
  */
 import type { Settings } from '../settings/settings.ts';
 import type { RouterFlavor } from '../router/router.ts';
+import type { RecordAsk, RecordTell } from '../store/records/remote-records.ts';
 
 export interface WorkerData {
   readonly workerId: number;
@@ -47,6 +49,9 @@ export interface ReplyMessage {
   readonly call: number;
   readonly reply: Reply;
 }
+
+export type ToWorker = CallMessage | RecordTell;
+export type FromWorker = ReplyMessage | RecordAsk;
 
 /** How many broken routes a worker names; a list must not grow with the configuration. */
 export const MAX_BROKEN_NAMED = 100;

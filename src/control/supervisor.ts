@@ -7,6 +7,7 @@ import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
 import type { BrokenRoute } from './protocol.ts';
 import { type Publication, Publisher, type PublisherTuning } from './publisher.ts';
+import type { RecordDesk } from './record-desk.ts';
 import { WorkerHandle, failureText } from './worker-handle.ts';
 
 export interface SupervisorTuning extends PublisherTuning {
@@ -35,6 +36,7 @@ export interface SupervisorOptions {
   readonly log: Log;
   readonly dataPlane: string | null;
   readonly tuning: SupervisorTuning;
+  readonly records: RecordDesk;
 }
 
 export interface WorkerReport {
@@ -48,6 +50,7 @@ export class Supervisor {
   readonly #log: Log;
   readonly #dataPlane: string | null;
   readonly #tuning: SupervisorTuning;
+  readonly #records: RecordDesk;
   readonly #workers: WorkerHandle[] = [];
   readonly #failures: number[] = [];
   readonly #restarts = new Set<NodeJS.Timeout>();
@@ -60,6 +63,7 @@ export class Supervisor {
     this.#log = options.log;
     this.#dataPlane = options.dataPlane;
     this.#tuning = options.tuning;
+    this.#records = options.records;
     this.#publisher = new Publisher(options.log, options.tuning);
     this.zone = new NodeZone(options.settings.nginx_worker_processes);
   }
@@ -136,7 +140,7 @@ export class Supervisor {
       dataPlane: this.#dataPlane,
     };
     const onExit = (worker: WorkerHandle, error: unknown): void => this.#onExit(worker, error);
-    return new WorkerHandle(data, this.#tuning.workerHeapMb, onExit);
+    return new WorkerHandle(data, { heapMb: this.#tuning.workerHeapMb, records: this.#records, onExit });
   }
 
   #onExit(worker: WorkerHandle, error: unknown): void {

@@ -2,7 +2,8 @@
 import { Worker } from 'node:worker_threads';
 import { monotonicMs } from '../lib/monotonic.ts';
 import { moduleUrl } from './module-url.ts';
-import type { CallMessage, Command, Reply, ReplyMessage, WorkerData } from './protocol.ts';
+import type { Command, FromWorker, Reply, ToWorker, WorkerData } from './protocol.ts';
+import type { RecordDesk } from './record-desk.ts';
 
 /**
  * `starting` until it accepts connections, then `running`; `lagging` when it did not take a revision in time and
@@ -26,6 +27,13 @@ const WORKER_YOUNG_GENERATION_MB = 3;
 /** Called once, with the reason: an error of the thread, or how it ended. */
 export type ExitListener = (handle: WorkerHandle, error: unknown) => void;
 
+export interface WorkerOptions {
+  /** MiB of JavaScript heap; null leaves it to Node. */
+  readonly heapMb: number | null;
+  readonly records: RecordDesk;
+  readonly onExit: ExitListener;
+}
+
 export class WorkerHandle {
   readonly id: number;
   state: WorkerState = 'starting';
@@ -40,8 +48,7 @@ export class WorkerHandle {
   #failure: unknown = null;
   #online: Promise<CallResult>;
 
-  /** @param heapMb MiB of JavaScript heap; null leaves it to Node. */
-  constructor(data: WorkerData, heapMb: number | null, onExit: ExitListener) {
+  constructor(data: WorkerData, { heapMb, records, onExit }: WorkerOptions) {
     this.id = data.workerId;
     this.#worker = new Worker(moduleUrl('./worker-thread', import.meta.url), {
       name: `sluice worker ${data.workerId}`,
@@ -52,12 +59,18 @@ export class WorkerHandle {
       },
     });
     this.#online = new Promise((resolve) => this.#calls.set(0, resolve));
-    this.#worker.on('message', ({ call, reply }: ReplyMessage) => this.#settle(call, reply));
+    const post = (message: ToWorker): void => this.#worker.postMessage(message, []);
+    const admitted = records.admit(post);
+    this.#worker.on('message', (message: FromWorker) => {
+      if ('ask' in message) void records.answer(message, post);
+      else this.#settle(message.call, message.reply);
+    });
     this.#worker.on('error', (error: unknown) => {
       this.#failure = error;
     });
     this.#worker.on('exit', (code: number) => {
       this.state = 'dead';
+      admitted[Symbol.dispose]();
       this.#failure ??= new Error(`the thread ended with code ${code}`);
       for (const call of this.#calls.keys()) this.#settle(call, this.#gone());
       onExit(this, this.#failure);
@@ -79,7 +92,7 @@ export class WorkerHandle {
         clearTimeout(timer);
         resolve(result);
       });
-      this.#worker.postMessage({ call, command } satisfies CallMessage, []);
+      this.#worker.postMessage({ call, command } satisfies ToWorker, []);
     });
   }
 

@@ -9,14 +9,17 @@ import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import { CachedRecords, type CacheBounds } from '../store/records/cached-records.ts';
+import type { RecordStore } from '../store/records/records.ts';
+import { RemoteRecords } from '../store/records/remote-records.ts';
 import { CELL, WorkerZone } from '../zone/worker-zone.ts';
 import {
   type BrokenRoute,
-  type CallMessage,
   type Command,
+  type FromWorker,
   MAX_BROKEN_NAMED,
   type Reply,
-  type ReplyMessage,
+  type ToWorker,
   type WorkerData,
 } from './protocol.ts';
 
@@ -35,15 +38,22 @@ interface DataPlaneModule {
     settings: Settings;
     workerId: number;
     zone: WorkerZone;
+    records: RecordStore;
+    recordCache: CachedRecords;
   }) => SupervisedDataPlane;
 }
 
 const HEARTBEAT_MS = 250;
+/** Milliseconds that a request may wait for a record. */
+const RECORDS_MS = 2000;
+const RECORDS_KEPT: CacheBounds = { entries: 10_000, characters: 8 * 1024 * 1024 };
 
 if (parentPort === null) throw new Error('this module runs as a worker thread');
 const port = parentPort;
 const { workerId, settings, zone: buffer, dataPlane: dataPlaneUrl } = workerData as WorkerData;
 const zone = new WorkerZone(buffer, workerId);
+const records = new RemoteRecords({ post: say, timeoutMs: RECORDS_MS });
+const recordCache = new CachedRecords(records, RECORDS_KEPT);
 const dataPlane = await loadDataPlane();
 const builder = new SnapshotBuilder(settings.router_flavor, { workerId });
 let prepared: Snapshot | null = null;
@@ -53,7 +63,7 @@ async function loadDataPlane(): Promise<SupervisedDataPlane> {
   const module = (await (dataPlaneUrl === null
     ? import('../proxy/data-plane.ts')
     : import(dataPlaneUrl))) as DataPlaneModule;
-  return new module.DataPlane({ settings, workerId, zone });
+  return new module.DataPlane({ settings, workerId, zone, records, recordCache });
 }
 
 async function obey(command: Command): Promise<Reply> {
@@ -94,11 +104,17 @@ function brokenRoutes(): BrokenRoute[] {
   return routes;
 }
 
-function answer(call: number, reply: Reply): void {
-  port.postMessage({ call, reply } satisfies ReplyMessage);
+function say(message: FromWorker): void {
+  port.postMessage(message);
 }
 
-port.on('message', ({ call, command }: CallMessage) => {
+function answer(call: number, reply: Reply): void {
+  say({ call, reply });
+}
+
+port.on('message', (message: ToWorker) => {
+  if (!('call' in message)) return records.hear(message);
+  const { call, command } = message;
   obey(command).then(
     (reply) => answer(call, reply),
     (error: unknown) => {

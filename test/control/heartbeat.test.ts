@@ -1,6 +1,7 @@
 /** Whether a worker is alive is not judged by a clock that can be set. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { RecordDesk } from '../../src/control/record-desk.ts';
 import { DEFAULT_TUNING, Supervisor } from '../../src/control/supervisor.ts';
 import { loadSettings } from '../../src/settings/load.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -17,6 +18,7 @@ test('a clock that jumps stalls no worker', async (t) => {
     log: () => undefined,
     dataPlane: null,
     tuning: DEFAULT_TUNING,
+    records: new RecordDesk(),
   });
   try {
     supervisor.spawn();

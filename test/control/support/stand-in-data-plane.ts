@@ -6,12 +6,16 @@ import { once } from 'node:events';
 import { type Server, type ServerResponse, createServer } from 'node:http';
 import type { Settings } from '../../../src/settings/settings.ts';
 import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
+import type { CachedRecords } from '../../../src/store/records/cached-records.ts';
+import type { RecordStore } from '../../../src/store/records/records.ts';
 import { CELL, type WorkerZone } from '../../../src/zone/worker-zone.ts';
 
 interface Options {
   readonly settings: Settings;
   readonly workerId: number;
   readonly zone: WorkerZone;
+  readonly records: RecordStore;
+  readonly recordCache: CachedRecords;
 }
 
 export class DataPlane {
@@ -65,6 +69,13 @@ export class DataPlane {
     const { pathname, searchParams } = new URL(url, 'http://x');
     this.#options.zone.increment(CELL.requests);
     response.setHeader('connection', 'close');
+    if (pathname.startsWith('/records/')) {
+      void this.#records(
+        pathname.slice('/records/'.length),
+        JSON.parse(searchParams.get('args') ?? '[]'),
+      ).then((answer) => response.end(JSON.stringify({ worker: this.#options.workerId, ...answer })));
+      return;
+    }
     const ms = Number(searchParams.get('ms') ?? 0);
     if (pathname === '/throw') setImmediate(() => throwNow());
     else if (pathname === '/block') block(ms);
@@ -78,6 +89,21 @@ export class DataPlane {
     else if (pathname === '/eat') eat();
     const delay = pathname === '/block' ? 0 : ms;
     setTimeout(() => response.end(JSON.stringify(this.#state())), delay);
+  }
+
+  /** Calls a method of the records, or of their cache. */
+  async #records(method: string, args: unknown): Promise<object> {
+    const { records, recordCache } = this.#options;
+    const target = (method.startsWith('cached-') ? recordCache : records) as unknown as Record<
+      string,
+      (...args: unknown[]) => unknown
+    >;
+    try {
+      const found = target[method.replace('cached-', '')]?.apply(target, args as unknown[]);
+      return { hit: !(found instanceof Promise), value: await found };
+    } catch (error) {
+      return { error: String(error) };
+    }
   }
 
   #state(): object {
