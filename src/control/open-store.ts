@@ -74,13 +74,19 @@ function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStor
 
 /** The driver is loaded here: no other store pays for it. */
 async function postgresStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
-  const [{ PostgresLog }, { postgresOptions }] = await Promise.all([
+  const [{ PostgresLog }, { PostgresRecords }, { postgresOptions }] = await Promise.all([
     import('../store/postgres/postgres-log.ts'),
+    import('../store/postgres/postgres-records.ts'),
     import('../store/postgres/options.ts'),
   ]);
   // A copy of what the database has: it need not survive a power cut to the last commit.
   const catalog = openCatalog(settings, 'postgres-copy.db', false);
-  const connect = (): Promise<SharedLog> => PostgresLog.open(postgresOptions(settings, RETENTION));
+  const records = new PostgresRecords();
+  const connect = async (): Promise<SharedLog> => {
+    const opened = await PostgresLog.open(postgresOptions(settings, RETENTION));
+    records.attach(opened);
+    return opened;
+  };
   const follower = new Follower({ catalog, connect, retention: RETENTION, log });
   const { store, publisher } = storeOn(catalog, {
     settings,
@@ -91,6 +97,7 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
   });
   const close = (): void => {
     publisher.stop();
+    records.close();
     // What it may still be doing with the catalog ends with its connections.
     void follower.close().finally(() => catalog.close());
   };
@@ -100,7 +107,7 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     close();
     throw error;
   }
-  return { store, publisher, records: null, reach: () => follower.reach, close };
+  return { store, publisher, records, reach: () => follower.reach, close };
 }
 
 interface Parts {

@@ -9,10 +9,11 @@
 import { sql, type ControlledTransaction } from 'kysely';
 import type { StoredChange, StoredCommit } from '../shared-log.ts';
 import { UncertainCommit } from '../shared-log.ts';
-import { isConnectionFailure, LOCK_NOT_AVAILABLE, sqlState, unavailable } from './failure.ts';
+import { DEADLOCK, isConnectionFailure, LOCK_NOT_AVAILABLE, sqlState, unavailable } from './failure.ts';
+import { removeOwned } from './record-rows.ts';
 import { channelOf, tableOf, type Db, type Handle, type Tables } from './tables.ts';
 
-type Transaction = ControlledTransaction<Tables>;
+export type Transaction = ControlledTransaction<Tables>;
 
 const BATCH_ROWS = 2000;
 const BATCH_CHARACTERS = 1 << 20;
@@ -38,7 +39,8 @@ export async function append(handle: Handle, commit: StoredCommit, timing: Timin
       return await attempt(handle, commit, timing);
     } catch (error) {
       if (error instanceof UncertainCommit) throw error;
-      if (sqlState(error) !== LOCK_NOT_AVAILABLE || performance.now() > limit) throw unavailable(error);
+      const again = [LOCK_NOT_AVAILABLE, DEADLOCK].includes(sqlState(error) ?? '');
+      if (!again || performance.now() > limit) throw unavailable(error);
     }
   }
 }
@@ -92,7 +94,8 @@ export async function giveUp(transaction: Transaction): Promise<void> {
   }
 }
 
-async function finish(transaction: Transaction): Promise<void> {
+/** @throws UncertainCommit */
+export async function finish(transaction: Transaction): Promise<void> {
   try {
     await transaction.commit().execute();
   } catch (error) {
@@ -183,5 +186,6 @@ async function applyChanges(
     await sql`delete from ${tableOf(handle, 'entities')} as entity
       using unnest(${gone.map(({ kind }) => kind)}::text[], ${gone.map(({ id }) => id)}::text[]) as gone (kind, id)
       where entity.kind = gone.kind and entity.id = gone.id`.execute(transaction);
+    await removeOwned(transaction, handle, gone);
   }
 }

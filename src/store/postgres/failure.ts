@@ -7,6 +7,8 @@ import { StoreUnavailable } from '../errors.ts';
 
 /** The server's word that a lock was not to be had in time. */
 export const LOCK_NOT_AVAILABLE = '55P03';
+/** Two transactions waited for each other, and this one was chosen to give way. */
+export const DEADLOCK = '40P01';
 
 /** Whether the connection is no longer to be used. Poolers report a lost server in class 08. */
 export function isConnectionFailure(error: unknown): boolean {

@@ -6,6 +6,7 @@
  * since a pooler hands it on.) Where it does not, the connection is closed, and tried again now and then.
  */
 import { randomUUID } from 'node:crypto';
+import { RECORDS } from './record-rows.ts';
 import type { Pace, ServerOptions } from './options.ts';
 import { Session } from './session.ts';
 
@@ -20,6 +21,8 @@ export interface ListenerOptions {
   /** Sends a notification over another connection. */
   notify(payload: string): Promise<void>;
   onRevision(revision: number): void;
+  /** What records say of changes (`record-rows.ts`). */
+  onRecords(payload: string): void;
   /** Notifications arrive from now on, or do no longer. */
   onWorking(works: boolean): void;
 }
@@ -62,6 +65,7 @@ export class Listener {
         onEnd: () => ended.resolve(),
         onNotification: (payload) => {
           if (payload === token) probed.resolve(true);
+          else if (payload.startsWith(RECORDS)) this.#options.onRecords(payload.slice(RECORDS.length));
           else if (/^\d+$/.test(payload)) this.#options.onRevision(Number(payload));
         },
       });

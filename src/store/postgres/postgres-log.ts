@@ -23,6 +23,16 @@ import { Watcher, type WatchListener } from './watcher.ts';
 
 /** Milliseconds for which a replica that failed is left alone: each try may cost a time-out. */
 const REPLICA_REST = 30_000;
+export interface RecordSource {
+  readonly handle: Handle;
+  readonly timing: Timing;
+}
+
+export interface RecordSourceListener {
+  onRecords(payload: string): void;
+  /** Whether notifications arrive. */
+  onWorking(works: boolean): void;
+}
 
 export class PostgresLog implements SharedLog {
   clusterId = '';
@@ -38,6 +48,8 @@ export class PostgresLog implements SharedLog {
   #replicaFrom = 0;
   #compacting: Promise<void> | null = null;
   #closed = false;
+  #working = false;
+  readonly #toldOf = new Set<RecordSourceListener>();
 
   private constructor(options: PostgresOptions) {
     this.#options = options;
@@ -123,12 +135,22 @@ export class PostgresLog implements SharedLog {
           await sql`select pg_notify(${channel}, ${payload})`.execute(this.#primary.db);
         },
         onRevision: (revision) => this.#watcher.saw(revision),
+        onRecords: (payload) => this.#toldOf.forEach((listener) => listener.onRecords(payload)),
         onWorking: (works) => {
           this.#watcher.notified = works;
+          this.#working = works;
+          for (const listener of this.#toldOf) listener.onWorking(works);
         },
       });
     }
     return this.#watcher.add(listener);
+  }
+
+  /** What records need: they lie in the same database, and the same LISTEN tells of them. */
+  recordSource(listener: RecordSourceListener): RecordSource {
+    this.#toldOf.add(listener);
+    listener.onWorking(this.#working);
+    return { handle: this.#primary, timing: this.#timing };
   }
 
   async close(): Promise<void> {

@@ -31,6 +31,34 @@ export interface Tables {
     readonly after: string | null;
   };
   entities: { readonly kind: string; readonly id: string; readonly text: string };
+  /** `expires` in milliseconds since 1970 by the database's clock; `marks` as they are told, joined by blanks. */
+  records: {
+    readonly collection: string;
+    readonly key: string;
+    readonly version: number;
+    readonly expires: number | null;
+    readonly content: string;
+    readonly marks: string;
+  };
+  record_uniques: {
+    readonly collection: string;
+    readonly field: string;
+    readonly value: string;
+    readonly key: string;
+  };
+  record_owners: {
+    readonly kind: string;
+    readonly id: string;
+    readonly collection: string;
+    readonly key: string;
+  };
+  record_versions: never;
+  counters: {
+    readonly collection: string;
+    readonly key: string;
+    readonly value: number;
+    readonly expires: number;
+  };
   migrations: { readonly version: number; readonly name: string; readonly applied: number };
 }
 

@@ -158,6 +158,12 @@ export function recordsContract(name: string, open: RecordsOpener): void {
     assert.equal(await store.delete(c, 'a'), false);
     version(await store.put(c, { key: 'd', value: {}, unique: { i: 'x' } }, { ifVersion: 0, ttlMs: HOUR }));
     version(await store.put(c, { ...short, unique: {} }, { ifVersion: 0 }));
+    const pair = { key: 'e', value: {}, unique: { i: 'over', j: 'new' } };
+    version(await store.put(c, { key: 'f', value: {}, unique: { i: 'over' } }, { ttlMs: HOUR }));
+    await opened.pass(HOUR);
+    version(await store.put(c, pair, { ttlMs: HOUR }));
+    assert.equal((await store.findBy(c, 'i', 'over'))?.key, 'e');
+    assert.equal((await store.findBy(c, 'j', 'new'))?.key, 'e');
     // Put again, the time begins anew, or never ends.
     version(await store.put(c, { key: 'b', value: {} }));
     await opened.pass(24 * HOUR);
