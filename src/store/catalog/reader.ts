@@ -144,6 +144,12 @@ export class CatalogReader implements ConfigReader, ConfigLog {
     return this.#rows.has(kind, id);
   }
 
+  /** Names a commit among all that ever were; null: not in the log. */
+  uuidOf(revision: number): string | null {
+    const row = this.#rows.connection.get('SELECT uuid FROM commits WHERE revision = ?', revision);
+    return row === undefined ? null : String(row['uuid']);
+  }
+
   storedCommit(revision: number): StoredCommit | null {
     const row = this.#rows.connection.get('SELECT * FROM commits WHERE revision = ?', revision);
     if (row === undefined) return null;
