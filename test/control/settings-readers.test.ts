@@ -16,10 +16,11 @@ test('every setting has a reader', () => {
     .filter((file) => !file.startsWith('settings/') && !file.endsWith('.test.ts'))
     .map((file) => readFileSync(join(SOURCES, file), 'utf8'))
     .join('\n');
-  // Names that are put together: `${name}_access_log`.
-  const listenerLogs = /^(?:admin|status)_(?:access|error)_log$/;
+  // Names that are put together: `${name}_access_log`, `${side}_ssl_cert`.
+  const together = /^(?:admin|status)_((?:access|error)_log|ssl_cert(?:_key)?)$/;
   const unread = Object.keys(SETTINGS).filter((name) => {
-    const stem = listenerLogs.test(name) ? `\${name}_${name.split('_').slice(1).join('_')}` : name;
+    const rest = together.exec(name)?.[1];
+    const stem = rest === undefined ? name : `\${${rest.startsWith('ssl') ? 'side' : 'name'}}_${rest}`;
     return !ELSEWHERE.has(name) && !text.includes(stem);
   });
   assert.deepEqual(unread, []);
