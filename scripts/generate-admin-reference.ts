@@ -60,7 +60,8 @@ function table(endpoints: readonly ApiEndpoint[], registered: ReadonlySet<string
   return ['| Path | Methods | | State |\n| --- | --- | --- | --- |', ...rows];
 }
 
-function state({ path, methods }: ApiEndpoint, registered: ReadonlySet<string>): string {
+function state({ path, methods, summary }: ApiEndpoint, registered: ReadonlySet<string>): string {
+  if (summary === 'not available') return 'off: answers 404, as in Kong';
   if (path.includes('filter')) return 'off: there is no WebAssembly';
   const there = methods.filter((method) => registered.has(`${method} ${path}`));
   if (there.length === 0) return 'not there yet';
