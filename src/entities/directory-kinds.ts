@@ -1,0 +1,48 @@
+/** The kinds whose entities lie in the node's directory: who calls, and how they prove it. Workers find them there. */
+import type { DirectoryKind } from '../zone/directory/row-kind.ts';
+import type { Acl } from './acl.ts';
+import type { BasicauthCredential } from './basicauth-credential.ts';
+import type { Consumer } from './consumer.ts';
+import type { HmacauthCredential } from './hmacauth-credential.ts';
+import type { JwtSecret } from './jwt-secret.ts';
+import type { KeyauthCredential } from './keyauth-credential.ts';
+import type { Oauth2Credential } from './oauth2-credential.ts';
+import { DEFINITIONS } from './registry.ts';
+import type { EntityDefinition } from './schema/field.ts';
+
+export interface DirectoryEntities {
+  readonly consumers: Consumer;
+  readonly acls: Acl;
+  readonly basicauth_credentials: BasicauthCredential;
+  readonly hmacauth_credentials: HmacauthCredential;
+  readonly jwt_secrets: JwtSecret;
+  readonly keyauth_credentials: KeyauthCredential;
+  readonly oauth2_credentials: Oauth2Credential;
+}
+
+/** The reference by which entities of a kind are listed. A kind begins to lie in the directory with its line here. */
+const OWNERS: Readonly<Record<keyof DirectoryEntities, string | null>> = {
+  consumers: null,
+  acls: 'consumer',
+  basicauth_credentials: 'consumer',
+  hmacauth_credentials: 'consumer',
+  jwt_secrets: 'consumer',
+  keyauth_credentials: 'consumer',
+  oauth2_credentials: 'consumer',
+};
+
+/** Parents before children. */
+export const DIRECTORY_KINDS: readonly DirectoryKind[] = DEFINITIONS.filter(({ name }) =>
+  Object.hasOwn(OWNERS, name),
+).map(directoryKind);
+
+function directoryKind({ name, fields, ttl }: EntityDefinition): DirectoryKind {
+  const names = Object.keys(fields).filter((field) => fields[field]?.transient !== true);
+  return {
+    name,
+    fields: ttl === true ? [...names, 'ttl'] : names,
+    uniques: names.filter((field) => fields[field]?.unique === true),
+    owner: OWNERS[name as keyof DirectoryEntities],
+    ttl: ttl === true,
+  };
+}
