@@ -133,7 +133,12 @@ function storeOn(
       return warnings;
     },
   });
-  const publisher = new StorePublisher({ store, publish: (next) => reloader.publish(next), log });
+  const publisher = new StorePublisher({
+    store,
+    publish: (next) => reloader.publish(next),
+    directory: reloader.directory,
+    log,
+  });
   store.onCommit(() => {
     cascade?.notice();
     publisher.notice();

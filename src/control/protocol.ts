@@ -7,12 +7,15 @@
 import type { Settings } from '../settings/settings.ts';
 import type { RouterFlavor } from '../router/router.ts';
 import type { RecordAsk, RecordTell } from '../store/records/remote-records.ts';
+import type { DirectoryFeed } from '../zone/directory/feeds.ts';
 
 export interface WorkerData {
   readonly workerId: number;
   readonly settings: Settings;
   /** The node's counters. */
   readonly zone: SharedArrayBuffer;
+  /** The node's consumers and credentials. */
+  readonly directory: DirectoryFeed;
   /** Module that exports `DataPlane`, when it is not the gateway's own (tests of supervision). */
   readonly dataPlane: string | null;
 }

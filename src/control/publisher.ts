@@ -21,6 +21,8 @@ export interface Publication {
   readonly image: () => SharedArrayBuffer | null;
   /** What leads there from the current revision, when that is known. */
   readonly delta: SharedArrayBuffer | null;
+  /** Brings what the workers share (the directory) to this revision; it runs between the two steps. */
+  readonly fill: (() => Promise<void>) | null;
   readonly settings: Settings;
 }
 
@@ -60,7 +62,7 @@ export class Publisher {
 
   /**
    * @returns warnings: workers that do not serve the new revision yet.
-   * @throws Error when a worker cannot build it; then nothing has changed.
+   * @throws Error when a worker cannot build it, or what they share has no room for it; then they serve on what they did.
    */
   async publish(next: Publication, workers: readonly WorkerHandle[]): Promise<string[]> {
     const live = workers.filter((worker) => worker.state === 'running');
@@ -76,6 +78,7 @@ export class Publisher {
         throw new Error(`worker ${worker.id} cannot build the configuration: ${result.message}`);
       }
     }
+    if (changed) await next.fill?.();
     this.#current = next;
     const warnings = await Promise.all([
       ...prepared.map(({ worker, result }) => this.#finish(worker, next, result)),

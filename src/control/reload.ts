@@ -4,6 +4,7 @@
  * Changes run one after the other. Each either takes effect in all workers or leaves everything as it was and says
  * why. Settings are read again together with the file: if one of them needs a restart, the whole reload is refused.
  */
+import { DirectoryKeeper } from './directory-keeper.ts';
 import { LineQueue } from './line-queue.ts';
 import { Compiler } from './compiler.ts';
 import type { CompileFailure, CompileJob, Compiled, ConfigSource, Dumped } from './compile-job.ts';
@@ -28,7 +29,7 @@ export interface Loaded {
 }
 
 /** A revision of a store on its way to the workers. */
-export type StoreRevision = Pick<Publication, 'revision' | 'image' | 'delta'>;
+export type StoreRevision = Pick<Publication, 'revision' | 'image' | 'delta' | 'fill'>;
 
 /** Too many changes wait already: try again. */
 export class QueueFull extends Error {}
@@ -48,6 +49,7 @@ export interface ReloaderOptions {
 const MAX_WAITING = 8;
 
 export class Reloader {
+  readonly directory: DirectoryKeeper;
   readonly #options: ReloaderOptions;
   readonly #queue = new LineQueue(MAX_WAITING);
   /** As they were read. */
@@ -63,6 +65,7 @@ export class Reloader {
 
   constructor(options: ReloaderOptions) {
     this.#options = options;
+    this.directory = new DirectoryKeeper(options.supervisor.directory);
     this.#settings = options.settings;
     this.#loaded = {
       revision: 0,
@@ -253,6 +256,7 @@ export class Reloader {
       flavor: settings.router_flavor,
       image: imageOf(changed ? compiled.image : this.#loaded.image),
       delta: changed ? compiled.delta : null,
+      fill: changed ? () => this.directory.fromImage(compiled.image, this.#loaded.image) : null,
       settings,
     };
   }

@@ -13,12 +13,14 @@ import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { CatalogStore } from '../store/catalog-store.ts';
 import { RevisionConflict } from '../store/errors.ts';
 import type { Compiled } from './compile-job.ts';
+import type { DirectoryKeeper } from './directory-keeper.ts';
 import type { Log } from './log.ts';
 import type { StoreRevision } from './reload.ts';
 
 export interface StorePublisherOptions {
   readonly store: CatalogStore;
   readonly publish: (next: StoreRevision) => Promise<readonly string[]>;
+  readonly directory: DirectoryKeeper;
   readonly log: Log;
 }
 
@@ -68,7 +70,7 @@ export class StorePublisher {
       }
     }
     const { revision } = store;
-    await this.#options.publish({ revision, image: () => this.#image(), delta: null });
+    await this.#options.publish(this.#revision(revision, null));
     this.#published = revision;
     log('notice', `serving revision ${revision} of the store`);
   }
@@ -109,7 +111,7 @@ export class StorePublisher {
     const { store, publish, log } = this.#options;
     const { revision } = store;
     try {
-      const warnings = await publish({ revision, image: () => this.#image(), delta: this.#delta() });
+      const warnings = await publish(this.#revision(revision, this.#delta()));
       this.#published = revision;
       this.#answer(revision, warnings);
       return true;
@@ -119,6 +121,11 @@ export class StorePublisher {
       this.#answer(revision, [`revision ${revision} is not served yet: ${reason}`]);
       return false;
     }
+  }
+
+  #revision(revision: number, delta: SharedArrayBuffer | null): StoreRevision {
+    const { directory, store } = this.#options;
+    return { revision, image: () => this.#image(), delta, fill: () => directory.follow(store.reader) };
   }
 
   #answer(revision: number, warnings: readonly string[]): void {

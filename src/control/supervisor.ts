@@ -3,6 +3,8 @@
  */
 import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
+import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
+import { DirectoryWriter } from '../zone/directory/writer.ts';
 import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
 import type { BrokenRoute } from './protocol.ts';
@@ -47,6 +49,8 @@ export interface WorkerReport {
 
 export class Supervisor {
   readonly zone: NodeZone;
+  /** Consumers and credentials, for all workers. */
+  readonly directory = new DirectoryWriter(DIRECTORY_KINDS);
   readonly #log: Log;
   readonly #dataPlane: string | null;
   readonly #tuning: SupervisorTuning;
@@ -78,6 +82,7 @@ export class Supervisor {
 
   /** Resolves when every worker serves the configuration on its listeners. @throws Error when one cannot. */
   async serve(first: Publication): Promise<void> {
+    await first.fill?.();
     this.#publisher.begin(first);
     await Promise.all(
       this.#workers.map(async (worker) => {
@@ -133,13 +138,18 @@ export class Supervisor {
   }
 
   #spawn(id: number): WorkerHandle {
+    const { control, port, close } = this.directory.open();
     const data = {
       workerId: id,
       settings: this.#publisher.current?.settings ?? this.#settings,
       zone: this.zone.buffer,
+      directory: { control, port },
       dataPlane: this.#dataPlane,
     };
-    const onExit = (worker: WorkerHandle, error: unknown): void => this.#onExit(worker, error);
+    const onExit = (worker: WorkerHandle, error: unknown): void => {
+      close();
+      this.#onExit(worker, error);
+    };
     return new WorkerHandle(data, { heapMb: this.#tuning.workerHeapMb, records: this.#records, onExit });
   }
 

@@ -53,6 +53,7 @@ export class WorkerHandle {
     this.#worker = new Worker(moduleUrl('./worker-thread', import.meta.url), {
       name: `sluice worker ${data.workerId}`,
       workerData: data,
+      transferList: [data.directory.port],
       resourceLimits: {
         maxYoungGenerationSizeMb: WORKER_YOUNG_GENERATION_MB,
         ...(heapMb === null ? {} : { maxOldGenerationSizeMb: heapMb }),

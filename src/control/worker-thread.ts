@@ -5,6 +5,7 @@
  * An uncaught error ends the thread: the supervisor logs it and starts another with the current image.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { DIRECTORY_KINDS, type DirectoryEntities } from '../entities/directory-kinds.ts';
 import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
@@ -12,6 +13,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import { CachedRecords, type CacheBounds } from '../store/records/cached-records.ts';
 import type { RecordStore } from '../store/records/records.ts';
 import { RemoteRecords } from '../store/records/remote-records.ts';
+import { Directory } from '../zone/directory/directory.ts';
 import { CELL, WorkerZone } from '../zone/worker-zone.ts';
 import {
   type BrokenRoute,
@@ -40,6 +42,7 @@ interface DataPlaneModule {
     zone: WorkerZone;
     records: RecordStore;
     recordCache: CachedRecords;
+    directory: Directory<DirectoryEntities>;
   }) => SupervisedDataPlane;
 }
 
@@ -50,10 +53,17 @@ const RECORDS_KEPT: CacheBounds = { entries: 10_000, characters: 8 * 1024 * 1024
 
 if (parentPort === null) throw new Error('this module runs as a worker thread');
 const port = parentPort;
-const { workerId, settings, zone: buffer, dataPlane: dataPlaneUrl } = workerData as WorkerData;
+const {
+  workerId,
+  settings,
+  zone: buffer,
+  directory: feed,
+  dataPlane: dataPlaneUrl,
+} = workerData as WorkerData;
 const zone = new WorkerZone(buffer, workerId);
 const records = new RemoteRecords({ post: say, timeoutMs: RECORDS_MS });
 const recordCache = new CachedRecords(records, RECORDS_KEPT);
+const directory = new Directory<DirectoryEntities>(DIRECTORY_KINDS, feed);
 const dataPlane = await loadDataPlane();
 const builder = new SnapshotBuilder(settings.router_flavor, { workerId });
 let prepared: Snapshot | null = null;
@@ -63,7 +73,7 @@ async function loadDataPlane(): Promise<SupervisedDataPlane> {
   const module = (await (dataPlaneUrl === null
     ? import('../proxy/data-plane.ts')
     : import(dataPlaneUrl))) as DataPlaneModule;
-  return new module.DataPlane({ settings, workerId, zone, records, recordCache });
+  return new module.DataPlane({ settings, workerId, zone, directory, records, recordCache });
 }
 
 async function obey(command: Command): Promise<Reply> {
@@ -125,5 +135,8 @@ port.on('message', (message: ToWorker) => {
 });
 
 zone.set(CELL.heartbeat, monotonicMs());
-setInterval(() => zone.set(CELL.heartbeat, monotonicMs()), HEARTBEAT_MS).unref();
+setInterval(() => {
+  zone.set(CELL.heartbeat, monotonicMs());
+  directory.refresh();
+}, HEARTBEAT_MS).unref();
 answer(0, { ok: true });

@@ -1,10 +1,12 @@
 /** What all exchanges of a worker share. Snapshot and policy are replaced whole; an exchange reads them when it begins. */
 import type { Resolver } from '../balancer/resolver/resolver.ts';
+import type { DirectoryEntities } from '../entities/directory-kinds.ts';
 import type { GatewayError } from '../lib/gateway-error.ts';
 import type { TimerWheel } from '../lib/timer-wheel.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { UpstreamPool } from '../wire/http1/upstream-pool.ts';
+import type { Directory } from '../zone/directory/directory.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
 import type { ErrorBodies } from './error-body.ts';
 import type { Exchange } from './exchange.ts';
@@ -20,6 +22,8 @@ export interface ProxyContext {
   readonly pool: UpstreamPool;
   readonly wheel: TimerWheel;
   readonly zone: WorkerZone;
+  /** Consumers and credentials. */
+  readonly directory: Directory<DirectoryEntities>;
   /** Null when `proxy_access_log` is off. */
   readonly accessLog: AccessLog | null;
   /** A line for the error log, at the level that the error's source deserves. */

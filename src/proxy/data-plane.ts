@@ -5,6 +5,7 @@
 import * as net from 'node:net';
 import { createResolver } from '../balancer/resolver/create-resolver.ts';
 import type { Resolver } from '../balancer/resolver/resolver.ts';
+import type { DirectoryEntities } from '../entities/directory-kinds.ts';
 import type { GatewayError } from '../lib/gateway-error.ts';
 import { TimerWheel } from '../lib/timer-wheel.ts';
 import { AccessLog } from '../observe/access-log.ts';
@@ -23,6 +24,7 @@ import type { HeadLimits } from '../wire/http1/head-parser.ts';
 import { Scratch } from '../wire/http1/output.ts';
 import { UpstreamPool } from '../wire/http1/upstream-pool.ts';
 import type { Peer, RequestHead, ServerStream } from '../wire/message.ts';
+import type { Directory } from '../zone/directory/directory.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
 import { closeQuiet } from './close-quiet.ts';
@@ -39,6 +41,7 @@ export interface DataPlaneOptions {
   readonly settings: Settings;
   readonly workerId: number;
   readonly zone: WorkerZone;
+  readonly directory: Directory<DirectoryEntities>;
 }
 
 /** Milliseconds that listeners may stay open in a drain, for what the kernel has queued. */
@@ -52,6 +55,7 @@ export class DataPlane implements ProxyContext, ClientContext {
   readonly wheel = new TimerWheel();
   readonly scratch = new Scratch();
   readonly zone: WorkerZone;
+  readonly directory: Directory<DirectoryEntities>;
   readonly pool: UpstreamPool;
   readonly tunnels = new Set<{ destroy(): void }>();
   readonly resolver: Resolver;
@@ -73,9 +77,10 @@ export class DataPlane implements ProxyContext, ClientContext {
   readonly #parsers: RequestHeadParser[] = [];
   #drained: (() => void) | null = null;
 
-  constructor({ settings, zone }: DataPlaneOptions) {
+  constructor({ settings, zone, directory }: DataPlaneOptions) {
     this.#settings = settings;
     this.zone = zone;
+    this.directory = directory;
     const router = Router.empty<RouteTarget>(settings.router_flavor);
     this.snapshot = { revision: 0, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS };
     this.policy = policyOf(settings);

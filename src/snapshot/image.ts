@@ -51,8 +51,11 @@ export interface Image {
    * before children. A record is decoded when it is asked for.
    */
   records(): Generator<ImageRecord>;
-  /** What is put of all kinds, parents before children, and in the order of the configuration. */
-  entities(): Generator<{ readonly kind: string; readonly entity: Values }>;
+  /**
+   * What is put, parents before children, and in the order of the configuration.
+   * @param kinds only these; all unless said.
+   */
+  entities(kinds?: ReadonlySet<string>): Generator<{ readonly kind: string; readonly entity: Values }>;
 }
 
 /** Parents before children. */
@@ -94,7 +97,7 @@ export function readImage(image: SharedArrayBuffer): Image {
     hash,
     length,
     records: () => records(view),
-    entities: () => entities(view),
+    entities: (kinds) => entities(view, kinds),
   };
 }
 
@@ -108,9 +111,12 @@ function* records(view: ImageView): Generator<ImageRecord> {
   }
 }
 
-function* entities(view: ImageView): Generator<{ kind: string; entity: Values }> {
+function* entities(
+  view: ImageView,
+  kinds: ReadonlySet<string> | undefined,
+): Generator<{ kind: string; entity: Values }> {
   for (const { op, kind, first, end } of view.sections) {
-    if (op === 'remove') continue;
+    if (op === 'remove' || kinds?.has(kind) === false) continue;
     for (let row = first; row < end; row++) yield { kind, entity: view.entity(row) };
   }
 }

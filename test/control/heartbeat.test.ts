@@ -27,6 +27,7 @@ test('a clock that jumps stalls no worker', async (t) => {
       flavor: settings.router_flavor,
       image: () => null,
       delta: null,
+      fill: null,
       settings,
     });
     const hourAhead = Date.now() + 3_600_000;

@@ -3,12 +3,14 @@
  * settings and the route's facts; there is no configuration file, no router and no worker around it.
  */
 import assert from 'node:assert/strict';
+import { DIRECTORY_KINDS } from '../../src/entities/directory-kinds.ts';
 import { DataPlane } from '../../src/proxy/data-plane.ts';
 import type { Router } from '../../src/router/router.ts';
 import { loadSettings } from '../../src/settings/load.ts';
 import { EMPTY_HASH, PROTOCOL_HTTP } from '../../src/snapshot/snapshot.ts';
 import type { RouteTarget, ServiceTarget } from '../../src/snapshot/snapshot.ts';
 import { NO_UPSTREAMS } from '../../src/snapshot/upstreams.ts';
+import { Directory } from '../../src/zone/directory/directory.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitFor } from './wait.ts';
@@ -78,7 +80,12 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     },
   });
   const zone = WorkerZone.standalone();
-  const plane = new DataPlane({ settings, workerId: 0, zone });
+  const plane = new DataPlane({
+    settings,
+    workerId: 0,
+    zone,
+    directory: new Directory(DIRECTORY_KINDS, null),
+  });
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
   const router = { match: () => match } as unknown as Router<RouteTarget>;

@@ -30,6 +30,7 @@ export function status(gateway: Gateway): Methods {
           revision: supervisor.revision,
           workers: supervisor.report(),
           broken_routes: supervisor.broken,
+          directory: supervisor.directory.size,
         },
       });
     },

@@ -58,6 +58,18 @@ export class CatalogReader implements ConfigReader, ConfigLog {
     }
   }
 
+  /** As it is stored: a time to live is the second at which it ends. */
+  stored(kind: string, id: string): Values | null {
+    return this.#rows.raw(kind, id);
+  }
+
+  /** The next entities of a kind, as they are stored, by id. */
+  storedPage(kind: string, after: string | null, size: number): Values[] {
+    return this.#rows.connection
+      .all('SELECT text FROM entities WHERE kind = ? AND id > ? ORDER BY id LIMIT ?', kind, after ?? '', size)
+      .map((row) => this.#rows.decode(kind, String(row['text'])));
+  }
+
   count(kind: string): number {
     const row = this.#rows.connection.get('SELECT count(*) AS n FROM entities WHERE kind = ?', kind);
     return Number(row?.['n']);

@@ -145,7 +145,10 @@ test('property: any value comes back as it was put', () => {
     fc.property(fc.uuid(), fc.boolean(), value, (id, upper, extra) => {
       const entity = { ...key(upper ? id.toUpperCase() : id, id, null), extra };
       writer.put('keys', entity);
-      assert.deepEqual(JSON.parse(JSON.stringify(reader.get('keys', id))), JSON.parse(JSON.stringify(entity)));
+      assert.deepEqual(
+        JSON.parse(JSON.stringify(reader.get('keys', id))),
+        JSON.parse(JSON.stringify(entity)),
+      );
     }),
     { numRuns: 2000 },
   );
@@ -167,7 +170,8 @@ function check(model: Model, reader: Directory<Entities>, of: number): void {
       owned.sort((a, b) => (a.id < b.id ? -1 : 1)),
     );
   }
-  for (const { key: text, id } of model.keys.values()) assert.equal(reader.find('keys', 'key', text!)?.id, id);
+  for (const { key: text, id } of model.keys.values())
+    assert.equal(reader.find('keys', 'key', text!)?.id, id);
 }
 
 test('property: it holds what a Map would, through growth, shrinking and moves', () => {
@@ -258,7 +262,7 @@ test('when memory is full, nothing has changed, and removing goes on', () => {
   const { writer, reader } = start(1 << 20);
   let n = 0;
   assert.throws(() => {
-    for (;; n++) writer.put('people', person(uuid(n), `${n}`.padEnd(200, '.')));
+    for (; ; n++) writer.put('people', person(uuid(n), `${n}`.padEnd(200, '.')));
   }, DirectoryFull);
   assert.ok(n > 1000);
   assert.equal(reader.get('people', uuid(n)), null);

@@ -54,7 +54,12 @@ export class RowEncoder {
 
   #value(field: number, value: unknown): void {
     if (typeof value === 'string' && value.isWellFormed()) this.#text(field | TEXT, value);
-    else if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0)) {
+    else if (
+      typeof value === 'number' &&
+      Number.isSafeInteger(value) &&
+      value >= 0 &&
+      !Object.is(value, -0)
+    ) {
       this.#byte(field | INTEGER);
       this.#integer(value);
     } else if (typeof value === 'number' && Number.isFinite(value)) {

@@ -153,7 +153,7 @@ export class Segments {
 
   /** Places of what lives in a segment, also of rows that are appended meanwhile. */
   *living(segment: Segment): Generator<number> {
-    for (let at = 0; at < segment.end; ) {
+    for (let at = 0; at < segment.end;) {
       const info = segment.words[at >> 2]!;
       if ((info & DEAD) === 0) yield placeOf(segment.number, at);
       at += sizeOf(info);

@@ -1,0 +1,108 @@
+/**
+ * Brings the node's directory (zone/directory) to what is served next: from the image of a declarative configuration, or
+ * from a store, of which it follows the log.
+ *
+ * It runs in slices on the main thread. Whoever publishes a revision waits for it before workers are told to serve that
+ * revision, so that what is announced as live is live with its credentials; one publication at a time sees to it that
+ * nothing else writes.
+ */
+import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
+import type { Values } from '../entities/schema/field.ts';
+import { readImage } from '../snapshot/image.ts';
+import type { CatalogReader } from '../store/catalog/reader.ts';
+import { Slices } from '../store/slices.ts';
+import type { DirectoryWriter } from '../zone/directory/writer.ts';
+
+const KINDS: readonly string[] = DIRECTORY_KINDS.map(({ name }) => name);
+const WANTED: ReadonlySet<string> = new Set(KINDS);
+/** Rows of a store read at once: no longer than a slice. */
+const PAGE = 200;
+/** When more was touched, all is compared. */
+const MAX_TOUCHED = 50_000;
+
+interface Found {
+  readonly kind: string;
+  readonly entity: Values;
+}
+
+export class DirectoryKeeper {
+  readonly #writer: DirectoryWriter;
+  /** What it holds of a store; null: nothing, or a mixture. */
+  #revision: number | null = null;
+
+  constructor(writer: DirectoryWriter) {
+    this.#writer = writer;
+  }
+
+  /**
+   * Everything of a declarative configuration.
+   * @param served what to go back to when there is no memory for it; null: nothing.
+   * @throws DirectoryFull, RowTooLarge
+   */
+  async fromImage(next: SharedArrayBuffer, served: SharedArrayBuffer | null): Promise<void> {
+    try {
+      await this.#replace(imageEntities(next));
+    } catch (error) {
+      // As far as memory allows: what was served goes on being served.
+      await this.#replace(served === null ? [] : imageEntities(served)).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** What the store holds now, or what has come since the last time. @throws DirectoryFull, RowTooLarge */
+  async follow(reader: CatalogReader): Promise<void> {
+    const since = this.#revision;
+    const { revision } = reader;
+    const known = since !== null && since >= reader.oldest;
+    const touched = known ? reader.touchedSince(since, KINDS, MAX_TOUCHED) : null;
+    if (touched !== null && touched.length < MAX_TOUCHED) {
+      await new Slices().run(this.#update(reader, touched));
+    } else {
+      this.#revision = null;
+      await this.#replace(storeEntities(reader));
+    }
+    this.#revision = revision;
+  }
+
+  async #replace(entities: Iterable<Found>): Promise<void> {
+    await new Slices().run(this.#writer.replace(entities));
+  }
+
+  /** What is gone goes first: it needs no memory, and revoking matters more than adding. */
+  *#update(
+    reader: CatalogReader,
+    touched: ReadonlyArray<{ readonly kind: string; readonly id: string }>,
+  ): Generator<void> {
+    const left: Found[] = [];
+    for (const { kind, id } of touched) {
+      const entity = reader.stored(kind, id);
+      if (entity === null) this.#writer.remove(kind, id);
+      else left.push({ kind, entity });
+      yield;
+    }
+    for (const { kind, entity } of left) {
+      this.#writer.put(kind, entity);
+      yield;
+    }
+  }
+}
+
+function* storeEntities(reader: CatalogReader): Generator<Found> {
+  for (const kind of KINDS) {
+    for (let after: string | null = null; ;) {
+      const page: readonly Values[] = reader.storedPage(kind, after, PAGE);
+      for (const entity of page) yield { kind, entity };
+      if (page.length < PAGE) break;
+      after = String(page.at(-1)?.['id']);
+    }
+  }
+}
+
+/** A file says seconds from the creation on. */
+function* imageEntities(image: SharedArrayBuffer): Generator<Found> {
+  for (const { kind, entity } of readImage(image).entities(WANTED)) {
+    const { ttl, created_at: createdAt } = entity;
+    const ends = typeof ttl === 'number' && typeof createdAt === 'number' && ttl > 0;
+    yield { kind, entity: 'ttl' in entity ? { ...entity, ttl: ends ? createdAt + ttl : null } : entity };
+  }
+}
