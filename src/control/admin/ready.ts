@@ -27,7 +27,9 @@ export function ready(gateway: Gateway): Methods {
 
 function whyNotReady({ life, supervisor, reloader }: Gateway): string | null {
   if (life.announcedDraining || life.state === 'draining' || life.state === 'stopping') return 'draining';
-  if (reloader.loaded.hash === EMPTY_HASH) return 'no configuration available (empty configuration present)';
+  const declarative = reloader.settings.database === 'off';
+  if (declarative && reloader.loaded.hash === EMPTY_HASH)
+    return 'no configuration available (empty configuration present)';
   if (supervisor.ready) return null;
   const behind = supervisor.report().filter(({ state, revision }) => {
     return state !== 'running' || revision !== supervisor.revision;

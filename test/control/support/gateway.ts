@@ -30,6 +30,8 @@ export interface Answer {
   readonly revision: number;
   readonly logLevel: string;
   readonly reopened: number;
+  /** User name of the consumer that has the key of the question. */
+  readonly consumer: string | null;
 }
 
 export interface Reply {

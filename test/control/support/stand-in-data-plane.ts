@@ -4,10 +4,12 @@
  */
 import { once } from 'node:events';
 import { type Server, type ServerResponse, createServer } from 'node:http';
+import type { DirectoryEntities } from '../../../src/entities/directory-kinds.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
 import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
 import type { CachedRecords } from '../../../src/store/records/cached-records.ts';
 import type { RecordStore } from '../../../src/store/records/records.ts';
+import type { Directory } from '../../../src/zone/directory/directory.ts';
 import { CELL, type WorkerZone } from '../../../src/zone/worker-zone.ts';
 
 interface Options {
@@ -16,6 +18,7 @@ interface Options {
   readonly zone: WorkerZone;
   readonly records: RecordStore;
   readonly recordCache: CachedRecords;
+  readonly directory: Directory<DirectoryEntities>;
 }
 
 export class DataPlane {
@@ -88,7 +91,17 @@ export class DataPlane {
     } else if (pathname === '/die-on-commit') this.#dieOnCommit = true;
     else if (pathname === '/eat') eat();
     const delay = pathname === '/block' ? 0 : ms;
-    setTimeout(() => response.end(JSON.stringify(this.#state())), delay);
+    const consumer = this.#consumerOf(searchParams.get('key') ?? '');
+    setTimeout(() => response.end(JSON.stringify({ ...this.#state(), consumer })), delay);
+  }
+
+  /** What an authentication plugin will do. */
+  #consumerOf(key: string): string | null {
+    const { directory } = this.#options;
+    const credential = directory.find('keyauth_credentials', 'key', key);
+    return credential === null
+      ? null
+      : (directory.get('consumers', credential.consumer.id)?.username ?? null);
   }
 
   /** Calls a method of the records, or of their cache. */
