@@ -138,16 +138,16 @@ export class Supervisor {
   }
 
   #spawn(id: number): WorkerHandle {
-    const { control, port, close } = this.directory.open();
+    const feed = this.directory.open();
     const data = {
       workerId: id,
       settings: this.#publisher.current?.settings ?? this.#settings,
       zone: this.zone.buffer,
-      directory: { control, port },
+      directory: { control: feed.control, port: feed.port },
       dataPlane: this.#dataPlane,
     };
     const onExit = (worker: WorkerHandle, error: unknown): void => {
-      close();
+      feed.close();
       this.#onExit(worker, error);
     };
     return new WorkerHandle(data, { heapMb: this.#tuning.workerHeapMb, records: this.#records, onExit });

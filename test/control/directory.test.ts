@@ -69,7 +69,7 @@ test('a worker that is started again has what there is by then', async () => {
   }
 });
 
-test('with a store: its entities are counted, also after the next start from it', async () => {
+test('with a store: what an empty one begins with is counted', async () => {
   await using gateway = await startGateway({
     config: consumers(['anna', 'bert', 'carl']),
     settings: { database: 'sqlite' },

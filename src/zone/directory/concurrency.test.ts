@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { KEYS, KINDS, rowOf, STABLE, uuid } from './concurrency.fixture.ts';
+import { KEYS, KINDS, rowOf, STABLE, uuid } from '../../../test/support/directory-keys.ts';
 import { DirectoryWriter } from './writer.ts';
 
-const READER = new URL('reader-thread.fixture.ts', import.meta.url);
+const READER = new URL('../../../test/support/directory-reader.ts', import.meta.url);
 const MILLISECONDS = 3000;
 
 class Traffic {

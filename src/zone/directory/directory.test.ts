@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mock, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Directory } from './directory.ts';
 import { DirectoryFull } from './memory.ts';
 import type { DirectoryKind } from './row-kind.ts';
@@ -150,7 +150,7 @@ test('property: any value comes back as it was put', () => {
         JSON.parse(JSON.stringify(entity)),
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 
@@ -219,7 +219,7 @@ test('property: it holds what a Map would, through growth, shrinking and moves',
       const rows = model.people.size + model.keys.size;
       assert.equal(writer.size.rows, rows);
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 

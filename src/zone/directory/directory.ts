@@ -13,7 +13,7 @@ import { receiveMessageOnPort } from 'node:worker_threads';
 import type { DirectoryFeed } from './feeds.ts';
 import { Key } from './key.ts';
 import { RowCache } from './row-cache.ts';
-import { decodeRow, RowFields } from './row-codec.ts';
+import { decodeRow, RowFields } from './row-fields.ts';
 import { BY_ID, BY_OWNER, BY_UNIQUE, type DirectoryKind, type RowKind, rowKinds } from './row-kind.ts';
 import {
   CONTROL,
@@ -68,13 +68,13 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
     const unique = kind.uniques.indexOf(field);
     if (unique < 0) throw new Error(`${kindName} are not found by ${field}`);
     if (!this.#key.setText(value)) return null;
-    return this.#entity<E[K]>(kind, this.#search(kind, BY_UNIQUE + unique));
+    return this.#entity(kind, this.#search(kind, BY_UNIQUE + unique)) as E[K] | null;
   }
 
   get<K extends keyof E & string>(kindName: K, id: string): E[K] | null {
     const kind = this.#kind(kindName);
     if (!this.#key.setId(id)) return null;
-    return this.#entity<E[K]>(kind, this.#search(kind, BY_ID));
+    return this.#entity(kind, this.#search(kind, BY_ID)) as E[K] | null;
   }
 
   /** The entities of a kind that belong to this one, by id. */
@@ -84,17 +84,18 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
     if (!this.#key.setId(ownerId)) return [];
     let places: number[] | null = null;
     while (places === null) places = this.#list(this.#search(kind, BY_OWNER));
-    const entities = places.map((place) => this.#entity<E[K] & { readonly id: string }>(kind, place));
-    return entities.filter((entity) => entity !== null).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const entities = places.map((place) => this.#entity(kind, place)).filter((entity) => entity !== null);
+    entities.sort((a, b) => (String(a['id']) < String(b['id']) ? -1 : 1));
+    return entities as unknown as ReadonlyArray<E[K]>;
   }
 
   /** Lets go of buffers that are not used any more. Look-ups do it by themselves; an idle worker does it by this. */
   refresh(): void {
     if (this.#port === null) return;
     for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { readonly message: News } | undefined;
+      const received = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
-      this.#take(received.message);
+      this.#take(received.message as News);
     }
   }
 
@@ -166,7 +167,7 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
     return places;
   }
 
-  #entity<T>(kind: RowKind, place: number): T | null {
+  #entity(kind: RowKind, place: number): Values | null {
     if (place === NONE) return null;
     const segment = this.#segments[segmentOf(place)]!;
     const offset = offsetOf(place);
@@ -174,9 +175,9 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
     let entity = this.#cache.get(place, bytes);
     if (entity === undefined) this.#cache.set(place, (entity = decodeRow(kind, segment, offset)), bytes);
     const end = kind.ttl ? entity['ttl'] : null;
-    if (typeof end !== 'number') return entity as T;
+    if (typeof end !== 'number') return entity;
     const left = Math.ceil(end - Date.now() / 1000);
-    return left <= 0 ? null : ({ ...entity, ttl: left } as T);
+    return left <= 0 ? null : { ...entity, ttl: left };
   }
 
   #kind(name: string): RowKind {

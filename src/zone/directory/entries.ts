@@ -4,9 +4,9 @@
  * A list is a chain of rows, the newest first; the index has its head. Only `next` is read by readers. A row that has
  * left the chain still says what followed it, so that a reader who stands on it goes on.
  */
-import { Key } from './key.ts';
-import { RowFields } from './row-codec.ts';
-import { BY_ID, BY_OWNER, BY_UNIQUE, type RowKind } from './row-kind.ts';
+import type { Key } from './key.ts';
+import { RowFields } from './row-fields.ts';
+import { BY_ID, BY_OWNER, BY_UNIQUE, MAX_UNIQUES, type RowKind } from './row-kind.ts';
 import type { Segments } from './segments.ts';
 import type { Slots } from './slots.ts';
 import { HEAD, offsetOf } from './tables.ts';
@@ -18,6 +18,8 @@ export class Entries {
   readonly #segments: Segments;
   readonly #slots: Slots;
   readonly #fields = new RowFields();
+  readonly #before = new Int32Array(MAX_UNIQUES);
+  readonly #after = new Int32Array(MAX_UNIQUES);
 
   constructor(key: Key, segments: Segments, slots: Slots) {
     this.#key = key;
@@ -34,25 +36,37 @@ export class Entries {
 
   add(kind: RowKind, place: number): void {
     this.#slots.insert(this.#idTag(kind, place), place);
-    for (const tag of this.#uniqueTags(kind, place).values()) this.#slots.insert(tag, place);
+    const set = this.#uniqueTags(kind, place, this.#after);
+    for (let unique = 0; set >> unique !== 0; unique++) {
+      if (((set >> unique) & 1) === 1) this.#slots.insert(this.#after[unique]!, place);
+    }
     if (kind.owner !== null) this.#join(kind, place);
   }
 
   remove(kind: RowKind, place: number): void {
-    for (const tag of this.#uniqueTags(kind, place).values()) this.#slots.remove(tag, place);
+    const set = this.#uniqueTags(kind, place, this.#before);
+    for (let unique = 0; set >> unique !== 0; unique++) {
+      if (((set >> unique) & 1) === 1) this.#slots.remove(this.#before[unique]!, place);
+    }
     if (kind.owner !== null) this.#leave(kind, place);
     this.#slots.remove(this.#idTag(kind, place), place);
   }
 
   /** Both are rows of the same entity. */
   replace(kind: RowKind, old: number, place: number): void {
-    const before = this.#uniqueTags(kind, old);
-    const after = this.#uniqueTags(kind, place);
-    for (const [unique, tag] of after) {
-      if (before.get(unique) === tag) this.#slots.replace(tag, old, place);
-      else this.#slots.insert(tag, place);
+    const had = this.#uniqueTags(kind, old, this.#before);
+    const has = this.#uniqueTags(kind, place, this.#after);
+    for (let unique = 0; (had | has) >> unique !== 0; unique++) {
+      const hadOne = ((had >> unique) & 1) === 1;
+      const hasOne = ((has >> unique) & 1) === 1;
+      const before = this.#before[unique]!;
+      const after = this.#after[unique]!;
+      if (hadOne && hasOne && before === after) this.#slots.replace(after, old, place);
+      else {
+        if (hasOne) this.#slots.insert(after, place);
+        if (hadOne) this.#slots.remove(before, old);
+      }
     }
-    for (const [unique, tag] of before) if (after.get(unique) !== tag) this.#slots.remove(tag, old);
     if (kind.owner !== null) this.#replaceInList(kind, old, place);
     this.#slots.replace(this.#idTag(kind, place), old, place);
   }
@@ -125,10 +139,13 @@ export class Entries {
     this.#key.setBytes(this.#segments.at(place).bytes, offsetOf(place) + word * 4, 16);
   }
 
-  /** By the number of the unique field. A text that has no UTF-8 is not found by anyone. */
-  #uniqueTags(kind: RowKind, place: number): Map<number, number> {
-    const tags = new Map<number, number>();
-    if (kind.uniqueNumbers.length === 0) return tags;
+  /**
+   * Answers which unique fields the row has, one bit for each. A text that has no UTF-8 is not found by anyone.
+   * @param tags gets theirs
+   */
+  #uniqueTags(kind: RowKind, place: number, tags: Int32Array): number {
+    let set = 0;
+    if (kind.uniqueNumbers.length === 0) return set;
     const fields = this.#fields;
     const segment = this.#segments.at(place);
     fields.begin(kind, segment, offsetOf(place));
@@ -136,8 +153,9 @@ export class Entries {
       const unique = kind.uniqueNumbers.indexOf(fields.number);
       if (unique < 0 || !fields.isText) continue;
       this.#key.setBytes(segment.bytes, fields.from, fields.length);
-      tags.set(unique, this.#key.tag(kind.number, BY_UNIQUE + unique));
+      tags[unique] = this.#key.tag(kind.number, BY_UNIQUE + unique);
+      set |= 1 << unique;
     }
-    return tags;
+    return set;
   }
 }

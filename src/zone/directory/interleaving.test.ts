@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { type KeyRow, KINDS, uuid } from './concurrency.fixture.ts';
+import { type KeyRow, KINDS, uuid } from '../../../test/support/directory-keys.ts';
 import { Directory } from './directory.ts';
 import { DirectoryWriter } from './writer.ts';
 

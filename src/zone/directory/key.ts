@@ -118,7 +118,8 @@ export class Key {
 const UUID_LENGTH = 36;
 /** Value of a hex digit by its code; 255: none. */
 const DIGITS = new Uint8Array(128).fill(255);
-for (const [value, digit] of [...'0123456789abcdef'].entries()) {
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
   DIGITS[digit.charCodeAt(0)] = value;
   DIGITS[digit.toUpperCase().charCodeAt(0)] = value;
 }

@@ -37,7 +37,7 @@ export const BY_UNIQUE = 2;
 /** Bounds that the layout of rows and tags has. */
 const MAX_KINDS = 63;
 const MAX_FIELDS = 31;
-const MAX_UNIQUES = 14;
+export const MAX_UNIQUES = 14;
 const HEAD = 20;
 const OWNED_HEAD = 44;
 

@@ -6,11 +6,12 @@
  * little with each change, so that no call takes long.
  */
 import { randomBytes } from 'node:crypto';
+import { Compaction } from './compaction.ts';
 import { Entries } from './entries.ts';
 import { type DirectoryFeed, Feeds } from './feeds.ts';
 import { Key } from './key.ts';
 import { DirectoryFull, Memory } from './memory.ts';
-import { decodeRow, RowEncoder } from './row-codec.ts';
+import { RowEncoder } from './row-encoder.ts';
 import { type DirectoryKind, type RowKind, rowKinds } from './row-kind.ts';
 import { type Segment, Segments } from './segments.ts';
 import { Slots } from './slots.ts';
@@ -31,9 +32,7 @@ export interface DirectorySize extends KindSize {
 }
 
 /** Octets; each consumer with a key takes about two hundred. */
-export const DEFAULT_LIMIT = 8 * 2 ** 30;
-/** Rows looked at with each change in a segment that is being emptied. */
-const MOVES = 16;
+const DEFAULT_LIMIT = 8 * 2 ** 30;
 
 export class DirectoryWriter {
   readonly #kinds: ReadonlyMap<string, RowKind>;
@@ -45,7 +44,7 @@ export class DirectoryWriter {
   readonly #slots: Slots;
   readonly #entries: Entries;
   readonly #row = new RowEncoder();
-  #emptying: Generator<void> | null = null;
+  readonly #compaction: Compaction;
   /** What `replace` has put has this colour. */
   #color = 0;
   #replacing = false;
@@ -65,16 +64,15 @@ export class DirectoryWriter {
     });
     this.#slots = new Slots(this.#memory, (index) => this.#feeds.send({ index, added: [], dropped: [] }));
     this.#entries = new Entries(new Key(k0, k1), this.#segments, this.#slots);
+    this.#compaction = new Compaction(this.#segments, (old, place) =>
+      this.#entries.replace(this.#kindAt(old), old, place),
+    );
   }
 
   /** For a reader that starts. */
   open(): DirectoryFeed & { close(): void } {
     const added = [...this.#segments.all].map(({ number, buffer }) => ({ number, buffer }));
     return this.#feeds.open({ index: this.#slots.buffer, added });
-  }
-
-  has(kind: string): boolean {
-    return this.#kinds.has(kind);
   }
 
   get size(): DirectorySize {
@@ -97,7 +95,8 @@ export class DirectoryWriter {
       return;
     }
     this.#slots.makeRoom();
-    const place = this.#append(row.bytes, row.length);
+    this.#segments.makeRoom(row.length);
+    const place = this.#segments.append(row.bytes, row.length);
     this.#segments.paint(place, this.#color);
     if (old === 0) this.#entries.add(kind, place);
     else {
@@ -119,13 +118,6 @@ export class DirectoryWriter {
     return true;
   }
 
-  /** The entity as it was put; null: there is none. */
-  get(kindName: string, id: string): Record<string, unknown> | null {
-    const kind = this.#kind(kindName);
-    const place = this.#entries.find(kind, id);
-    return place === 0 ? null : decodeRow(kind, this.#segments.at(place), offsetOf(place));
-  }
-
   /**
    * Makes the directory hold exactly these entities; what has not changed is left alone. One step for each; nothing else
    * may write meanwhile. Given up in the middle, it holds a mixture.
@@ -142,7 +134,7 @@ export class DirectoryWriter {
     }
     for (const segment of this.#segments.all) yield* this.#sweep(segment);
     this.#replacing = false;
-    while (this.#moveSome()) yield;
+    while (this.#compaction.step()) yield;
   }
 
   *#paintAll(): Generator<void> {
@@ -169,7 +161,7 @@ export class DirectoryWriter {
   /** Rows must not move under `replace`, which goes over them. */
   #work(): void {
     this.#shrink();
-    if (!this.#replacing) this.#moveSome();
+    if (!this.#replacing) this.#compaction.step();
   }
 
   #shrink(): void {
@@ -179,47 +171,6 @@ export class DirectoryWriter {
       // It only wanted to save memory.
       if (!(error instanceof DirectoryFull)) throw error;
     }
-  }
-
-  /** Answers whether there is more to do. */
-  #moveSome(): boolean {
-    for (let moves = 0; moves < MOVES; moves++) {
-      if (this.#emptying === null) {
-        const segment = this.#segments.takeHalfDead();
-        if (segment === undefined) return false;
-        this.#emptying = this.#moveRows(segment);
-      }
-      try {
-        if (this.#emptying.next().done === true) this.#emptying = null;
-      } catch (error) {
-        this.#emptying = null;
-        // It only wanted to save memory.
-        if (!(error instanceof DirectoryFull)) throw error;
-      }
-    }
-    return true;
-  }
-
-  *#moveRows(segment: Segment): Generator<void> {
-    for (const place of this.#segments.living(segment)) {
-      this.#move(place);
-      yield;
-    }
-  }
-
-  #move(place: number): void {
-    const { bytes } = this.#segments.at(place);
-    const length = sizeOf(this.#segments.info(place));
-    const kind = this.#kindAt(place);
-    const from = offsetOf(place);
-    const moved = this.#append(bytes.subarray(from, from + length), length);
-    this.#entries.replace(kind, place, moved);
-    this.#segments.free(place);
-  }
-
-  #append(row: Uint8Array, length: number): number {
-    this.#segments.makeRoom(length);
-    return this.#segments.append(row, length);
   }
 
   #free(place: number): void {

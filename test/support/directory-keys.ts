@@ -1,5 +1,5 @@
 /** What the threads of the concurrency test agree on. */
-import type { DirectoryKind } from './row-kind.ts';
+import type { DirectoryKind } from '../../src/zone/directory/row-kind.ts';
 
 export interface KeyRow {
   readonly id: string;

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
-import { Directory } from './directory.ts';
-import type { DirectoryFeed } from './feeds.ts';
-import { KEYS, type KeyRow, KINDS, OWNERS, ownerOf, STABLE, textOf, uuid } from './concurrency.fixture.ts';
+import { Directory } from '../../src/zone/directory/directory.ts';
+import type { DirectoryFeed } from '../../src/zone/directory/feeds.ts';
+import { KEYS, type KeyRow, KINDS, OWNERS, ownerOf, STABLE, textOf, uuid } from './directory-keys.ts';
 
 const { feed, intended, acknowledged, stop } = workerData as {
   readonly feed: DirectoryFeed;
@@ -20,7 +20,7 @@ let exact = 0;
 
 /** Versions: positive when it is there, negative when it was removed. */
 function checkVersion(n: number, before: number, after: number, row: KeyRow | null): void {
-  const version = row === null ? null : Number(row.version);
+  const version = row === null ? null : row.version;
   if (row !== null) {
     assert.equal(row.id, uuid(n));
     assert.equal(row.key, `key ${n}`);
@@ -54,4 +54,4 @@ while (Atomics.load(stop, 0) === 0) {
   checkVersion(n, before, Atomics.load(intended, n), row);
   if (lookups++ % 500 === 0) checkOwned();
 }
-parentPort?.postMessage({ lookups, exact });
+parentPort?.postMessage({ lookups, exact }, []);
