@@ -3,6 +3,7 @@
  * `node bench/micro/directory-change.ts [CONSUMERS]`. Two workers, the SQLite store, no traffic. A commit without
  * the workers is given beside it, since most of the time is the disk's.
  */
+import { RecordDesk } from '../../src/control/record-desk.ts';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { openStore } from '../../src/control/open-store.ts';
@@ -67,15 +68,22 @@ const log = (level: string, line: string): void => {
 };
 await seed(join(folder.path, 'store.db'));
 const alone = await seed(join(other.path, 'store.db'));
-const supervisor = new Supervisor({ settings, log, dataPlane: null, tuning: DEFAULT_TUNING });
+const supervisor = new Supervisor({
+  settings,
+  log,
+  dataPlane: null,
+  tuning: DEFAULT_TUNING,
+  records: new RecordDesk(),
+});
 const reloader = new Reloader({
   supervisor,
   log,
   readSettings: () => loadSettings({ env: {} }),
+  checkSettings: () => undefined,
   onSettings: () => undefined,
   settings,
 });
-const opened = openStore(settings, reloader, log);
+const opened = await openStore(settings, reloader, log);
 supervisor.spawn();
 const begun = performance.now();
 await opened.publisher?.first(null);
