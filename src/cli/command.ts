@@ -17,9 +17,13 @@ export interface Terminal {
   error(line: string): void;
 }
 
+export type OptionValues = Readonly<
+  Record<string, string | boolean | ReadonlyArray<string | boolean> | undefined>
+>;
+
 export interface Invocation {
   readonly terminal: Terminal;
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: OptionValues;
   readonly positionals: readonly string[];
   /** Everything after the program's name. */
   readonly argv: readonly string[];
@@ -31,6 +35,8 @@ export interface Command {
   readonly options: ParseArgsOptionsConfig;
   /** How many positional arguments it takes, at least and at most. */
   readonly positionals: readonly [min: number, max: number];
+  /** Exit code for a command line that makes no sense, where 2 means something else (as in `diff`). */
+  readonly usageCode?: number;
   /** Returns the exit code. Throws `CommandError` for what has one clear message. */
   run(invocation: Invocation): Promise<number>;
 }
@@ -67,6 +73,14 @@ export function stringOption(invocation: Invocation, name: string): string | und
   const value = invocation.options[name];
   if (value === '') throw new CommandError(`--${name} is empty`, EXIT_USAGE);
   return typeof value === 'string' ? value : undefined;
+}
+
+/** The values of a string option that may be given more than once. */
+export function listOption(invocation: Invocation, name: string): string[] {
+  const value = invocation.options[name];
+  const list = Array.isArray(value) ? value : [];
+  if (list.includes('')) throw new CommandError(`--${name} is empty`, EXIT_USAGE);
+  return list.filter((one) => typeof one === 'string');
 }
 
 /** A string option that must be a number of seconds. */

@@ -4,7 +4,15 @@
  */
 import { parseArgs } from 'node:util';
 import { suggest } from '../lib/suggest.ts';
-import { CommandError, EXIT_FAILED, EXIT_OK, EXIT_USAGE, type Command, type Terminal } from './command.ts';
+import {
+  CommandError,
+  EXIT_FAILED,
+  EXIT_OK,
+  EXIT_USAGE,
+  type Command,
+  type OptionValues,
+  type Terminal,
+} from './command.ts';
 
 interface CommandEntry {
   readonly summary: string;
@@ -25,6 +33,28 @@ const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     'config parse',
     { summary: 'validate a declarative file', load: () => import('./commands/config-parse.ts') },
   ],
+  ['config dump', { summary: 'write a declarative file', load: () => import('./commands/config-dump.ts') }],
+  [
+    'config validate',
+    { summary: 'validate files, also of decK', load: () => import('./commands/config-validate.ts') },
+  ],
+  [
+    'config diff',
+    { summary: 'tell what sync would change', load: () => import('./commands/config-diff.ts') },
+  ],
+  [
+    'config sync',
+    { summary: 'make the configuration that of files', load: () => import('./commands/config-sync.ts') },
+  ],
+  [
+    'config history',
+    { summary: 'list commits, or show one', load: () => import('./commands/config-history.ts') },
+  ],
+  [
+    'config rollback',
+    { summary: 'return to an earlier revision', load: () => import('./commands/config-rollback.ts') },
+  ],
+  ['config import', { summary: 'take a Kong over', load: () => import('./commands/config-import.ts') }],
   [
     'migrations bootstrap',
     { summary: 'make the schema in Postgres', load: () => import('./commands/migrations-bootstrap.ts') },
@@ -104,7 +134,14 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
   const entry = COMMANDS.get(name);
   if (entry === undefined) throw new CommandError(unknownCommand(name), EXIT_USAGE);
   const { command } = await entry.load();
-  return runCommand(name, command, argv, terminal);
+  try {
+    return await runCommand(name, command, argv, terminal);
+  } catch (error) {
+    const { usageCode } = command;
+    if (usageCode === undefined || !(error instanceof CommandError) || error.exitCode !== EXIT_USAGE)
+      throw error;
+    throw new CommandError(error.message, usageCode);
+  }
 }
 
 /** As many of the first words as commands begin with, and the one that follows them. */
@@ -132,7 +169,7 @@ function unknownCommand(name: string): string {
   return `unknown command '${name}', ${hint}`;
 }
 
-function runCommand(
+async function runCommand(
   name: string,
   command: Command,
   argv: readonly string[],
@@ -142,7 +179,7 @@ function runCommand(
   const { values, positionals } = parse(name, command, args);
   if (values['help'] === true) {
     terminal.out(command.help);
-    return Promise.resolve(EXIT_OK);
+    return EXIT_OK;
   }
   const [min, max] = command.positionals;
   if (positionals.length < min) throw usageError(name, 'an argument is missing');
@@ -154,7 +191,7 @@ function parse(
   name: string,
   command: Command,
   args: string[],
-): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
+): { values: OptionValues; positionals: string[] } {
   const options = { ...command.options, help: { type: 'boolean', short: 'h' } } as const;
   try {
     const parsed = parseArgs({ args, options, allowPositionals: true, strict: true });

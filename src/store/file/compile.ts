@@ -28,7 +28,12 @@ export function compileDeclarative(text: string, options: CompileOptions): Compi
     problems.add({ at: [], message: 'expected a declarative configuration', kind: 'format' });
     return { ok: false, errors: problems.errors(source, parsed.format) };
   }
-  const entities = new FileCompiler(options, problems).run(file);
+  const prepared = options.prepare?.(file) ?? file;
+  if (typeof prepared === 'string') {
+    problems.add({ at: [], message: prepared, kind: 'format' });
+    return { ok: false, errors: problems.errors(source, parsed.format) };
+  }
+  const entities = new FileCompiler(options, problems).run(prepared);
   if (problems.count > 0) return { ok: false, errors: problems.errors(source, parsed.format) };
   const hash = createHash('md5').update(text).digest('hex');
   return { ok: true, config: { hash, entities } };

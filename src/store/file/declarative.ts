@@ -8,6 +8,8 @@ export interface CompileOptions {
   readonly flavor: RouterFlavor;
   /** Unix seconds: `created_at` of entities that do not say, `updated_at` of all. */
   readonly now: number;
+  /** Works another format's keys in first: answers the file to compile, or what is wrong with it. */
+  readonly prepare?: (file: Values) => Values | string;
 }
 
 /** A validated file. Every entity is complete: defaults filled, references resolved to `{ id }`, unset fields null. */

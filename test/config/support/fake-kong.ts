@@ -1,0 +1,277 @@
+/**
+ * A stand-in for a real Kong: its Admin API as far as `sluice config` uses it, over entities in memory. Written from
+ * Kong's contract (pages with offsets, tag filters, upserts by id, error objects, 404 for Enterprise's kinds, 400 for
+ * filter chains); fields and defaults are those of this gateway's own definitions. It is no Kong: what a real one does
+ * differently, no test here can see.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { DEFINITIONS } from '../../../src/entities/registry.ts';
+import { EntityValidator } from '../../../src/entities/schema/validate.ts';
+import { schemaViolation, uniqueViolation } from '../../../src/store/errors.ts';
+
+export type Entity = Record<string, unknown>;
+
+export interface FakeKongOptions {
+  /** An answer in place of the real one. */
+  readonly intercept?: (
+    method: string,
+    path: string,
+    body: Entity,
+  ) => { status: number; body?: unknown } | null;
+  readonly root?: Entity;
+  /** Consumer groups and their members are there. */
+  readonly enterprise?: boolean;
+}
+
+const PATHS: ReadonlyMap<string, string> = new Map(
+  DEFINITIONS.map((definition) => [definition.admin_api_name ?? definition.name, definition.name]),
+);
+
+const VALIDATORS = new Map(
+  DEFINITIONS.map((definition) => [definition.name, new EntityValidator(definition)]),
+);
+
+/** What a schema prints: functions are not printed. */
+const SCHEMAS = new Map(
+  DEFINITIONS.map(({ name, fields }) => [
+    name,
+    { fields: Object.entries(fields).map(([field, description]) => ({ [field]: description })) },
+  ]),
+);
+
+/** Schema of a plugin that everybody knows. */
+const CORRELATION_ID = {
+  fields: [
+    { protocols: { type: 'set', required: true, default: ['grpc', 'grpcs', 'http', 'https'] } },
+    {
+      config: {
+        type: 'record',
+        required: true,
+        fields: [
+          { header_name: { type: 'string', default: 'Kong-Request-ID' } },
+          { generator: { type: 'string', default: 'uuid#counter', required: true } },
+          { echo_downstream: { type: 'boolean', default: false, required: true } },
+        ],
+      },
+    },
+  ],
+};
+
+const CORRELATION_DEFAULTS = {
+  header_name: 'Kong-Request-ID',
+  generator: 'uuid#counter',
+  echo_downstream: false,
+};
+
+interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+}
+
+const NOT_FOUND: Answer = { status: 404, body: { message: 'Not found' } };
+
+export class FakeKong implements AsyncDisposable {
+  readonly entities = new Map<string, Map<string, Entity>>();
+  /** `PUT /services/…`, in order. */
+  readonly requests: string[] = [];
+  /** At once, at most. */
+  busiest = 0;
+  readonly #options: FakeKongOptions;
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+  #busy = 0;
+
+  constructor(options: FakeKongOptions = {}) {
+    this.#options = options;
+    for (const { name } of DEFINITIONS) this.entities.set(name, new Map());
+  }
+
+  async listen(): Promise<this> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return this;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get writes(): string[] {
+    return this.requests.filter((line) => !line.startsWith('GET '));
+  }
+
+  list(kind: string): Entity[] {
+    return [...(this.entities.get(kind)?.values() ?? [])];
+  }
+
+  /** Puts an entity there as an earlier client has. */
+  add(kind: string, input: Entity): Entity {
+    const { status, body } = this.#write(kind, { id: randomUUID(), ...input });
+    if (status >= 300) throw new Error(JSON.stringify(body));
+    return body as Entity;
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.busiest = Math.max(this.busiest, ++this.#busy);
+    let text = '';
+    for await (const chunk of request.setEncoding('utf8')) text += String(chunk);
+    await new Promise((resolve) => setImmediate(resolve));
+    const body = (text === '' ? {} : JSON.parse(text)) as Entity;
+    const { method = 'GET', url = '/' } = request;
+    this.requests.push(`${method} ${url}`);
+    const answer =
+      this.#options.intercept?.(method, url, body) ?? this.#route(method, new URL(url, this.url), body);
+    this.#busy--;
+    response.writeHead(answer.status, { 'content-type': 'application/json; charset=utf-8' });
+    response.end(answer.body === undefined ? '' : JSON.stringify(answer.body));
+  }
+
+  #route(method: string, url: URL, body: Entity): Answer {
+    const segments = url.pathname.split('/').slice(1).map(decodeURIComponent);
+    const [first = '', second, third, fourth] = segments;
+    if (first === '') return { status: 200, body: this.#root() };
+    if (first === 'schemas') return this.#schema(second, third);
+    if (first === 'filter-chains') {
+      return { status: 400, body: { message: 'this endpoint is only available when wasm is enabled' } };
+    }
+    if (first === 'upstreams' && third === 'targets') {
+      const parent = this.#find('upstreams', second ?? '');
+      if (parent === null) return NOT_FOUND;
+      return this.#resource(
+        { kind: 'targets', url, within: { upstream: { id: parent['id'] } } },
+        method,
+        fourth,
+        body,
+      );
+    }
+    const kind = PATHS.get(first);
+    if (kind === undefined || kind === 'targets' || third !== undefined) return NOT_FOUND;
+    return this.#resource({ kind, url, within: {} }, method, second, body);
+  }
+
+  #root(): Entity {
+    return {
+      tagline: 'Welcome to kong',
+      version: '3.9.1',
+      configuration: { database: 'postgres' },
+      plugins: { available_on_server: { 'correlation-id': {}, 'key-auth': {}, 'rate-limiting': {} } },
+      ...this.#options.root,
+    };
+  }
+
+  #schema(name: string | undefined, plugin: string | undefined): Answer {
+    if (name === 'plugins' && plugin !== undefined) {
+      return plugin === 'correlation-id' ? { status: 200, body: CORRELATION_ID } : NOT_FOUND;
+    }
+    const schema = SCHEMAS.get(name ?? '');
+    return schema === undefined ? NOT_FOUND : { status: 200, body: schema };
+  }
+
+  #resource(
+    { kind, url, within }: { kind: string; url: URL; within: Entity },
+    method: string,
+    name: string | undefined,
+    body: Entity,
+  ): Answer {
+    if (name === undefined) {
+      if (method === 'GET') return this.#page(kind, url, within);
+      return this.#write(kind, { id: randomUUID(), ...body, ...within }, 201);
+    }
+    const stored = this.#find(kind, name);
+    if (method === 'GET') return stored === null ? NOT_FOUND : { status: 200, body: stored };
+    if (method === 'DELETE') return this.#remove(kind, stored);
+    const id = stored?.['id'] ?? name;
+    if (method === 'PUT') return this.#write(kind, { ...body, ...within, id });
+    return stored === null ? NOT_FOUND : this.#write(kind, { ...stored, ...body, id });
+  }
+
+  #find(kind: string, name: string): Entity | null {
+    const list = this.entities.get(kind);
+    const key = DEFINITIONS.find((definition) => definition.name === kind)?.endpoint_key;
+    const byKey = (): Entity | undefined =>
+      list?.values().find((one) => key !== undefined && one[key] === name);
+    return list?.get(name) ?? byKey() ?? null;
+  }
+
+  #page(kind: string, url: URL, within: Entity): Answer {
+    const size = Number(url.searchParams.get('size') ?? 100);
+    if (size > 1000)
+      return { status: 400, body: { code: 9, message: 'size must be an integer between 1 and 1000' } };
+    const tags = url.searchParams.get('tags')?.split(',') ?? [];
+    const after = Buffer.from(url.searchParams.get('offset') ?? '', 'base64').toString();
+    const [field] = Object.keys(within);
+    const parent = field === undefined ? null : (within[field] as Entity)['id'];
+    const found = this.list(kind)
+      .filter((one) => field === undefined || (one[field] as Entity)['id'] === parent)
+      .filter((one) => tags.every((tag) => ((one['tags'] ?? []) as string[]).includes(tag)))
+      .sort((a, b) => (String(a['id']) < String(b['id']) ? -1 : 1))
+      .filter((one) => String(one['id']) > after);
+    const data = found.slice(0, size);
+    const offset = Buffer.from(String(data.at(-1)?.['id'])).toString('base64');
+    return { status: 200, body: { data, next: null, ...(found.length > size && { offset }) } };
+  }
+
+  #write(kind: string, input: Entity, status = 200): Answer {
+    const validator = VALIDATORS.get(kind);
+    const definition = validator?.definition;
+    if (validator === undefined || definition === undefined) return NOT_FOUND;
+    const context = { flavor: 'traditional_compatible', now: Math.floor(Date.now() / 1000) } as const;
+    const { entity, issues } = validator.validate({ input }, context);
+    if (issues !== null) return { status: 400, body: schemaViolation(issues).toBody() };
+    if (
+      kind !== 'basicauth_credentials' ||
+      input['password'] !== this.entities.get(kind)?.get(String(input['id']))?.['password']
+    ) {
+      definition.transform?.(entity);
+    }
+    if (kind === 'plugins' && entity['name'] === 'correlation-id') {
+      entity['config'] = { ...CORRELATION_DEFAULTS, ...(entity['config'] as Entity | null) };
+    }
+    const key = definition.endpoint_key;
+    const taken = this.list(kind).find(
+      (one) =>
+        key !== undefined &&
+        kind !== 'targets' &&
+        one[key] === entity[key] &&
+        one[key] !== null &&
+        one['id'] !== entity['id'],
+    );
+    if (taken !== undefined)
+      return { status: 409, body: uniqueViolation({ [String(key)]: entity[String(key)] }).toBody() };
+    this.entities.get(kind)?.set(String(entity['id']), entity);
+    return { status, body: entity };
+  }
+
+  #remove(kind: string, stored: Entity | null): Answer {
+    if (stored === null) return { status: 204 };
+    const id = stored['id'];
+    for (const { name, fields } of DEFINITIONS) {
+      for (const child of this.list(name)) {
+        for (const [field, description] of Object.entries(fields)) {
+          if (description.type !== 'foreign' || (child[field] as Entity | null)?.['id'] !== id) continue;
+          if (description.on_delete !== 'cascade') {
+            return {
+              status: 400,
+              body: { code: 4, message: `an existing '${name}' entity references this '${kind}' entity` },
+            };
+          }
+          this.entities.get(name)?.delete(String(child['id']));
+        }
+      }
+    }
+    this.entities.get(kind)?.delete(String(id));
+    return { status: 204 };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
+
+export function fakeKong(options?: FakeKongOptions): Promise<FakeKong> {
+  return new FakeKong(options).listen();
+}
