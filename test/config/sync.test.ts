@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import { sluice, type CliResult } from '../support/gateway.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { fakeKong, type FakeKong } from './support/fake-kong.ts';
-import { WHOLE } from './support/whole.ts';
+import { whole } from './support/whole.ts';
 
 async function withFile(text: string, use: (file: string) => Promise<void>): Promise<void> {
   await using folder = await tempDir();
@@ -26,7 +26,7 @@ function assertExit(result: CliResult, code: number): void {
 describe('round trip', () => {
   for (const format of ['yaml', 'json']) {
     test(`a dump (${format}) brought into an empty gateway is dumped alike`, () =>
-      withFile(WHOLE, async (file) => {
+      withFile(whole(true), async (file) => {
         await using first = await fakeKong();
         assertExit(await config(first, 'sync', file), 0);
         const dump = `${file}.${format}`;

@@ -1,22 +1,39 @@
-/** A configuration with something of every kind that a Kong without plugins of its own takes. */
-export const WHOLE = `_format_version: "3.0"
+/** Example configurations. */
+
+const SERVICE_PLUGIN = `    plugins:
+      - name: correlation-id
+        config: {header_name: X-Id}
+`;
+
+const ROUTE_PLUGIN = `        plugins:
+          - name: key-auth
+            config: {key_names: [apikey]}
+`;
+
+const PLUGINS = `plugins:
+  - name: correlation-id
+    consumer: bob
+    route: orders
+  - name: rate-limiting
+    config: {minute: 5}
+`;
+
+/**
+ * A configuration with something of every kind that a Kong without plugins of its own takes; without plugins for a
+ * gateway that has none yet.
+ */
+export const whole = (plugins: boolean): string => `_format_version: "3.0"
 services:
   - name: shop
     url: http://shop.internal:8080/api
     retries: 2
     tags: [b, a]
-    plugins:
-      - name: correlation-id
-        config: {header_name: X-Id}
-    routes:
+${plugins ? SERVICE_PLUGIN : ''}    routes:
       - name: orders
         paths: [/orders, "~/o/\\\\d+$"]
         methods: [POST, GET]
         headers: {x-version: ["1", "2"]}
-        plugins:
-          - name: key-auth
-            config: {key_names: [apikey]}
-      - paths: [/unnamed]
+${plugins ? ROUTE_PLUGIN : ''}      - paths: [/unnamed]
       - paths: [/unnamed-2]
   - host: nameless.internal
 routes:
@@ -57,10 +74,4 @@ vaults:
     config: {prefix: SECRET_}
 key_sets:
   - name: set
-plugins:
-  - name: correlation-id
-    consumer: bob
-    route: orders
-  - name: rate-limiting
-    config: {minute: 5}
-`;
+${plugins ? PLUGINS : ''}`;
