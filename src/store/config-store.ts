@@ -22,13 +22,28 @@ export interface Parent {
   readonly id: string;
 }
 
+/** Secrets of the input have the form in which they are kept: hashed already, they are not hashed again. */
+interface AsStored {
+  readonly stored?: boolean;
+}
+
 /** `kind` is Kong's entity name, `services`. Inputs are what a client sent, not yet validated. */
 export type Write =
-  | { readonly op: 'create'; readonly kind: string; readonly input: Values }
+  | ({ readonly op: 'create'; readonly kind: string; readonly input: Values } & AsStored)
   /** Replaces the entity, or creates it with this id or key. */
-  | { readonly op: 'put'; readonly kind: string; readonly select: Selector; readonly input: Values }
+  | ({
+      readonly op: 'put';
+      readonly kind: string;
+      readonly select: Selector;
+      readonly input: Values;
+    } & AsStored)
   /** Merges into the entity: records field by field, everything else as a whole. */
-  | { readonly op: 'patch'; readonly kind: string; readonly select: Selector; readonly input: Values }
+  | ({
+      readonly op: 'patch';
+      readonly kind: string;
+      readonly select: Selector;
+      readonly input: Values;
+    } & AsStored)
   /** What is absent already is no error. */
   | { readonly op: 'delete'; readonly kind: string; readonly select: Selector };
 

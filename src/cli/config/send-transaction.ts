@@ -5,7 +5,6 @@
 import { Readable } from 'node:stream';
 import { CommandError } from '../command.ts';
 import { type AdminClient, refusal } from './admin-client.ts';
-import { idOf } from './kinds.ts';
 import type { Change } from './plan.ts';
 import { isObject, revisionOf } from './server.ts';
 
@@ -70,21 +69,14 @@ function* chunks(changes: readonly Change[], options: TransactionOptions): Gener
 }
 
 /** `stored`: secrets in the entity have the form in which they are kept, and are not hashed again. */
-function lineOf({ op, kind, id, input, merge, before, stored }: Change): Readonly<Record<string, unknown>> {
+function lineOf({ op, kind, id, input, merge, stored }: Change): Readonly<Record<string, unknown>> {
   const write = { kind: kind.name, ...(stored && { stored: true }) };
   switch (op) {
     case 'create':
       return { op: 'create', ...write, entity: input };
     case 'delete':
-      // Members of a group have an id that no list tells.
-      return kind.name === 'consumer_group_consumers'
-        ? { op: 'delete', path: memberPath(before) }
-        : { op: 'delete', ...write, id };
+      return { op: 'delete', ...write, id };
     default:
       return { op: merge ? 'patch' : 'put', ...write, id, entity: input };
   }
-}
-
-function memberPath(before: Change['before']): string {
-  return `/consumer_groups/${idOf(before?.['consumer_group']) ?? ''}/consumers/${idOf(before?.['consumer']) ?? ''}`;
 }

@@ -117,7 +117,10 @@ async function allIds(client: AdminClient, kind: ConfigKind): Promise<string[]> 
   return ids;
 }
 
-/** Members of a group have no id that is told; both must be in scope. */
+/**
+ * Who is in which group; both must be in scope. Sluice lists memberships as entities; Kong has no id for them and lists
+ * them below each group.
+ */
 async function readMembers(
   client: AdminClient,
   state: State,
@@ -125,8 +128,16 @@ async function readMembers(
 ): Promise<void> {
   const kind = configKind('consumer_group_consumers');
   const consumers = configKind('consumers');
-  const groups = state.all(configKind('consumer_groups')).keys();
-  await forEachParallel(groups, client.options.parallel, async (group) => {
+  const groups = state.all(configKind('consumer_groups'));
+  if (groups.size === 0) return;
+  if ((await client.call({ path: `/${kind.name}?size=1` })).status === 200) {
+    for await (const member of pages(client, kind, `/${kind.name}`, [])) {
+      const [consumer, group] = [idOf(member['consumer']), idOf(member['consumer_group'])];
+      if (groups.has(String(group)) && state.get(consumers, String(consumer)) !== null) take(kind, member);
+    }
+    return;
+  }
+  await forEachParallel(groups.keys(), client.options.parallel, async (group) => {
     for await (const { id } of pages(client, kind, `/consumer_groups/${group}/consumers`, [])) {
       const consumer = String(id);
       if (state.get(consumers, consumer) === null) continue;

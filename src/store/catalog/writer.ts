@@ -31,6 +31,13 @@ interface Prepared {
   readonly snis: readonly string[] | null;
 }
 
+/** What a write says. */
+interface Given {
+  readonly input: Values;
+  /** Its secrets are hashed already. */
+  readonly asStored: boolean;
+}
+
 export class Writer {
   readonly #rows: Rows;
   readonly #recorder: Recorder;
@@ -46,11 +53,11 @@ export class Writer {
   apply(write: Write): WriteResult {
     switch (write.op) {
       case 'create':
-        return this.#create(write.kind, write.input);
+        return this.#create(write.kind, write.input, write.stored === true);
       case 'put':
-        return this.#put(write.kind, write.select, write.input);
+        return this.#put(write);
       case 'patch':
-        return this.#patch(write.kind, write.select, write.input);
+        return this.#patch(write);
       default:
         return this.#delete(write.kind, write.select);
     }
@@ -62,16 +69,16 @@ export class Writer {
     if (stored !== null) this.#remove(kind, stored);
   }
 
-  #create(name: string, input: Values): WriteResult {
+  #create(name: string, input: Values, asStored = false): WriteResult {
     const kind = kindIndex(name);
-    const prepared = this.#prepare(kind, input, {}, null);
+    const prepared = this.#prepare(kind, { input, asStored }, {}, null);
     const id = String(prepared.entity['id']);
     // One that was generated is new.
     if (Object.hasOwn(input, 'id') && this.#rows.has(name, id)) throw primaryKeyViolation(id);
     return { entity: this.#store(kind, null, prepared), happened: true };
   }
 
-  #put(name: string, select: Selector, input: Values): WriteResult {
+  #put({ kind: name, select, input, stored: asStored = false }: Write & { op: 'put' }): WriteResult {
     const kind = kindIndex(name);
     const overrides: Record<string, unknown> = {};
     if (select.within != null) overrides[select.within.field] = { id: select.within.id };
@@ -84,11 +91,11 @@ export class Writer {
       if (kind.definition.endpoint_key !== undefined) overrides[kind.definition.endpoint_key] = select.key;
       if (stored !== null) overrides['id'] = stored['id'];
     }
-    const prepared = this.#prepare(kind, input, overrides, null);
+    const prepared = this.#prepare(kind, { input, asStored }, overrides, null);
     return { entity: this.#store(kind, stored, prepared), happened: stored === null };
   }
 
-  #patch(name: string, select: Selector, input: Values): WriteResult {
+  #patch({ kind: name, select, input, stored: asStored = false }: Write & { op: 'patch' }): WriteResult {
     const kind = kindIndex(name);
     const stored = this.#stored(name, select);
     if (stored === null)
@@ -97,7 +104,7 @@ export class Writer {
     if (id !== null && (typeof id !== 'string' || id.toLowerCase() !== stored['id'])) {
       throw schemaViolation([{ at: ['id'], message: 'immutable field cannot be updated' }]);
     }
-    const prepared = this.#prepare(kind, input, { id: stored['id'] }, stored);
+    const prepared = this.#prepare(kind, { input, asStored }, { id: stored['id'] }, stored);
     return { entity: this.#store(kind, stored, prepared), happened: false };
   }
 
@@ -115,15 +122,16 @@ export class Writer {
   }
 
   /** Validated and complete. @param stored what a patch is laid over. */
-  #prepare(kind: KindIndex, input: Values, overrides: Values, stored: Values | null): Prepared {
-    const given = { ...resolveReferences(this.#rows, kind.name, input), ...overrides };
+  #prepare(kind: KindIndex, given: Given, overrides: Values, stored: Values | null): Prepared {
+    const { input } = given;
+    const resolved = { ...resolveReferences(this.#rows, kind.name, input), ...overrides };
     const ttl = Object.hasOwn(input, 'ttl') ? input['ttl'] : undefined;
     const whole = stored === null ? input : mergePatch(kind.definition.fields, withoutTtl(stored), input);
-    const { entity, issues } = kind.validator.validate({ input: whole, overrides: given }, this.#context);
+    const { entity, issues } = kind.validator.validate({ input: whole, overrides: resolved }, this.#context);
     if (issues !== null) throw schemaViolation(issues);
     const unsupported = notYetIssues(kind.name, entity);
     if (unsupported.length > 0) throw schemaViolation(unsupported);
-    transform(kind, entity, input, stored);
+    transform(kind, entity, given, stored);
     if (typeof entity['id'] === 'string') entity['id'] = entity['id'].toLowerCase();
     if (kind.definition.ttl === true) entity['ttl'] = expiry(ttl, stored);
     const snis = (entity['snis'] as readonly string[] | undefined | null) ?? null;
@@ -218,18 +226,19 @@ function expiry(given: unknown, stored: Values | null): number | null {
   return given === undefined && stored !== null ? ((stored['ttl'] as number | null) ?? null) : null;
 }
 
-/** Hashes and normal forms; a secret that a patch does not give is hashed already. */
+/** Hashes and normal forms; a secret that a patch does not give is hashed already, as it is where the write says so. */
 function transform(
   kind: KindIndex,
   entity: Record<string, unknown>,
-  input: Values,
+  { input, asStored }: Given,
   stored: Values | null,
 ): void {
   kind.definition.transform?.(entity);
-  if (stored === null) return;
   for (const [name, field] of Object.entries(kind.definition.fields)) {
-    const secret = field.type === 'string' && field.encrypted === true;
-    if (secret && !Object.hasOwn(input, name)) entity[name] = stored[name];
+    if (field.type !== 'string' || field.encrypted !== true) continue;
+    if (!Object.hasOwn(input, name)) {
+      if (stored !== null) entity[name] = stored[name];
+    } else if (asStored) entity[name] = input[name];
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * One write of a transaction as it is sent: `{"op", "kind", "id" or "key", "entity"}`, or with the `path` that it would
  * have as a request of its own. A path may begin with a parent, which is then referred to; what the transaction has made
- * before counts.
+ * before counts. `"stored": true` says that secrets in it are hashed already, as an export has them.
  */
 import type { Values } from '../../../entities/schema/field.ts';
 import { isUuid } from '../../../entities/schema/string-check.ts';
@@ -12,7 +12,7 @@ import { definitionOf } from '../kinds.ts';
 import { RequestError } from '../request-error.ts';
 
 const OPS: ReadonlySet<unknown> = new Set(['create', 'put', 'patch', 'delete']);
-const FIELDS: ReadonlySet<string> = new Set(['op', 'kind', 'path', 'id', 'key', 'entity']);
+const FIELDS: ReadonlySet<string> = new Set(['op', 'kind', 'path', 'id', 'key', 'entity', 'stored']);
 const ONE = new Set(['entity', 'nested-entity', 'target']);
 const ALL = new Set(['collection', 'nested-collection', 'targets']);
 
@@ -44,8 +44,9 @@ export function parseWrite(value: unknown): Write {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse('expected an object');
   const given = value as Values;
   for (const name of Object.keys(given)) if (!FIELDS.has(name)) refuse(`unknown field '${name}'`);
-  const { op, entity } = given;
+  const { op, entity, stored = false } = given;
   if (!OPS.has(op)) refuse("'op' must be create, put, patch or delete");
+  if (typeof stored !== 'boolean') refuse("'stored' is true or false");
   const { kind, select, owned } = Object.hasOwn(given, 'path') ? placeOf(given['path']) : named(given);
   if (op === 'create' && select !== null) refuse('a creation names no entity');
   if (op !== 'create' && select === null) refuse('which entity? Say its id or key');
@@ -56,8 +57,8 @@ export function parseWrite(value: unknown): Write {
   if (typeof entity !== 'object' || entity === null || Array.isArray(entity))
     refuse("'entity' must be an object");
   const input = { ...(entity as Values), ...owned };
-  if (op === 'create') return { op, kind, input };
-  return { op: op as 'put' | 'patch', kind, select: select ?? {}, input };
+  if (op === 'create') return { op, kind, input, stored };
+  return { op: op as 'put' | 'patch', kind, select: select ?? {}, input, stored };
 }
 
 function named({ kind, id, key }: Values): Place {

@@ -1,0 +1,145 @@
+/** The log of a Sluice, as its Admin API tells it: commits, and what is between now and one of them. */
+import { CommandError, EXIT_USAGE } from '../command.ts';
+import { type AdminClient, refusal } from './admin-client.ts';
+import { type Difference, differences } from './compare.ts';
+import type { FieldSchemas } from './field-schema.ts';
+import { configKind } from './kinds.ts';
+import { nameOf } from './labels.ts';
+import type { Change, Plan } from './plan.ts';
+import { isObject } from './server.ts';
+import type { Entity } from './state.ts';
+
+export interface Commit {
+  readonly revision: number;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly author: { readonly name: string | null; readonly source: string };
+  readonly message: string | null;
+  readonly changes: number;
+}
+
+interface LogChange {
+  readonly kind: string;
+  readonly id: string;
+  readonly before: Entity | null;
+  readonly after: Entity | null;
+  /** Paths that differ, also of what is masked. */
+  readonly fields: readonly string[];
+}
+
+const NO_SCHEMA: FieldSchemas = new Map();
+
+/** Newest first, at most `count`. @throws CommandError for a server that has no log */
+export async function listCommits(client: AdminClient, count: number): Promise<Commit[]> {
+  const commits: Commit[] = [];
+  for await (const commit of pagesOf(client, '/revisions', Math.min(count, 1000))) {
+    commits.push(commit as unknown as Commit);
+    if (commits.length >= count) break;
+  }
+  return commits;
+}
+
+/** @throws CommandError when there is no such commit, or its changes are not kept any more. */
+export async function changesOf(client: AdminClient, revision: number): Promise<LogChange[]> {
+  const changes: LogChange[] = [];
+  for await (const change of pagesOf(client, `/revisions/${revision}/diff`, 1000)) {
+    changes.push(change as unknown as LogChange);
+  }
+  return changes;
+}
+
+async function* pagesOf(client: AdminClient, path: string, size: number): AsyncGenerator<Entity> {
+  const query = new URLSearchParams({ size: String(size) });
+  for (;;) {
+    const answer = await client.call({ path: `${path}?${query.toString()}` });
+    if (answer.status === 404) {
+      throw new CommandError(
+        path === '/revisions'
+          ? `${client.place} keeps no history: it is a Kong, or has no database`
+          : `${client.place} has no ${path.slice(1).replace('/diff', '').replace('s/', ' ')} in its history`,
+      );
+    }
+    const { body } = answer;
+    if (answer.status !== 200 || !isObject(body) || !Array.isArray(body['data'])) {
+      throw new CommandError(`${client.place}: GET ${path} answered ${refusal(answer)}`);
+    }
+    for (const one of body['data']) if (isObject(one)) yield one;
+    if (typeof body['offset'] !== 'string') return;
+    query.set('offset', body['offset']);
+  }
+}
+
+/** What leads from the current revision back to an earlier one. @throws CommandError */
+export async function wayBack(client: AdminClient, current: number, target: number): Promise<LogChange[]> {
+  const folded = new Map<string, LogChange>();
+  for (let revision = current; revision > target; revision--) {
+    for (const change of await changesOf(client, revision)) {
+      const key = `${change.kind} ${change.id}`;
+      const later = folded.get(key);
+      // The later commit's `after` is what is now, the earliest one's `before` is what was then.
+      const fields = [...new Set([...(later?.fields ?? []), ...change.fields])];
+      folded.set(key, {
+        ...change,
+        before: later === undefined ? change.after : later.before,
+        after: change.before,
+        fields,
+      });
+    }
+  }
+  return [...folded.values()].filter(({ before, after }) => before !== null || after !== null);
+}
+
+/** Changes of the log as those of a plan, for people. */
+export function asPlan(changes: readonly LogChange[]): Plan {
+  return { changes: changes.map(asChange), unchanged: 0 };
+}
+
+function asChange({ kind: name, id, before, after, fields }: LogChange): Change {
+  const kind = configKind(name);
+  const op = before === null ? 'create' : after === null ? 'delete' : 'update';
+  const label = `${kind.singular} ${nameOf(kind, after ?? before ?? { id })}`;
+  const shown = before === null || after === null ? [] : fieldDifferences(name, before, after, fields);
+  return { op, kind, id, label, before, input: after, merge: false, differences: shown, stored: false };
+}
+
+function fieldDifferences(
+  kind: string,
+  before: Entity,
+  after: Entity,
+  fields: readonly string[],
+): Difference[] {
+  const found = differences(configKind(kind), before, after, NO_SCHEMA);
+  // What is masked looks the same, and yet has changed.
+  const hidden = fields.filter(
+    (path) =>
+      !found.some((one) => path === one.path || path.startsWith(`${one.path}.`)) && !path.endsWith('_at'),
+  );
+  return [...found, ...hidden.map((path) => ({ path, before: null, after: null, secret: true }))];
+}
+
+/** @throws CommandError */
+export function revisionNumber(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new CommandError(`'${text}' is no number of a revision`, EXIT_USAGE);
+}
+
+/** Answers the new revision. @throws CommandError: nothing has changed. */
+export async function restore(
+  client: AdminClient,
+  target: number,
+  { ifRevision, message }: { readonly ifRevision: number; readonly message: string },
+): Promise<number> {
+  const answer = await client.call({
+    method: 'POST',
+    path: `/revisions/${target}/restore`,
+    timeout: 0,
+    headers: {
+      'if-match': `"${ifRevision}"`,
+      // Fields are bytes; these are UTF-8.
+      'x-sluice-message': Buffer.from(message).toString('latin1'),
+    },
+  });
+  const { status, body } = answer;
+  if (status === 200 && isObject(body) && typeof body['revision'] === 'number') return body['revision'];
+  throw new CommandError(`nothing was changed: ${refusal(answer)}`);
+}
