@@ -1,5 +1,6 @@
 /** `sluice config history [REVISION]`: the commits, or what one of them changed. */
 import { EXIT_OK, type Command, type Invocation } from '../command.ts';
+import type { AdminClient } from '../config/admin-client.ts';
 import { ADMIN_OPTIONS, ADMIN_OPTIONS_HELP } from '../config/connection.ts';
 
 export const command: Command = {
@@ -29,9 +30,7 @@ ${ADMIN_OPTIONS_HELP}`,
   },
 };
 
-type Client = ReturnType<typeof import('../config/connection.ts').adminClient>;
-
-async function commits(invocation: Invocation, client: Client): Promise<string[]> {
+async function commits(invocation: Invocation, client: AdminClient): Promise<string[]> {
   const [{ countOption }, { listCommits }, { printable }] = await Promise.all([
     import('../config/connection.ts'),
     import('../config/revisions.ts'),
@@ -46,7 +45,7 @@ async function commits(invocation: Invocation, client: Client): Promise<string[]
   });
 }
 
-async function oneCommit(invocation: Invocation, client: Client, text: string): Promise<string[]> {
+async function oneCommit(invocation: Invocation, client: AdminClient, text: string): Promise<string[]> {
   const [{ asPlan, changesOf, revisionNumber }, { planLines }, { paintFor }] = await Promise.all([
     import('../config/revisions.ts'),
     import('../config/show.ts'),

@@ -26,7 +26,7 @@ Options:
       --select-tag TAG  only entities with this tag count, as often as needed
                         (all of them); those of the files get it, and nothing
                         without it is deleted
-      --dry-run         only print the difference
+      --dry-run         change nothing, and with Sluice have it validated
   -m, --message TEXT    kept with the commit
   -y, --yes             delete without asking
 ${ADMIN_OPTIONS_HELP}`,
@@ -53,7 +53,12 @@ async function sync(invocation: Invocation, session: Session): Promise<number> {
   const { plan, server } = session;
   const { terminal, options } = invocation;
   for (const line of planLines(plan, paintFor(terminal))) terminal.out(line);
-  if (plan.changes.length === 0 || options['dry-run'] === true) return EXIT_OK;
+  if (plan.changes.length === 0) return EXIT_OK;
+  if (options['dry-run'] === true) {
+    if (server.database !== 'off') await apply(session, null, true);
+    terminal.out('nothing was changed: dry run');
+    return EXIT_OK;
+  }
   if (server.database === 'off') {
     throw new CommandError(
       `${session.client.place} has no database: send it the whole file with POST /config`,

@@ -12,19 +12,29 @@ export interface Target {
   readonly plan: Plan;
 }
 
-/** Answers the new revision, null where there are none. @throws CommandError */
+/**
+ * Answers the new revision, null where there are none.
+ * @param dryRun only ask whether it could be done, of a server that can be asked.
+ * @throws CommandError
+ */
 export async function apply(
   { client, server, plan }: Target,
   message: string | null,
+  dryRun = false,
 ): Promise<number | null> {
   const { changes } = plan;
   const progress = new Progress('writing', changes.length);
   const onProgress = (count: number): void => progress.at(count);
   try {
     if (server.product === 'sluice') {
-      return await sendTransaction(client, changes, { message, ifRevision: server.revision, onProgress });
+      return await sendTransaction(client, changes, {
+        message,
+        ifRevision: server.revision,
+        dryRun,
+        onProgress,
+      });
     }
-    await sendRequests(client, changes, { onProgress });
+    if (!dryRun) await sendRequests(client, changes, { onProgress });
     return null;
   } finally {
     progress.end();

@@ -1,8 +1,14 @@
 /** The options by which a command finds its Admin API. */
 import { readFileSync } from 'node:fs';
 import type { ParseArgsOptionsConfig } from 'node:util';
-import { CommandError, EXIT_USAGE, secondsOption, stringOption, type Invocation } from '../command.ts';
-import { listOption } from '../command.ts';
+import {
+  CommandError,
+  EXIT_USAGE,
+  type Invocation,
+  listOption,
+  secondsOption,
+  stringOption,
+} from '../command.ts';
 import { AdminClient } from './admin-client.ts';
 
 export const ADMIN_OPTIONS = {
@@ -32,11 +38,20 @@ const MAX_PARALLEL = 100;
 export function adminClient(invocation: Invocation, given?: string): AdminClient {
   const { env } = invocation.terminal;
   const text = given ?? stringOption(invocation, 'admin') ?? env['SLUICE_ADMIN_URL'] ?? DEFAULT_ADMIN;
-  const url = parseUrl(text);
-  const headers = headersOf(listOption(invocation, 'header'));
+  const headers = headersOf('header', listOption(invocation, 'header'));
   const token = stringOption(invocation, 'token') ?? env['SLUICE_ADMIN_TOKEN'];
   if (token !== undefined && token !== '') headers['authorization'] = `Bearer ${token}`;
-  else if (url.username !== '') {
+  return clientOf(invocation, text, headers);
+}
+
+/** Another Admin API than the one that the options are about: it gets no token of theirs. */
+export function sourceClient(invocation: Invocation, url: string, headers: readonly string[]): AdminClient {
+  return clientOf(invocation, url, headersOf('from-header', headers));
+}
+
+function clientOf(invocation: Invocation, text: string, headers: Record<string, string>): AdminClient {
+  const url = parseUrl(text);
+  if (url.username !== '' && headers['authorization'] === undefined) {
     const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     headers['authorization'] = `Basic ${Buffer.from(pair).toString('base64')}`;
   }
@@ -57,12 +72,12 @@ function parseUrl(text: string): URL {
   throw new CommandError(`'${text}' is no address of an Admin API, such as ${DEFAULT_ADMIN}`, EXIT_USAGE);
 }
 
-function headersOf(lines: readonly string[]): Record<string, string> {
+function headersOf(option: string, lines: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const line of lines) {
     const [, name, value] = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*([^\r\n]*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined) {
-      throw new CommandError(`--header takes NAME:VALUE, not '${line}'`, EXIT_USAGE);
+      throw new CommandError(`--${option} takes NAME:VALUE, not '${line}'`, EXIT_USAGE);
     }
     headers[name.toLowerCase()] = value;
   }

@@ -15,6 +15,8 @@ export interface TransactionOptions {
   readonly message: string | null;
   /** Null: whatever the current one is. */
   readonly ifRevision: number | null;
+  /** Validate all, keep nothing. */
+  readonly dryRun?: boolean;
   readonly onProgress: (sent: number) => void;
 }
 
@@ -27,7 +29,7 @@ export async function sendTransaction(
   const source = Readable.from(chunks(changes, options), { objectMode: false, highWaterMark: CHUNK });
   const answer = await client.call({
     method: 'POST',
-    path: '/transactions',
+    path: options.dryRun === true ? '/transactions?dry_run=1' : '/transactions',
     stream: { type: 'application/x-ndjson', source },
     // The server answers when all of it is validated and written.
     timeout: 0,
