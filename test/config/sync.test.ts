@@ -1,46 +1,30 @@
 /** `sluice config dump`, `diff` and `sync` through the real program, against a stand-in for a Kong. */
 import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { sluice, type CliResult } from '../support/gateway.ts';
-import { tempDir } from '../support/temp-dir.ts';
-import { fakeKong, type FakeKong } from './support/fake-kong.ts';
+import { sluice } from '../support/gateway.ts';
+import { assertExit, config, withFile } from './support/cli.ts';
+import { fakeKong } from './support/fake-kong.ts';
 import { whole } from './support/whole.ts';
-
-async function withFile(text: string, use: (file: string) => Promise<void>): Promise<void> {
-  await using folder = await tempDir();
-  const file = join(folder.path, 'kong.yml');
-  await writeFile(file, text);
-  await use(file);
-}
-
-function config(kong: FakeKong, command: string, ...args: string[]): Promise<CliResult> {
-  return sluice(['config', command, '--admin', kong.url, ...args]);
-}
-
-function assertExit(result: CliResult, code: number): void {
-  assert.equal(result.code, code, `${result.stdout}\n${result.stderr}`);
-}
 
 describe('round trip', () => {
   for (const format of ['yaml', 'json']) {
     test(`a dump (${format}) brought into an empty gateway is dumped alike`, () =>
       withFile(whole(true), async (file) => {
         await using first = await fakeKong();
-        assertExit(await config(first, 'sync', file), 0);
+        assertExit(await config(first.url, 'sync', file), 0);
         const dump = `${file}.${format}`;
-        assertExit(await config(first, 'dump', '-o', dump, '--format', format), 0);
+        assertExit(await config(first.url, 'dump', '-o', dump, '--format', format), 0);
         assert.equal((await stat(dump)).mode & 0o777, 0o600);
-        assertExit(await config(first, 'diff', dump), 0);
-        assertExit(await config(first, 'diff', file), 0);
+        assertExit(await config(first.url, 'diff', dump), 0);
+        assertExit(await config(first.url, 'diff', file), 0);
         const text = await readFile(dump, 'utf8');
         // A Kong would hash hashed passwords again, and is not asked to.
         const plain = text.replace(/^ *"?_transform.*\n/m, '').replaceAll(/[0-9a-f]{40}/g, 'plain-text');
         await writeFile(dump, plain);
         await using second = await fakeKong();
-        assertExit(await config(second, 'sync', dump), 0);
-        assert.equal((await config(second, 'dump', '--format', format)).stdout, text);
+        assertExit(await config(second.url, 'sync', dump), 0);
+        assert.equal((await config(second.url, 'dump', '--format', format)).stdout, text);
       }));
   }
 });
@@ -56,15 +40,15 @@ describe('exit codes', () => {
   test('diff: 2 with differences, 0 without, 1 when something is wrong, also with the command line', () =>
     withFile(SMALL, async (file) => {
       await using kong = await fakeKong();
-      const first = await config(kong, 'diff', file);
+      const first = await config(kong.url, 'diff', file);
       assertExit(first, 2);
       assert.equal(
         first.stdout,
         '+ service a\n+ route r (service a)\n\ncreate 2, update 0, delete 0, unchanged 0\n',
       );
       assert.deepEqual(kong.writes, []);
-      assertExit(await config(kong, 'sync', file), 0);
-      const same = await config(kong, 'diff', file);
+      assertExit(await config(kong.url, 'sync', file), 0);
+      const same = await config(kong.url, 'diff', file);
       assertExit(same, 0);
       assert.equal(same.stdout, 'no difference (2 the same)\n');
       for (const args of [
@@ -73,7 +57,7 @@ describe('exit codes', () => {
         ['diff', `${file}.gone`],
         ['diff', '--parallel', '0', file],
       ]) {
-        assertExit(await config(kong, args[0] ?? '', ...args.slice(1)), 1);
+        assertExit(await config(kong.url, args[0] ?? '', ...args.slice(1)), 1);
       }
       const gone = await sluice(['config', 'diff', '--admin', 'http://127.0.0.1:1', file]);
       assertExit(gone, 1);
@@ -87,13 +71,13 @@ describe('exit codes', () => {
     withFile(SMALL, async (file) => {
       await using kong = await fakeKong();
       kong.add('services', { name: 'old', host: 'old.internal' });
-      const refused = await config(kong, 'sync', file);
+      const refused = await config(kong.url, 'sync', file);
       assertExit(refused, 1);
       assert.match(refused.stdout, /^\+ service a\n.*\n- service old\n/);
       assert.match(refused.stderr, /One entity is deleted.*--yes/);
-      assertExit(await config(kong, 'sync', '--dry-run', file), 0);
+      assertExit(await config(kong.url, 'sync', '--dry-run', file), 0);
       assert.deepEqual(kong.writes, []);
-      assertExit(await config(kong, 'sync', '--yes', file), 0);
+      assertExit(await config(kong.url, 'sync', '--yes', file), 0);
       assert.deepEqual(
         kong.list('services').map(({ name }) => name),
         ['a'],
@@ -106,7 +90,7 @@ describe('exit codes', () => {
         intercept: (_method, path) =>
           path.startsWith('/upstreams') ? { status: 500, body: { message: 'broken' } } : null,
       });
-      const failed = await config(kong, 'dump', '-o', file);
+      const failed = await config(kong.url, 'dump', '-o', file);
       assertExit(failed, 1);
       assert.match(failed.stderr, /GET \/upstreams\?size=1000 answered 500: broken/);
       assert.equal(await readFile(file, 'utf8'), 'earlier');
@@ -147,7 +131,7 @@ describe('broken files', () => {
     test(text.replaceAll('\n', ' '), () =>
       withFile(text, async (file) => {
         await using kong = await fakeKong();
-        const result = await config(kong, 'sync', file);
+        const result = await config(kong.url, 'sync', file);
         assertExit(result, 1);
         assert.match(result.stderr, error);
         assert.doesNotMatch(result.stderr, /internal error/);

@@ -39,14 +39,15 @@ export async function confirm(question: string): Promise<boolean> {
 }
 
 const WIDTH = 24;
-const PAUSE_MS = 100;
+const PAUSE_MS = 200;
 
 /** One line on standard error that is written over; nothing when that is no terminal. */
 export class Progress {
   readonly #what: string;
   /** Null: it is not known. */
   readonly #total: number | null;
-  #last = 0;
+  /** Short work shows nothing. */
+  #last = performance.now();
   #shown = false;
 
   constructor(what: string, total: number | null = null) {
