@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { tempDir } from '../test/support/temp-dir.ts';
+import { store } from './control/store.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
 import { idle1000 } from './proxy/idle-1000.ts';
 import { memory } from './proxy/memory.ts';
@@ -31,6 +32,7 @@ const SCENARIOS: readonly Scenario[] = [
   reload,
   memory,
   startup,
+  store,
 ];
 
 const USAGE = `Usage: npm run bench -- [OPTIONS]

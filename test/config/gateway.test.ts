@@ -197,7 +197,7 @@ test('a Kong is taken over: what has no meaning here is told, and left out when 
     // The files' own password is the one that was taken over as a hash.
     await writeFile(file, whole(false));
     assertExit(await config(gateway.adminUrl, 'diff', file), 0);
-    const [bob] = kong.list('consumers').filter(({ username }) => username === 'bob');
+    const bob = kong.list('consumers').find(({ username }) => username === 'bob');
     const taken = (await (await fetch(`${gateway.adminUrl}/consumers/bob`)).json()) as Record<
       string,
       unknown

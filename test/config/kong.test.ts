@@ -82,8 +82,8 @@ services: [{name: a, host: h, plugins: [{name: correlation-id, _config: shared, 
       assertExit(await config(kong.url, 'sync', file, `${file}.2.yml`), 0);
       assert.equal(kong.list('services')[0]?.['retries'], 7);
       assert.equal(kong.list('routes')[0]?.['strip_path'], false);
-      const { header_name, generator } = kong.list('plugins')[0]?.['config'] as Record<string, unknown>;
-      assert.deepEqual([header_name, generator], ['X-Shared', 'tracker']);
+      const shared = (kong.list('plugins')[0]?.['config'] ?? {}) as Record<string, unknown>;
+      assert.deepEqual([shared['header_name'], shared['generator']], ['X-Shared', 'tracker']);
       assertExit(await config(kong.url, 'diff', file, `${file}.2.yml`), 0);
     },
   ));
