@@ -13,6 +13,7 @@ import { readForeign, removeForeign, replaceForeign, updateForeign } from './cru
 import { type Admin, AdminRequest } from './crud/request.ts';
 import { listTag, listTags } from './crud/tags.ts';
 import { listTargets, readTarget, removeTarget, updateTarget } from './crud/targets.ts';
+import { WHOLE } from '../access/principal.ts';
 import { ENDPOINTS, type Endpoint, type Method, type Shape } from './endpoints.ts';
 import { listen } from './history/events.ts';
 import { listRevisions, readDiff, readRevision, restoreRevision } from './history/revisions.ts';
@@ -67,6 +68,9 @@ const HANDLERS: Readonly<Record<Shape, Readonly<Partial<Record<Method, RequestHa
   events: { GET: listen },
 };
 
+/** Handlers of these ask for each write what may be done. */
+const OWN_QUESTIONS: ReadonlySet<Shape> = new Set(['transactions', 'members', 'member']);
+
 export function registerEntities(app: AdminApp, admin: Admin): void {
   for (const endpoint of ENDPOINTS) {
     const path = endpoint.path.replaceAll(/\{([^}]*)\}/g, ':$1');
@@ -74,7 +78,9 @@ export function registerEntities(app: AdminApp, admin: Admin): void {
       method,
       handlerOf(endpoint, method, admin),
     ]);
-    resource(app, path, Object.fromEntries(methods));
+    // The writes of a transaction are of any kind, and a membership is of neither kind that its path names.
+    const kind = OWN_QUESTIONS.has(endpoint.shape) ? null : (endpoint.kind ?? WHOLE);
+    resource(app, path, Object.fromEntries(methods), kind);
   }
 }
 

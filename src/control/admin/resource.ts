@@ -104,15 +104,18 @@ function serverName({ server_name }: Settings): string {
   return server_name === 'kong' ? `kong/${KONG_VERSION}` : `sluice/${VERSION}`;
 }
 
-/** @param kind of the entities that it is about, for what the one who asks may do; `WHOLE` and `NODE` are none. */
-export function resource(app: AdminApp, path: string, methods: Methods, kind: string = WHOLE): void {
+/**
+ * @param kind of the entities that it is about, for what the one who asks may do; `WHOLE` and `NODE` are none. Null: the
+ * handlers ask for each thing that they do.
+ */
+export function resource(app: AdminApp, path: string, methods: Methods, kind: string | null = WHOLE): void {
   const allowed = Object.keys(methods);
   if (methods.GET !== undefined) allowed.push('HEAD');
   const allow = [...allowed, 'OPTIONS'].sort().join(', ');
   for (const [method, handler] of Object.entries(methods)) {
     const operation = method === 'GET' ? 'read' : 'write';
     app.on(method, path, (context) => {
-      const denied = denial(context.get('principal'), { operation, kind });
+      const denied = kind === null ? null : denial(context.get('principal'), { operation, kind });
       return denied === null ? handler(context) : json(403, { message: denied });
     });
   }

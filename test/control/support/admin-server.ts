@@ -41,13 +41,26 @@ export class AdminServer implements AsyncDisposable {
   /** What nobody expected: it is answered with 500. */
   readonly errors: readonly Error[];
   readonly port: number;
+  readonly #asked: { principal: Principal | null };
   readonly #dispose: () => Promise<void>;
 
-  constructor(store: CatalogStore, port: number, errors: readonly Error[], dispose: () => Promise<void>) {
+  constructor(
+    store: CatalogStore,
+    port: number,
+    errors: readonly Error[],
+    asked: { principal: Principal | null },
+    dispose: () => Promise<void>,
+  ) {
     this.store = store;
     this.errors = errors;
+    this.#asked = asked;
     this.port = port;
     this.#dispose = dispose;
+  }
+
+  /** Who asks from now on. */
+  as(principal: Principal | null): void {
+    this.#asked.principal = principal;
   }
 
   get origin(): string {
@@ -101,12 +114,12 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminServe
   const settings = { ...defaults, prefix: folder.path, ...options.settings };
   const seen = options.wrap === undefined ? store : options.wrap(store);
   const errors: Error[] = [];
-  const { principal = null } = options;
+  const asked: { principal: Principal | null } = { principal: options.principal ?? null };
   const app = createApp({
     settings: () => settings,
     onError: (error) => errors.push(error),
     door: async (context, next) => {
-      context.set('principal', principal);
+      context.set('principal', asked.principal);
       await next();
     },
   });
@@ -118,7 +131,7 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminServe
   }) as Server;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return new AdminServer(store, (server.address() as AddressInfo).port, errors, async () => {
+  return new AdminServer(store, (server.address() as AddressInfo).port, errors, asked, async () => {
     server.close();
     server.closeAllConnections();
     catalog.close();

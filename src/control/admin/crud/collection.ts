@@ -4,7 +4,7 @@ import type { Parent } from '../../../store/config-store.ts';
 import { apiName } from '../endpoints.ts';
 import { definitionOf } from '../kinds.ts';
 import { RequestError } from '../request-error.ts';
-import { offsetOf, offsetToken, pageBody, pageSize, pageTags } from './page-options.ts';
+import { carry, offsetOf, offsetToken, pageBody, pageSize, pageTags } from './page-options.ts';
 import type { AdminRequest } from './request.ts';
 import { checkUnique, existing, nameOf } from './select.ts';
 
@@ -15,13 +15,17 @@ export function list(request: AdminRequest): Response {
   const tags = pageTags(query) ?? null;
   const after = offsetOf(query, ['string'])?.[0] as string | undefined;
   const { entities, next } = store.page(kind, { size, after: after ?? null, tags });
-  const carried = ['tags', 'size'].flatMap((name) => {
-    const value = query.get(name)?.[0];
-    return typeof value === 'string' ? [`${name}=${encodeURIComponent(value)}`] : [];
-  });
-  const base = `/${apiName(definitionOf(kind))}`;
-  const url = carried.length === 0 ? base : `${base}?${carried.join('&')}`;
-  return request.answer(200, pageBody(entities, next === null ? null : offsetToken([next]), url));
+  const token = next === null ? null : offsetToken([next]);
+  const path = `/${apiName(definitionOf(kind))}`;
+  return request.answer(
+    200,
+    pageBody(
+      entities.map((one) => request.show(one)),
+      token,
+      path,
+      carry(query, 'tags', 'size'),
+    ),
+  );
 }
 
 function byCustomId(request: AdminRequest): Response {
@@ -32,7 +36,7 @@ function byCustomId(request: AdminRequest): Response {
   }
   checkUnique(definitionOf('consumers'), 'custom_id', value);
   const found = request.store.get('consumers', { key: value, by: 'custom_id' });
-  return request.answer(200, { data: found === null ? [] : [found], next: null });
+  return request.answer(200, { data: found === null ? [] : [request.show(found)], next: null });
 }
 
 export async function create(request: AdminRequest): Promise<Response> {
@@ -56,7 +60,14 @@ export function listNested(request: AdminRequest): Response {
   pageTags(query);
   const after = offsetOf(query, ['string'])?.[0] as string | undefined;
   const { entities, next } = store.page(kind, { size, after: after ?? null, within: { field, id } });
-  return request.answer(200, pageBody(entities, next === null ? null : offsetToken([next]), pathOf(request)));
+  return request.answer(
+    200,
+    pageBody(
+      entities.map((one) => request.show(one)),
+      next === null ? null : offsetToken([next]),
+      pathOf(request),
+    ),
+  );
 }
 
 export async function createNested(request: AdminRequest): Promise<Response> {

@@ -1,6 +1,7 @@
 /** What a write says beside its entity: `If-Match: "REVISION"`, and `X-Sluice-Message`, the reason that the log keeps. */
 import { isUtf8 } from 'node:buffer';
 import type { Author } from '../../../store/config-store.ts';
+import { peerOf } from '../../access/peer.ts';
 import { RequestError } from '../request-error.ts';
 import type { AdminContext } from '../resource.ts';
 
@@ -28,10 +29,10 @@ export function expectedRevision(context: AdminContext, current: number): { read
 }
 
 export function authorOf(context: AdminContext): Author {
-  const principal = context.get('principal') ?? null;
+  const principal = context.get('principal');
   const { incoming } = context.env;
-  const address = incoming !== undefined && 'socket' in incoming ? incoming.socket.remoteAddress : undefined;
-  return { name: principal?.name ?? null, source: address ?? '', message: messageOf(context) };
+  const source = incoming === undefined ? '' : peerOf(incoming).address;
+  return { name: principal?.name ?? null, source, message: messageOf(context) };
 }
 
 function messageOf(context: AdminContext): string | null {

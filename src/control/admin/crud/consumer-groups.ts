@@ -47,7 +47,8 @@ export function readGroup(request: AdminRequest): Response {
   const { store, params, query } = request;
   const group = existing(store, GROUP.kind, selectorOf(GROUP.kind, params[0] ?? ''));
   const within = { field: GROUP.field, id: idOf(group) };
-  const plugins = store.page('plugins', { size: BATCH, within }).entities;
+  const { entities } = store.page('plugins', { size: BATCH, within });
+  const plugins = entities.map((plugin) => request.show(plugin, 'plugins'));
   const body: Record<string, unknown> = { consumer_group: group, plugins };
   if (query.get('list_consumers')?.[0] !== 'false') {
     const members = store.page(MEMBERS, { size: BATCH, within }).entities;

@@ -11,7 +11,10 @@ function named(request: AdminRequest, creates: boolean): Named {
 }
 
 export function read(request: AdminRequest): Response {
-  return request.answer(200, existing(request.store, request.kind, named(request, false).select));
+  return request.answer(
+    200,
+    request.show(existing(request.store, request.kind, named(request, false).select)),
+  );
 }
 
 export async function replace(request: AdminRequest): Promise<Response> {
@@ -58,7 +61,10 @@ function namedWithin(request: AdminRequest, creates: boolean): Named {
 }
 
 export function readNested(request: AdminRequest): Response {
-  return request.answer(200, existing(request.store, request.kind, namedWithin(request, false).select));
+  return request.answer(
+    200,
+    request.show(existing(request.store, request.kind, namedWithin(request, false).select)),
+  );
 }
 
 export async function replaceNested(request: AdminRequest): Promise<Response> {

@@ -27,7 +27,7 @@ function referred(request: AdminRequest): string {
 }
 
 export function readForeign(request: AdminRequest): Response {
-  return request.answer(200, existing(request.store, request.kind, { id: referred(request) }));
+  return request.answer(200, request.show(existing(request.store, request.kind, { id: referred(request) })));
 }
 
 /** Makes the entity and refers to it, in one commit, when the field is not set. */

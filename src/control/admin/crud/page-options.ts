@@ -74,16 +74,23 @@ export function invalidOffset(text: string, problem: string): StoreError {
   return new StoreError(CODES.invalidOffset, `'${text}' is not a valid offset: ${problem}`);
 }
 
-/** One page as Kong answers it. `next` is null on the last. */
+/** One page as Kong answers it; `next` is null on the last. @param carried arguments that go along, `&size=1`. */
 export function pageBody(
   data: readonly unknown[],
   token: string | null,
-  next: string,
+  path: string,
+  carried = '',
 ): Record<string, unknown> {
   if (token === null) return { data, next: null };
-  return {
-    data,
-    offset: token,
-    next: `${next}${next.includes('?') ? '&' : '?'}offset=${encodeURIComponent(token)}`,
-  };
+  return { data, offset: token, next: `${path}?offset=${encodeURIComponent(token)}${carried}` };
+}
+
+/** These arguments of the query, for the next page. */
+export function carry(query: Query, ...names: readonly string[]): string {
+  return names
+    .map((name) => {
+      const [value] = query.get(name) ?? [];
+      return typeof value === 'string' ? `&${name}=${encodeURIComponent(value)}` : '';
+    })
+    .join('');
 }

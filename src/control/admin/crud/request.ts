@@ -9,12 +9,14 @@ import type { Values } from '../../../entities/schema/field.ts';
 import type { Settings } from '../../../settings/settings.ts';
 import type { CommitOptions, Committed, ConfigStore, Write } from '../../../store/config-store.ts';
 import { CODES, StoreError, StoreUnavailable } from '../../../store/errors.ts';
+import type { Principal } from '../../access/principal.ts';
 import { readArguments } from '../body/arguments.ts';
 import type { Endpoint } from '../endpoints.ts';
 import { definitionOf } from '../kinds.ts';
 import { decodeSegment, isSet, queryOf, rawSegments, type Query } from '../query.ts';
 import { type AdminContext, json, warningField } from '../resource.ts';
 import { authorOf, expectedRevision } from './conditions.ts';
+import { checkWrite, shown } from './permission.ts';
 
 /** What the resources of entities need of the gateway. */
 export interface Admin {
@@ -55,6 +57,15 @@ export class AdminRequest {
     return this.endpoint.along;
   }
 
+  get principal(): Principal | null {
+    return this.context.get('principal');
+  }
+
+  /** An entity as the one who asks may see it. */
+  show(entity: Values, kind = this.kind): Values {
+    return shown(this.principal, kind, entity);
+  }
+
   get kind(): string {
     if (this.endpoint.kind === null) throw new Error(`${this.endpoint.path} has no kind`);
     return this.endpoint.kind;
@@ -89,10 +100,12 @@ export class AdminRequest {
     return await this.writeAll(status, [write], 0);
   }
 
-  /** @param shown the write that is answered. */
-  async writeAll(status: 200 | 201, writes: readonly Write[], shown: number): Promise<Response> {
+  /** @param answered the write whose entity is the answer. */
+  async writeAll(status: 200 | 201, writes: readonly Write[], answered: number): Promise<Response> {
     const committed = await this.#commitFew(writes);
-    return this.answer(status, committed.results[shown]?.entity, committed);
+    const entity = committed.results[answered]?.entity ?? null;
+    const kind = writes[answered]?.kind ?? this.kind;
+    return this.answer(status, entity === null ? null : this.show(entity, kind), committed);
   }
 
   /** Commits, and answers something of its own. @throws StoreError */
@@ -106,6 +119,7 @@ export class AdminRequest {
 
   async #commitFew(writes: readonly Write[]): Promise<Committed> {
     const [first] = writes;
+    for (const write of writes) checkWrite(this.principal, this.store, write);
     if (!this.store.writable && first !== undefined) throw this.#unsupported(first);
     return await this.store.commit(writes, this.commitOptions());
   }

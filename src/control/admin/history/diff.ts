@@ -3,11 +3,17 @@ import { isDeepStrictEqual } from 'node:util';
 import { maskSecrets } from '../../../entities/secrets.ts';
 import type { Values } from '../../../entities/schema/field.ts';
 import type { Change } from '../../../store/config-store.ts';
+import type { Principal } from '../../access/principal.ts';
+import { maySeeSecrets } from '../crud/permission.ts';
 import { definitionOf } from '../kinds.ts';
 
-/** @param secrets they may be shown. */
-export function describeChange(change: Change, secrets: boolean): Record<string, unknown> {
+/**
+ * @param principal who asks: without the right it sees that a secret has changed, and not what it was or is. Without
+ * authentication nobody is known to have it.
+ */
+export function describeChange(change: Change, principal: Principal | null): Record<string, unknown> {
   const { kind, id, before, after } = change;
+  const secrets = principal !== null && maySeeSecrets(principal, kind);
   const show = (entity: Values | null): Values | null =>
     entity === null || secrets ? entity : maskSecrets(definitionOf(kind), entity);
   const shown = { before: show(before), after: show(after) };

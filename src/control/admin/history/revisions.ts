@@ -1,11 +1,10 @@
 /** The log: `/revisions`, one of it, what it changed, and back to it. */
 import type { Committed, Revision } from '../../../store/config-store.ts';
 import { pathOf } from '../crud/collection.ts';
-import { offsetOf, offsetToken, pageBody, pageSize } from '../crud/page-options.ts';
+import { carry, offsetOf, offsetToken, pageBody, pageSize } from '../crud/page-options.ts';
 import type { AdminRequest } from '../crud/request.ts';
 import { notFoundAnswer, RequestError } from '../request-error.ts';
 import { describeChange } from './diff.ts';
-import { type Principal, denial, WHOLE } from '../../access/principal.ts';
 
 /** A commit as it is shown. */
 export function revisionBody({ revision, time, author, changes }: Revision): Record<string, unknown> {
@@ -20,9 +19,8 @@ export function listRevisions(request: AdminRequest): Response {
   const revisions = store.revisions({ before: before ?? null, size: size + 1 });
   const shown = revisions.slice(0, size);
   const last = revisions.length > size ? shown.at(-1) : undefined;
-  const url = query.has('size') ? `/revisions?size=${size}` : '/revisions';
   const token = last === undefined ? null : offsetToken([last.revision]);
-  return request.answer(200, pageBody(shown.map(revisionBody), token, url));
+  return request.answer(200, pageBody(shown.map(revisionBody), token, '/revisions', carry(query, 'size')));
 }
 
 /** @throws RequestError 404 */
@@ -43,17 +41,16 @@ export function readRevision(request: AdminRequest): Response {
 }
 
 export function readDiff(request: AdminRequest): Response {
-  const { query, store, context } = request;
+  const { query, store } = request;
   const commit = commitOf(request);
   const size = pageSize(query);
   const from = (offsetOf(query, ['number'])?.[0] as number | undefined) ?? 0;
   const changes = store.changes(commit.revision);
   if (changes === null) throw notFoundAnswer();
-  const secrets = mayReadSecrets(context.get('principal') ?? null);
-  const page = changes.slice(from, from + size).map((change) => describeChange(change, secrets));
+  const page = changes.slice(from, from + size).map((change) => describeChange(change, request.principal));
   const token = changes.length > from + size ? offsetToken([from + size]) : null;
-  const url = query.has('size') ? `${pathOf(request)}?size=${size}` : pathOf(request);
-  return request.answer(200, { ...revisionBody(commit), ...pageBody(page, token, url) });
+  const body = pageBody(page, token, pathOf(request), carry(query, 'size'));
+  return request.answer(200, { ...revisionBody(commit), ...body });
 }
 
 export async function restoreRevision(request: AdminRequest): Promise<Response> {
@@ -77,9 +74,4 @@ export function resultBody(
 ): Record<string, unknown> {
   const changes = revision === before ? 0 : (request.store.describe(revision)?.changes ?? 0);
   return request.dryRun ? { revision, dry_run: true } : { revision, changes };
-}
-
-/** Earlier secrets are shown to whoever is known to have the right: without authentication that is nobody. */
-function mayReadSecrets(principal: Principal | null): boolean {
-  return principal !== null && denial(principal, { operation: 'read', kind: WHOLE, secrets: true }) === null;
 }

@@ -10,6 +10,7 @@ import { readBody } from '../body.ts';
 import { bodyType } from '../body/content-type.ts';
 import { parseObject } from '../body/json-text.ts';
 import { checkMessage } from '../crud/conditions.ts';
+import { checkWrite, checkWriter } from '../crud/permission.ts';
 import type { AdminRequest } from '../crud/request.ts';
 import { RequestError } from '../request-error.ts';
 import { resultBody } from './revisions.ts';
@@ -24,6 +25,7 @@ const MAX_SPOOLS = 8;
 let spools = 0;
 
 export async function transact(request: AdminRequest): Promise<Response> {
+  checkWriter(request.principal);
   const type = bodyType(request.context, ACCEPTED);
   if (type === null) throw new RequestError(400, 'expected a list of writes');
   if (!request.store.writable) {
@@ -89,13 +91,13 @@ function messageOf(message: unknown): string | null {
 }
 
 /** A write that is none says which it is. */
-function at(index: number, parse: () => Write): Write {
+function at<T>(index: number, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
     if (error instanceof StoreError) error.index = index;
     if (!(error instanceof RequestError)) throw error;
-    throw new RequestError(400, { message: `write ${index}: ${error.message}`, index });
+    throw new RequestError(error.refusal.status, { message: `write ${index}: ${error.message}`, index });
   }
 }
 
@@ -109,9 +111,11 @@ async function apply(
   const options = request.commitOptions();
   const author = message === null ? options.author : { ...options.author, message };
   const counts = { create: 0, put: 0, patch: 0, delete: 0 };
+  /** Only when they are shown: there may be very many. */
+  const kinds: string[] | null = entities ? [] : null;
   let committed: Committed;
   try {
-    const counted = counting(writes(), counts);
+    const counted = counting(request, writes(), counts, kinds);
     committed = await request.store.commit(counted, { ...options, author, discardResults: !entities });
   } catch (error) {
     if (error instanceof StoreError)
@@ -119,16 +123,24 @@ async function apply(
     throw error;
   }
   const body = { ...resultBody(request, committed, before), writes: counts };
-  const shown = entities ? { entities: committed.results.map(({ entity }) => entity) } : {};
-  return request.answer(200, { ...body, ...shown }, committed);
+  if (kinds === null) return request.answer(200, body, committed);
+  const made = committed.results.map(({ entity }, index) =>
+    entity === null ? null : request.show(entity, kinds[index] ?? ''),
+  );
+  return request.answer(200, { ...body, entities: made }, committed);
 }
 
 async function* counting(
+  request: AdminRequest,
   writes: Iterable<Write> | AsyncIterable<Write>,
   counts: Record<Write['op'], number>,
+  kinds: string[] | null,
 ): AsyncGenerator<Write> {
+  let index = 0;
   for await (const write of writes) {
+    at(index++, () => checkWrite(request.principal, request.store, write));
     counts[write.op]++;
+    kinds?.push(write.kind);
     yield write;
   }
 }
