@@ -82,6 +82,35 @@ test('paths and methods that are not there are answered as Kong answers them', a
   assert.deepEqual([head.status, await head.text()], [200, '']);
 });
 
+test('without a database the entities that are served are read, and not written', async () => {
+  await using gateway = await startStandIn({ config: config('/one', '/two') });
+  const services = await call(gateway, '/services');
+  assert.equal(services.status, 200, JSON.stringify(services.body));
+  const [service] = services.body['data'] as Json[];
+  const routes = await call(gateway, `/services/${String(service?.['id'])}/routes?size=1`);
+  assert.equal((routes.body['data'] as Json[]).length, 1);
+  const refused = await call(gateway, '/services', post('{"host":"h"}', 'application/json'));
+  assert.deepEqual(
+    [refused.status, refused.body['message']],
+    [405, "cannot create 'services' entities when not using a database"],
+  );
+  await call(gateway, '/config', post(config('/three'), 'text/yaml'));
+  assert.equal(((await call(gateway, '/routes')).body['data'] as Json[]).length, 1);
+});
+
+test('with a database a write is kept, served and in the log', async () => {
+  await using gateway = await startStandIn({ settings: { database: 'sqlite' } });
+  const made = await call(gateway, '/services', post('{"name":"made","host":"h"}', 'application/json'));
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const revision = made.headers.get('x-sluice-revision');
+  const route = post('{"paths":["/a"]}', 'application/json', { 'if-match': `"${String(revision)}"` });
+  assert.equal((await call(gateway, '/services/made/routes', route)).status, 201);
+  assert.equal((await call(gateway, '/services/made/routes', route)).status, 412);
+  const newest = await call(gateway, '/revisions?size=1');
+  const [commit] = newest.body['data'] as Json[];
+  assert.deepEqual(commit?.['author'], { name: null, source: '127.0.0.1' });
+});
+
 const JSON_CONFIG = JSON.stringify({ _format_version: '3.0', services: [{ name: 's', host: 'up.test' }] });
 
 test('POST /config takes every form of a configuration', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { comparePaths, ENDPOINTS, type Endpoint } from './endpoints.ts';
+import { comparePaths, ENDPOINTS, type Endpoint, entityEndpoints } from './endpoints.ts';
 
 const byPath = new Map(ENDPOINTS.map((endpoint) => [endpoint.path, endpoint]));
 
@@ -54,6 +54,32 @@ test('the table has what Kong has, under its names', () => {
     const found = byPath.get(path);
     assert.deepEqual([found?.shape, found?.methods.join(' '), found?.kind], [shape, methods, kind], path);
   }
+});
+
+test('paths follow from definitions alone', () => {
+  const found = entityEndpoints([
+    { name: 'shelves', admin_api_name: 'shelf-list', fields: {} },
+    {
+      name: 'books',
+      admin_api_nested_name: 'volumes',
+      fields: {
+        shelf: { type: 'foreign', reference: 'shelves' },
+        owner: { type: 'foreign', reference: 'nobody' },
+      },
+    },
+  ]);
+  assert.deepEqual(
+    found.map(({ path }) => path),
+    [
+      '/shelf-list',
+      '/shelf-list/{shelves}',
+      '/books',
+      '/books/{books}',
+      '/books/{books}/shelf',
+      '/shelf-list/{shelves}/volumes',
+      '/shelf-list/{shelves}/volumes/{books}',
+    ],
+  );
 });
 
 test('workspaces and tokens have no endpoint', () => {
