@@ -14,22 +14,11 @@ import { DirectoryFull, Memory } from './memory.ts';
 import { RowEncoder } from './row-encoder.ts';
 import { type DirectoryKind, type RowKind, rowKinds } from './row-kind.ts';
 import { type Segment, Segments } from './segments.ts';
+import { type DirectorySize, Sizes } from './sizes.ts';
 import { Slots } from './slots.ts';
 import { COLOR, HEAD, kindOf, offsetOf, sizeOf } from './tables.ts';
 
 type Values = Readonly<Record<string, unknown>>;
-
-/** Rows and their octets. */
-export interface KindSize {
-  rows: number;
-  bytes: number;
-}
-
-export interface DirectorySize extends KindSize {
-  /** Octets of the index. */
-  readonly index_bytes: number;
-  readonly kinds: Readonly<Record<string, Readonly<KindSize>>>;
-}
 
 /** Octets; each consumer with a key takes about two hundred. */
 const DEFAULT_LIMIT = 8 * 2 ** 30;
@@ -37,7 +26,7 @@ const DEFAULT_LIMIT = 8 * 2 ** 30;
 export class DirectoryWriter {
   readonly #kinds: ReadonlyMap<string, RowKind>;
   readonly #byNumber: readonly RowKind[];
-  readonly #sizes: ReadonlyMap<RowKind, KindSize>;
+  readonly #sizes: Sizes;
   readonly #memory: Memory;
   readonly #feeds = new Feeds();
   readonly #segments: Segments;
@@ -52,7 +41,7 @@ export class DirectoryWriter {
   constructor(kinds: readonly DirectoryKind[], limit = DEFAULT_LIMIT) {
     this.#kinds = rowKinds(kinds);
     this.#byNumber = [...this.#kinds.values()];
-    this.#sizes = new Map(this.#byNumber.map((kind) => [kind, { rows: 0, bytes: 0 }]));
+    this.#sizes = new Sizes(this.#byNumber);
     this.#memory = new Memory(limit);
     const random = randomBytes(8);
     const [k0, k1] = [random.readInt32LE(0), random.readInt32LE(4)];
@@ -76,9 +65,7 @@ export class DirectoryWriter {
   }
 
   get size(): DirectorySize {
-    const kinds = Object.fromEntries([...this.#sizes].map(([{ name }, size]) => [name, { ...size }]));
-    const rows = Object.values(kinds).reduce((sum, size) => sum + size.rows, 0);
-    return { rows, bytes: this.#memory.used, index_bytes: this.#slots.bytes, kinds };
+    return this.#sizes.tell(this.#memory.used, this.#slots.bytes);
   }
 
   /**
@@ -103,7 +90,7 @@ export class DirectoryWriter {
       this.#entries.replace(kind, old, place);
       this.#free(old);
     }
-    this.#count(kind, 1, row.length);
+    this.#sizes.count(kind, 1, row.length);
     this.#work();
   }
 
@@ -175,14 +162,8 @@ export class DirectoryWriter {
 
   #free(place: number): void {
     const length = sizeOf(this.#segments.info(place));
-    this.#count(this.#kindAt(place), -1, -length);
+    this.#sizes.count(this.#kindAt(place), -1, length);
     this.#segments.free(place);
-  }
-
-  #count(kind: RowKind, rows: number, bytes: number): void {
-    const size = this.#sizes.get(kind)!;
-    size.rows += rows;
-    size.bytes += bytes;
   }
 
   /** Does the row that has been encoded stand there already? */
