@@ -147,9 +147,10 @@ class TableReader {
 function entityOf(kind: ConfigKind, row: Entity, now: number): Entity | null {
   const entity: Record<string, unknown> = {};
   for (const [column, value] of Object.entries(row)) {
-    if (DROPPED.has(column)) continue;
+    // Null in a column is what a Kong takes the field's default for.
+    if (DROPPED.has(column) || value === null) continue;
     const field = column.endsWith('_id') ? column.slice(0, -'_id'.length) : null;
-    if (field !== null && field in kind.references) entity[field] = value === null ? null : { id: value };
+    if (field !== null && field in kind.references) entity[field] = { id: value };
     else if (/^(?:created|updated)_at$/.test(column)) entity[column] = secondsOf(kind, value);
     else if (column === 'ttl') {
       const left = leftOf(value, now);

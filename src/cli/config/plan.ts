@@ -9,11 +9,11 @@ import { CommandError } from '../command.ts';
 import type { AdminClient } from './admin-client.ts';
 import { contentText, type Difference, differences, wantedForm } from './compare.ts';
 import type { Wanted } from './flatten.ts';
+import { changed, inputOf, laidOver, otherName, replacement } from './inputs.ts';
 import { CONFIG_KINDS, type ConfigKind, configKind, idOf } from './kinds.ts';
 import { labelOf, nameOf } from './labels.ts';
 import { FileReferences, Matcher } from './references.ts';
 import type { Schemas } from './schemas.ts';
-import { isObject } from './server.ts';
 import type { Entity, State } from './state.ts';
 
 export interface Change {
@@ -189,37 +189,4 @@ class Planner {
     });
     return { ...change, label, differences };
   }
-}
-
-function inputOf(kind: ConfigKind, given: Entity, id: string): Entity {
-  return kind.name === 'consumer_group_consumers' ? given : { ...given, id };
-}
-
-/** A whole entity, with what the server made up and the file does not say. */
-function replacement(given: Entity, form: Entity, current: Entity): Entity {
-  const kept: Record<string, unknown> = {};
-  for (const name of ['created_at', 'ttl', 'secret', 'key', 'client_id', 'client_secret']) {
-    const value = form[name] ?? current[name];
-    if (value !== undefined && value !== null) kept[name] = value;
-  }
-  return { ...kept, ...given };
-}
-
-function changed(found: readonly Difference[], form: Entity): Entity {
-  const names = new Set(found.map(({ path }) => path.split('.')[0] ?? path));
-  return Object.fromEntries([...names].map((name) => [name, form[name] ?? null]));
-}
-
-function laidOver(base: unknown, top: unknown): unknown {
-  if (top === undefined || top === null) return base;
-  if (!isObject(base) || !isObject(top)) return top;
-  const names = new Set([...Object.keys(base), ...Object.keys(top)]);
-  return Object.fromEntries(
-    [...names].map((name) => [name, Object.hasOwn(top, name) ? laidOver(base[name], top[name]) : base[name]]),
-  );
-}
-
-function otherName(kind: ConfigKind, id: string): Entity {
-  const renamed = { [String(kind.key)]: `replaced-${id}` };
-  return kind.name === 'consumers' ? { ...renamed, custom_id: null } : renamed;
 }

@@ -9,10 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { DEFINITIONS } from '../../../src/entities/registry.ts';
-import { EntityValidator } from '../../../src/entities/schema/validate.ts';
-import { schemaViolation, uniqueViolation } from '../../../src/store/errors.ts';
-
-export type Entity = Record<string, unknown>;
+import { type Answer, type Entity, FakeRows, NOT_FOUND } from './fake-rows.ts';
 
 export interface FakeKongOptions {
   /** An answer in place of the real one. */
@@ -22,16 +19,10 @@ export interface FakeKongOptions {
     body: Entity,
   ) => { status: number; body?: unknown } | null;
   readonly root?: Entity;
-  /** Consumer groups and their members are there. */
-  readonly enterprise?: boolean;
 }
 
 const PATHS: ReadonlyMap<string, string> = new Map(
   DEFINITIONS.map((definition) => [definition.admin_api_name ?? definition.name, definition.name]),
-);
-
-const VALIDATORS = new Map(
-  DEFINITIONS.map((definition) => [definition.name, new EntityValidator(definition)]),
 );
 
 /** What a schema prints: functions are not printed. */
@@ -60,21 +51,8 @@ const CORRELATION_ID = {
   ],
 };
 
-const CORRELATION_DEFAULTS = {
-  header_name: 'Kong-Request-ID',
-  generator: 'uuid#counter',
-  echo_downstream: false,
-};
-
-interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-}
-
-const NOT_FOUND: Answer = { status: 404, body: { message: 'Not found' } };
-
 export class FakeKong implements AsyncDisposable {
-  readonly entities = new Map<string, Map<string, Entity>>();
+  readonly #rows = new FakeRows();
   /** `PUT /services/…`, in order. */
   readonly requests: string[] = [];
   /** At once, at most. */
@@ -85,7 +63,6 @@ export class FakeKong implements AsyncDisposable {
 
   constructor(options: FakeKongOptions = {}) {
     this.#options = options;
-    for (const { name } of DEFINITIONS) this.entities.set(name, new Map());
   }
 
   async listen(): Promise<this> {
@@ -103,12 +80,12 @@ export class FakeKong implements AsyncDisposable {
   }
 
   list(kind: string): Entity[] {
-    return [...(this.entities.get(kind)?.values() ?? [])];
+    return this.#rows.list(kind);
   }
 
   /** Puts an entity there as an earlier client has. */
   add(kind: string, input: Entity): Entity {
-    const { status, body } = this.#write(kind, { id: randomUUID(), ...input });
+    const { status, body } = this.#rows.write(kind, { id: randomUUID(), ...input });
     if (status >= 300) throw new Error(JSON.stringify(body));
     return body as Entity;
   }
@@ -137,7 +114,7 @@ export class FakeKong implements AsyncDisposable {
       return { status: 400, body: { message: 'this endpoint is only available when wasm is enabled' } };
     }
     if (first === 'upstreams' && third === 'targets') {
-      const parent = this.#find('upstreams', second ?? '');
+      const parent = this.#rows.find('upstreams', second ?? '');
       if (parent === null) return NOT_FOUND;
       return this.#resource(
         { kind: 'targets', url, within: { upstream: { id: parent['id'] } } },
@@ -176,93 +153,15 @@ export class FakeKong implements AsyncDisposable {
     body: Entity,
   ): Answer {
     if (name === undefined) {
-      if (method === 'GET') return this.#page(kind, url, within);
-      return this.#write(kind, { id: randomUUID(), ...body, ...within }, 201);
+      if (method === 'GET') return this.#rows.page(kind, url, within);
+      return this.#rows.write(kind, { id: randomUUID(), ...body, ...within }, 201);
     }
-    const stored = this.#find(kind, name);
+    const stored = this.#rows.find(kind, name);
     if (method === 'GET') return stored === null ? NOT_FOUND : { status: 200, body: stored };
-    if (method === 'DELETE') return this.#remove(kind, stored);
+    if (method === 'DELETE') return this.#rows.remove(kind, stored);
     const id = stored?.['id'] ?? name;
-    if (method === 'PUT') return this.#write(kind, { ...body, ...within, id });
-    return stored === null ? NOT_FOUND : this.#write(kind, { ...stored, ...body, id });
-  }
-
-  #find(kind: string, name: string): Entity | null {
-    const list = this.entities.get(kind);
-    const key = DEFINITIONS.find((definition) => definition.name === kind)?.endpoint_key;
-    const byKey = (): Entity | undefined =>
-      list?.values().find((one) => key !== undefined && one[key] === name);
-    return list?.get(name) ?? byKey() ?? null;
-  }
-
-  #page(kind: string, url: URL, within: Entity): Answer {
-    const size = Number(url.searchParams.get('size') ?? 100);
-    if (size > 1000)
-      return { status: 400, body: { code: 9, message: 'size must be an integer between 1 and 1000' } };
-    const tags = url.searchParams.get('tags')?.split(',') ?? [];
-    const after = Buffer.from(url.searchParams.get('offset') ?? '', 'base64').toString();
-    const [field] = Object.keys(within);
-    const parent = field === undefined ? null : (within[field] as Entity)['id'];
-    const found = this.list(kind)
-      .filter((one) => field === undefined || (one[field] as Entity)['id'] === parent)
-      .filter((one) => tags.every((tag) => ((one['tags'] ?? []) as string[]).includes(tag)))
-      .sort((a, b) => (String(a['id']) < String(b['id']) ? -1 : 1))
-      .filter((one) => String(one['id']) > after);
-    const data = found.slice(0, size);
-    const offset = Buffer.from(String(data.at(-1)?.['id'])).toString('base64');
-    return { status: 200, body: { data, next: null, ...(found.length > size && { offset }) } };
-  }
-
-  #write(kind: string, input: Entity, status = 200): Answer {
-    const validator = VALIDATORS.get(kind);
-    const definition = validator?.definition;
-    if (validator === undefined || definition === undefined) return NOT_FOUND;
-    const context = { flavor: 'traditional_compatible', now: Math.floor(Date.now() / 1000) } as const;
-    const { entity, issues } = validator.validate({ input }, context);
-    if (issues !== null) return { status: 400, body: schemaViolation(issues).toBody() };
-    if (
-      kind !== 'basicauth_credentials' ||
-      input['password'] !== this.entities.get(kind)?.get(String(input['id']))?.['password']
-    ) {
-      definition.transform?.(entity);
-    }
-    if (kind === 'plugins' && entity['name'] === 'correlation-id') {
-      entity['config'] = { ...CORRELATION_DEFAULTS, ...(entity['config'] as Entity | null) };
-    }
-    const key = definition.endpoint_key;
-    const taken = this.list(kind).find(
-      (one) =>
-        key !== undefined &&
-        kind !== 'targets' &&
-        one[key] === entity[key] &&
-        one[key] !== null &&
-        one['id'] !== entity['id'],
-    );
-    if (taken !== undefined)
-      return { status: 409, body: uniqueViolation({ [String(key)]: entity[String(key)] }).toBody() };
-    this.entities.get(kind)?.set(String(entity['id']), entity);
-    return { status, body: entity };
-  }
-
-  #remove(kind: string, stored: Entity | null): Answer {
-    if (stored === null) return { status: 204 };
-    const id = stored['id'];
-    for (const { name, fields } of DEFINITIONS) {
-      for (const child of this.list(name)) {
-        for (const [field, description] of Object.entries(fields)) {
-          if (description.type !== 'foreign' || (child[field] as Entity | null)?.['id'] !== id) continue;
-          if (description.on_delete !== 'cascade') {
-            return {
-              status: 400,
-              body: { code: 4, message: `an existing '${name}' entity references this '${kind}' entity` },
-            };
-          }
-          this.entities.get(name)?.delete(String(child['id']));
-        }
-      }
-    }
-    this.entities.get(kind)?.delete(String(id));
-    return { status: 204 };
+    if (method === 'PUT') return this.#rows.write(kind, { ...body, ...within, id });
+    return stored === null ? NOT_FOUND : this.#rows.write(kind, { ...stored, ...body, id });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
