@@ -1,5 +1,5 @@
 /**
- * Consumers and credentials, once for each node (docs/adr/0021-directory.md): the side that reads, one in each worker.
+ * Consumers and credentials, once for each node (docs/adr/0022-directory.md): the side that reads, one in each worker.
  *
  * A look-up is synchronous, waits for nobody and takes no lock. It sees the last change that was complete when it began,
  * or a later one. The rules that make it so:

@@ -1,5 +1,5 @@
 /**
- * Consumers and credentials, once for each node (docs/adr/0021-directory.md): the side that writes.
+ * Consumers and credentials, once for each node (docs/adr/0022-directory.md): the side that writes.
  *
  * Only the main thread writes. Every change is one row: readers see the old one or the new one, and when the call
  * returns all of them see the new one. Work that memory needs (emptying segments, filling a larger index) is done a
