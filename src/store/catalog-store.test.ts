@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { Catalog } from './catalog/catalog.ts';
@@ -15,14 +16,14 @@ interface Opened extends AsyncDisposable {
   readonly path: string;
 }
 
-async function open(): Promise<Opened> {
+async function open({ retention = 1000 } = {}): Promise<Opened> {
   const folder = await tempDir();
   const path = join(folder.path, 'store.db');
   const catalog = new Catalog({ path, durable: true });
   const store = new CatalogStore({
     catalog,
     context: () => ({ flavor: 'traditional_compatible' }),
-    retention: 1000,
+    retention,
   });
   return {
     store,
@@ -227,4 +228,44 @@ test('commits that come together all happen', async () => {
   await Promise.all(Array.from({ length: 50 }, (_, n) => one(store, service(`s${n}`))));
   assert.equal(store.count('services'), 50);
   assert.equal(store.revision, 50);
+});
+
+/** SQLite fails at a statement, as it does on a full disk: in the one way it rolls back by itself, in the other not. */
+function failing(path: string, event: string, raise: 'ABORT' | 'ROLLBACK'): Disposable {
+  using database = new DatabaseSync(path);
+  database.exec(`CREATE TRIGGER failing BEFORE ${event} BEGIN SELECT RAISE(${raise}, 'no space'); END`);
+  return {
+    [Symbol.dispose]() {
+      using again = new DatabaseSync(path);
+      again.exec('DROP TRIGGER failing');
+    },
+  };
+}
+
+test('a commit counts though the log cannot be compacted after it, and the next one happens', async () => {
+  for (const raise of ['ABORT', 'ROLLBACK'] as const) {
+    await using opened = await open({ retention: 1 });
+    const { store, path } = opened;
+    {
+      using _failing = failing(path, 'DELETE ON commits', raise);
+      for (const name of ['a', 'b', 'c']) await one(store, service(name));
+      assert.deepEqual([store.revision, store.oldest, store.count('services')], [3, 0, 3]);
+    }
+    await one(store, service('d'));
+    assert.deepEqual([store.revision, store.oldest], [4, 3]);
+  }
+});
+
+test('a write that the disk refuses is told with its reason, and the next one happens', async () => {
+  for (const raise of ['ABORT', 'ROLLBACK'] as const) {
+    await using opened = await open();
+    const { store, path } = opened;
+    {
+      using _failing = failing(path, 'INSERT ON tags', raise);
+      await assert.rejects(one(store, service('a', { tags: ['x'] })), /no space/);
+    }
+    assert.equal(store.revision, 0);
+    await one(store, service('a', { tags: ['x'] }));
+    assert.deepEqual([store.revision, store.count('services')], [1, 1]);
+  }
 });

@@ -189,8 +189,7 @@ export class CatalogStore implements ConfigStore {
       tx.commit(commit, changes);
       open = false;
       this.announce(tx.revision);
-      catalog.compact(retention);
-      if (changes >= LARGE) catalog.trim();
+      tidy(catalog, retention, changes);
       return { revision: tx.revision, results };
     } finally {
       if (open) tx.rollback();
@@ -220,5 +219,15 @@ export class CatalogStore implements ConfigStore {
       if (slices.over) await slices.pause();
     }
     return results;
+  }
+}
+
+/** After a commit, which counts whether or not this can be done: the next one tries again. */
+function tidy(catalog: Catalog, retention: number, changes: number): void {
+  try {
+    catalog.compact(retention);
+    if (changes >= LARGE) catalog.trim();
+  } catch {
+    // A full disk, most likely: the next write says so.
   }
 }

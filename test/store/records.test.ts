@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import type { Write } from '../../src/store/config-store.ts';
 import type { SqliteRecords } from '../../src/store/records/sqlite-records.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { recordsContract } from './support/records-contract.ts';
+import { HOUR, recordsContract } from './support/records-contract.ts';
 import { recordsProperty } from './support/records-model.ts';
 import { BY, openNode, openSqliteRecords } from './support/sqlite-records.ts';
 
@@ -94,4 +95,48 @@ test('a log that does not reach back, or another one, makes every owner be looke
   using other = openNode(elsewhere.path);
   for (let n = 0; n < 9; n++) await other.store.commit([consumer(randomUUID())], BY);
   assert.equal(await ownedBy(other.records, stays), 0);
+});
+
+test('writes that the disk refuses are told so, and the next ones happen', async () => {
+  for (const raise of ['ABORT', 'ROLLBACK']) {
+    await using folder = await tempDir();
+    using node = openNode(folder.path);
+    using database = new DatabaseSync(join(folder.path, 'records.db'));
+    database.exec(
+      `CREATE TRIGGER failing BEFORE INSERT ON uniques BEGIN SELECT RAISE(${raise}, 'no space'); END`,
+    );
+    const heard: unknown[] = [];
+    node.records.watch({ changed: (marks) => void heard.push(marks) });
+    const put = (): Promise<unknown> => node.records.put('c', { key: 'k', value: {}, unique: { i: 'x' } });
+    const results = await Promise.allSettled([
+      put(),
+      node.records.increment('c', [{ key: 'n', amount: 1, ttlMs: 9 }]),
+    ]);
+    for (const result of results)
+      assert.match(result.status === 'rejected' ? String(result.reason) : '', /no space/);
+    assert.deepEqual(
+      [heard, await node.records.get('c', 'k'), await node.records.counts('c', ['n'])],
+      [[], null, [0]],
+    );
+    database.exec('DROP TRIGGER failing');
+    await put();
+    assert.equal(heard.length, 1);
+  }
+});
+
+test('what is over is removed from the file, along with other writes', async () => {
+  await using opened = await openSqliteRecords();
+  const { store } = opened;
+  const owner = await opened.makeOwner();
+  for (let n = 0; n < 20; n++) {
+    await store.put(
+      'c',
+      { key: `k${n}`, value: {}, unique: { i: `${n}` }, owners: [owner] },
+      { ttlMs: HOUR },
+    );
+    await store.increment('c', [{ key: `n${n}`, amount: 1, ttlMs: HOUR }]);
+  }
+  await opened.pass(HOUR);
+  for (let n = 0; n < 3; n++) await store.delete('c', 'none');
+  assert.deepEqual(opened.rows(), { records: 0, uniques: 0, owners: 0, counters: 0 });
 });

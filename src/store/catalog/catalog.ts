@@ -50,7 +50,7 @@ export class Catalog {
       const head = Number(this.meta('revision') ?? 0);
       return new CatalogTransaction(this.#rows, new Recorder(this.#writing, head + 1));
     } catch (error) {
-      this.#writing.exec('ROLLBACK');
+      this.#writing.rollback();
       throw error;
     }
   }
@@ -76,10 +76,15 @@ export class Catalog {
     const end = Math.min(head - keep, oldest + COMPACT_STEP);
     if (end <= oldest) return false;
     this.#writing.exec('BEGIN IMMEDIATE');
-    this.#writing.run('DELETE FROM commits WHERE revision <= ?', end);
-    this.#writing.run('DELETE FROM changes WHERE revision <= ?', end);
-    this.setMeta('oldest', String(end));
-    this.#writing.exec('COMMIT');
+    try {
+      this.#writing.run('DELETE FROM commits WHERE revision <= ?', end);
+      this.#writing.run('DELETE FROM changes WHERE revision <= ?', end);
+      this.setMeta('oldest', String(end));
+      this.#writing.exec('COMMIT');
+    } catch (error) {
+      this.#writing.rollback();
+      throw error;
+    }
     return end < head - keep;
   }
 

@@ -36,6 +36,11 @@ export class Connection {
     this.#database.exec(sql);
   }
 
+  /** Ends the transaction, if SQLite has not done so by itself, as after some errors: a full disk. */
+  rollback(): void {
+    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+  }
+
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#prepare(sql).run(...values).changes);
   }

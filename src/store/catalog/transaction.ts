@@ -112,7 +112,7 @@ export class CatalogTransaction {
   }
 
   rollback(): void {
-    this.rows.connection.exec('ROLLBACK');
+    this.rows.connection.rollback();
   }
 
   #end(revision: number): void {

@@ -78,17 +78,8 @@ export class WriteQueue {
       this.#connection.exec('COMMIT');
       return answers;
     } catch (error) {
-      this.#rollback();
+      this.#connection.rollback();
       throw error;
-    }
-  }
-
-  /** SQLite has rolled back by itself after some errors, such as a full disk. */
-  #rollback(): void {
-    try {
-      this.#connection.exec('ROLLBACK');
-    } catch {
-      // There is no transaction any more.
     }
   }
 }

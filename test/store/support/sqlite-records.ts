@@ -51,7 +51,12 @@ export function openNode(folder: string, retention = 1000): Node {
   };
 }
 
-export async function openSqliteRecords(): Promise<OpenRecords> {
+export interface OpenSqliteRecords extends OpenRecords {
+  /** How many rows each table has. */
+  rows(): Readonly<Record<string, number>>;
+}
+
+export async function openSqliteRecords(): Promise<OpenSqliteRecords> {
   const folder = await tempDir();
   const node = openNode(folder.path);
   return {
@@ -72,6 +77,14 @@ export async function openSqliteRecords(): Promise<OpenRecords> {
         `UPDATE records SET expires = expires - ${ms}; UPDATE counters SET expires = expires - ${ms}`,
       );
       return Promise.resolve();
+    },
+    rows() {
+      using database = new DatabaseSync(join(folder.path, 'records.db'));
+      const count = (table: string): unknown =>
+        database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'];
+      return Object.fromEntries(
+        ['records', 'uniques', 'owners', 'counters'].map((table) => [table, Number(count(table))]),
+      );
     },
     async [Symbol.asyncDispose]() {
       node[Symbol.dispose]();
