@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import { logOptions, startPostgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait.ts';
+import { prepare } from '../store/support/log.ts';
 import { startStandIn, type StandInGateway } from './support/gateway.ts';
 
 interface Answer {
@@ -72,6 +74,28 @@ test('a worker that is started again asks as the one before', async () => {
   await allKnow(gateway, c, 'k', 1);
   await call(gateway, 'put', c, { key: 'k', value: { n: 2 } });
   await allKnow(gateway, c, 'k', 2);
+});
+
+test('on Postgres, what a worker of one node writes, the workers of another know', async () => {
+  await using postgres = await startPostgres();
+  await prepare(logOptions(postgres));
+  const settings = { database: 'postgres', pg_port: postgres.port, pg_password: 'secret' };
+  await using one = await startStandIn({ settings });
+  await using two = await startStandIn({ settings });
+  const c = randomUUID();
+  await allKnow(two, c, 'k', null);
+  for (let n = 0; n < 5; n++) {
+    const { value } = await call(one, 'put', c, { key: 'k', value: { n } });
+    assert.equal((value as { stored: boolean }).stored, true);
+    await allKnow(one, c, 'k', n);
+    await allKnow(two, c, 'k', n);
+  }
+  await postgres.stop();
+  // What is known goes on; the rest is an error soon.
+  assert.equal((await call(one, 'get', c, 'other')).error?.startsWith('Error: '), true);
+  await postgres.start();
+  await waitFor(async () => (await call(one, 'put', c, { key: 'k', value: { n: 9 } })).error === undefined);
+  await allKnow(two, c, 'k', 9);
 });
 
 test('without a database there are no records, and a worker says so', async () => {

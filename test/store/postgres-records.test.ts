@@ -2,9 +2,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { sql } from 'kysely';
+import { MIGRATIONS } from '../../src/store/postgres/migrations/list.ts';
+import { bootstrap, migrate } from '../../src/store/postgres/migrations/migrate.ts';
 import type { PostgresOptions } from '../../src/store/postgres/options.ts';
 import { PostgresLog } from '../../src/store/postgres/postgres-log.ts';
 import { PostgresRecords } from '../../src/store/postgres/postgres-records.ts';
+import { openHandle } from '../../src/store/postgres/tables.ts';
 import type { Owner } from '../../src/store/records/records.ts';
 import { startPgBouncer, type PgBouncer } from '../support/pgbouncer.ts';
 import { logOptions, startPostgres, type Postgres } from '../support/postgres.ts';
@@ -106,6 +110,24 @@ test('an owner that is deleted while records are put for it leaves none', async 
       assert.deepEqual((await opened.store.list(c, { size: 100, owner })).records, []);
     assert.deepEqual((await opened.store.list(c, { size: 100 })).records, []);
   }
+});
+
+test('a database of before there were records gets them, beside what it has', async () => {
+  const { primary, ...rest } = logOptions(postgres);
+  const options = { ...rest, primary: { ...primary, schema: 'before_records' } };
+  const handle = openHandle(options.primary, { onAnswer: () => undefined, onFailure: () => undefined });
+  await bootstrap(handle, { lockTimeout: 30_000, migrations: MIGRATIONS.slice(0, 1) });
+  await sql`insert into before_records.entities values ('consumers', 'old', '{}')`.execute(handle.db);
+  await assert.rejects(PostgresLog.open(options), { name: 'SchemaProblem' });
+  await migrate(handle, { lockTimeout: 30_000 });
+  await handle.pool.end();
+  const { log, records } = await openNode(options);
+  const owners = [{ kind: 'consumers', id: 'old' }];
+  assert.ok((await records.put('c', { key: 'k', value: {}, owners })).stored);
+  await appendNext(log, [{ kind: 'consumers', id: 'old', before: '{}', after: null }]);
+  assert.equal(await records.get('c', 'k'), null);
+  records.close();
+  await log.close();
 });
 
 test('where notifications do not arrive, nobody is told that they do', async () => {

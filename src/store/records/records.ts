@@ -91,7 +91,7 @@ const MAX_NAME = 512;
 const MAX_LINKS = 8;
 /** UTF-16 units of a value's JSON. */
 const MAX_VALUE = 64 * 1024;
-export const MAX_PAGE = 1000;
+const MAX_PAGE = 1000;
 const MAX_STEPS = 1000;
 const MAX_AMOUNT = 2 ** 40;
 /** Ten years. */
