@@ -32,7 +32,7 @@ export interface Loaded {
 export type StoreRevision = Pick<Publication, 'revision' | 'image' | 'delta' | 'fill'>;
 
 /** Too many changes wait already: try again. */
-export class QueueFull extends Error {}
+class QueueFull extends Error {}
 
 export interface ReloaderOptions {
   readonly supervisor: Supervisor;
@@ -280,7 +280,7 @@ function refusal(message: string, errors: readonly string[]): string {
 }
 
 /** Where the settings say that the configuration is; null when they name none. */
-export function configuredSource(settings: Settings): ConfigSource | null {
+function configuredSource(settings: Settings): ConfigSource | null {
   if (settings.declarative_config !== null) return { kind: 'file', path: settings.declarative_config };
   if (settings.declarative_config_string !== null) {
     return { kind: 'text', text: settings.declarative_config_string, name: 'declarative_config_string' };

@@ -60,7 +60,7 @@ const OF_CONSUMERS: ReadonlySet<string> = new Set([
   'consumer_group_consumers',
 ]);
 
-export function isConsumerKind(kind: ConfigKind): boolean {
+function isConsumerKind(kind: ConfigKind): boolean {
   return OF_CONSUMERS.has(kind.name) || kind.nestedBy[0] === 'consumer';
 }
 

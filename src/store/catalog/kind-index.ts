@@ -28,7 +28,7 @@ export interface KindIndex extends Kind {
 const OWNED: ReadonlySet<string> = new Set(['snis.certificate']);
 
 /** Lists of ids that are references as well (Kong checks these when a CA certificate is deleted). */
-export const ID_LISTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+const ID_LISTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   services: { ca_certificates: 'ca_certificates' },
 };
 
