@@ -10,13 +10,12 @@ import {
 } from '../command.ts';
 import type { AdminClient } from './admin-client.ts';
 import { adminClient, sourceClient } from './connection.ts';
-import { judge, reportLines } from './judge.ts';
-import { configKind, idOf } from './kinds.ts';
+import { judge, type Judged, reportLines } from './judge.ts';
 import { type KongTables, readKongTables } from './kong-tables.ts';
 import type { Change } from './plan.ts';
 import { sendTransaction } from './send-transaction.ts';
 import { identify, isObject, type Server } from './server.ts';
-import { type Entity, pages, readState } from './state.ts';
+import { readState } from './state.ts';
 import { Progress } from './terminal.ts';
 
 /** Kong Enterprise's lists, which a Kong Gateway OSS answers with 404. */
@@ -49,8 +48,7 @@ export async function importKong(invocation: Invocation): Promise<number> {
       throw new CommandError('nothing was written: --skip-unsupported leaves out what cannot be taken over');
     }
     if (accepted.length === 0) return EXIT_OK;
-    const changes = await changesFor(target, accepted);
-    return await write(invocation, target, server, changes);
+    return await write(invocation, target, server, accepted.map(changeFor));
   } finally {
     target.close();
   }
@@ -96,33 +94,21 @@ async function besides(client: AdminClient): Promise<string[]> {
   return found;
 }
 
-/** Every entity as it is, with its id, times and hashed secrets. What is there already is replaced, and nothing goes. */
-async function changesFor(
-  target: AdminClient,
-  accepted: ReadonlyArray<{ readonly kind: Change['kind']; readonly entity: Entity }>,
-): Promise<Change[]> {
-  const members = configKind('consumer_group_consumers');
-  const there = new Set<string>();
-  if (accepted.some(({ kind }) => kind === members)) {
-    for await (const member of pages(target, members, `/${members.name}`, [])) there.add(memberText(member));
-  }
-  return accepted.flatMap(({ kind, entity }): Change[] => {
-    const base = {
-      kind,
-      id: String(entity['id']),
-      label: `${kind.singular} ${String(entity['id'])}`,
-      before: null,
-    };
-    const rest = { merge: false, differences: [], stored: true };
-    if (kind !== members) return [{ ...base, ...rest, op: 'update', input: entity }];
-    if (there.has(memberText(entity))) return [];
-    const { id: _, ...input } = entity;
-    return [{ ...base, ...rest, op: 'create', input }];
-  });
-}
-
-function memberText(member: Entity): string {
-  return `${idOf(member['consumer_group']) ?? ''} ${idOf(member['consumer']) ?? ''}`;
+/** The entity as it is, with its id, times and hashed secrets. What is there already is replaced. */
+function changeFor({ kind, entity }: Judged['accepted'][number]): Change {
+  const id = String(entity['id']);
+  const label = `${kind.singular} ${id}`;
+  return {
+    op: 'update',
+    kind,
+    id,
+    label,
+    before: null,
+    input: entity,
+    merge: false,
+    differences: [],
+    stored: true,
+  };
 }
 
 async function write(

@@ -180,7 +180,7 @@ function secondsOf(kind: ConfigKind, value: unknown): number | null {
 
 function leftOf(value: unknown, now: number): number | null {
   const time = timeOf(value);
-  return time === null ? null : Math.max(0, Math.ceil((time - now) / 1000));
+  return time === null ? null : Math.max(0, Math.floor((time - now) / 1000));
 }
 
 function timeOf(value: unknown): number | null {

@@ -5,6 +5,7 @@
 import { Readable } from 'node:stream';
 import { CommandError } from '../command.ts';
 import { type AdminClient, refusal } from './admin-client.ts';
+import { idOf } from './kinds.ts';
 import type { Change } from './plan.ts';
 import { isObject, revisionOf } from './server.ts';
 
@@ -71,7 +72,9 @@ function* chunks(changes: readonly Change[], options: TransactionOptions): Gener
 }
 
 /** `stored`: secrets in the entity have the form in which they are kept, and are not hashed again. */
-function lineOf({ op, kind, id, input, merge, stored }: Change): Readonly<Record<string, unknown>> {
+function lineOf(change: Change): Readonly<Record<string, unknown>> {
+  const { op, kind, id, input, merge, stored } = change;
+  if (kind.name === 'consumer_group_consumers') return memberLine(change);
   const write = { kind: kind.name, ...(stored && { stored: true }) };
   switch (op) {
     case 'create':
@@ -81,4 +84,11 @@ function lineOf({ op, kind, id, input, merge, stored }: Change): Readonly<Record
     default:
       return { op: merge ? 'patch' : 'put', ...write, id, entity: input };
   }
+}
+
+/** A membership is named by its two ends. */
+function memberLine({ op, input, before }: Change): Readonly<Record<string, unknown>> {
+  const member = input ?? before;
+  const path = `/consumer_groups/${idOf(member?.['consumer_group']) ?? ''}/consumers/${idOf(member?.['consumer']) ?? ''}`;
+  return op === 'delete' ? { op, path } : { op: 'put', path, entity: {} };
 }

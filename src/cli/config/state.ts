@@ -117,10 +117,7 @@ async function allIds(client: AdminClient, kind: ConfigKind): Promise<string[]> 
   return ids;
 }
 
-/**
- * Who is in which group; both must be in scope. Sluice lists memberships as entities; Kong has no id for them and lists
- * them below each group.
- */
+/** Who is in which group: told below each group, without an id. Both must be in scope. */
 async function readMembers(
   client: AdminClient,
   state: State,
@@ -129,14 +126,6 @@ async function readMembers(
   const kind = configKind('consumer_group_consumers');
   const consumers = configKind('consumers');
   const groups = state.all(configKind('consumer_groups'));
-  if (groups.size === 0) return;
-  if ((await client.call({ path: `/${kind.name}?size=1` })).status === 200) {
-    for await (const member of pages(client, kind, `/${kind.name}`, [])) {
-      const [consumer, group] = [idOf(member['consumer']), idOf(member['consumer_group'])];
-      if (groups.has(String(group)) && state.get(consumers, String(consumer)) !== null) take(kind, member);
-    }
-    return;
-  }
   await forEachParallel(groups.keys(), client.options.parallel, async (group) => {
     for await (const { id } of pages(client, kind, `/consumer_groups/${group}/consumers`, [])) {
       const consumer = String(id);
@@ -147,7 +136,7 @@ async function readMembers(
 }
 
 /** @throws CommandError when a page cannot be had; a kind that the server does not have holds nothing. */
-export async function* pages(
+async function* pages(
   client: AdminClient,
   kind: ConfigKind,
   path: string,

@@ -225,11 +225,18 @@ export class Rows {
   #idOfKey(kind: string, { key, by, within }: Selector): string | null {
     const { definition, uniques } = kindIndex(kind);
     const field = by ?? definition.endpoint_key;
-    if (key === undefined || field === undefined) return null;
-    if (uniques.some(({ name }) => name === field)) return this.findBy(kind, field, key);
-    // A key that is unique only within its parent: a target within its upstream.
-    const together = uniques.find(({ fields }) => fields.length === 2 && fields[1] === field);
-    if (together === undefined || within === undefined || within === null) return null;
+    if (key === undefined) return null;
+    if (field !== undefined && uniques.some(({ name }) => name === field))
+      return this.findBy(kind, field, key);
+    if (within === undefined || within === null) return null;
+    // A key that is unique only within its parent: a target within its upstream, a consumer within its group.
+    const together = uniques.find(
+      ({ fields: [first, second, ...rest] }) =>
+        rest.length === 0 &&
+        first === within.field &&
+        (field === undefined ? second !== undefined : second === field),
+    );
+    if (together === undefined) return null;
     return this.find(kind, together.name, JSON.stringify([within.id, key]));
   }
 }

@@ -7,14 +7,14 @@ import type { Values } from '../../../entities/schema/field.ts';
 import { isUuid } from '../../../entities/schema/string-check.ts';
 import type { Selector, Write } from '../../../store/config-store.ts';
 import { selectorOf } from '../crud/select.ts';
-import { ENDPOINTS, type Endpoint } from '../endpoints.ts';
+import { type Along, ENDPOINTS, type Endpoint } from '../endpoints.ts';
 import { definitionOf } from '../kinds.ts';
 import { RequestError } from '../request-error.ts';
 
 const OPS: ReadonlySet<unknown> = new Set(['create', 'put', 'patch', 'delete']);
 const FIELDS: ReadonlySet<string> = new Set(['op', 'kind', 'path', 'id', 'key', 'entity', 'stored']);
-const ONE = new Set(['entity', 'nested-entity', 'target']);
-const ALL = new Set(['collection', 'nested-collection', 'targets']);
+const ONE = new Set(['entity', 'nested-entity', 'target', 'group', 'member']);
+const ALL = new Set(['collection', 'nested-collection', 'targets', 'members']);
 
 const shapeOf = (segments: readonly string[]): string =>
   segments.map((segment, index) => (index % 2 === 1 ? '*' : segment)).join('/');
@@ -78,6 +78,8 @@ function placeOf(path: unknown): Place {
   const endpoint = byPath.get(shapeOf(segments));
   if (endpoint?.kind === undefined || endpoint.kind === null)
     refuse(`there is no path '${path}' to write to`);
+  if (endpoint.shape === 'member' || endpoint.shape === 'members')
+    return membership(endpoint.along, segments);
   const { kind } = endpoint;
   const last = segments.at(-1) ?? '';
   if (endpoint.along === null) {
@@ -97,6 +99,18 @@ function within(along: NonNullable<Endpoint['along']>, kind: string, segments: r
   if (!isUuid(parent)) refuse(`name the one of the ${target} by its id`);
   const select = isUuid(name) || kind !== 'targets' ? selectorOf(kind, name) : { key: name };
   return { kind, select: { ...select, within: { field, id: parent.toLowerCase() } }, owned };
+}
+
+/** `/consumer_groups/{id}/consumers[/{id}]`, or from the other side. A membership is named by its two ends. */
+function membership(along: Along | null, [, parent = '', , name]: readonly string[]): Place {
+  if (along === null || !isUuid(parent) || (name !== undefined && !isUuid(name)))
+    refuse('name consumers and their groups by their ids');
+  const ends = { [along.field]: { id: parent.toLowerCase() } };
+  if (name === undefined) return { kind: along.holder, select: null, owned: ends };
+  const field = along.field === 'consumer' ? 'consumer_group' : 'consumer';
+  const owned: Record<string, { readonly id: string }> = { ...ends, [field]: { id: name.toLowerCase() } };
+  const within = { field: 'consumer_group', id: owned['consumer_group']?.id ?? '' };
+  return { kind: along.holder, select: { key: owned['consumer']?.id ?? '', within }, owned };
 }
 
 function decode(segment: string): string {
