@@ -40,7 +40,8 @@ export function nameOf(kind: ConfigKind, entity: Entity): string {
   const names = NAMES[kind.name] ?? (kind.key === null ? [] : [kind.key]);
   for (const name of names) {
     const value = entity[name];
-    if (typeof value !== 'string') continue;
+    // Masked values name nothing.
+    if (typeof value !== 'string' || /^\*+$/.test(value)) continue;
     if (kind.secrets.includes(name)) return `${value.slice(0, 4)}…`;
     return name === 'custom_id' ? `with custom_id ${printable(value)}` : printable(value);
   }

@@ -4,7 +4,7 @@ import { type AdminClient, refusal } from './admin-client.ts';
 import { type Difference, differences } from './compare.ts';
 import type { FieldSchemas } from './field-schema.ts';
 import { configKind } from './kinds.ts';
-import { nameOf } from './labels.ts';
+import { labelOf, type Lookup } from './labels.ts';
 import type { Change, Plan } from './plan.ts';
 import { isObject } from './server.ts';
 import type { Entity } from './state.ts';
@@ -91,13 +91,15 @@ export async function wayBack(client: AdminClient, current: number, target: numb
 
 /** Changes of the log as those of a plan, for people. */
 export function asPlan(changes: readonly LogChange[]): Plan {
-  return { changes: changes.map(asChange), unchanged: 0 };
+  const known = new Map(changes.map(({ kind, id, before, after }) => [`${kind} ${id}`, after ?? before]));
+  const lookup: Lookup = (kind, id) => known.get(`${kind.name} ${id}`) ?? null;
+  return { changes: changes.map((change) => asChange(change, lookup)), unchanged: 0 };
 }
 
-function asChange({ kind: name, id, before, after, fields }: LogChange): Change {
+function asChange({ kind: name, id, before, after, fields }: LogChange, lookup: Lookup): Change {
   const kind = configKind(name);
   const op = before === null ? 'create' : after === null ? 'delete' : 'update';
-  const label = `${kind.singular} ${nameOf(kind, after ?? before ?? { id })}`;
+  const label = labelOf(kind, after ?? before ?? { id }, lookup);
   const shown = before === null || after === null ? [] : fieldDifferences(name, before, after, fields);
   return { op, kind, id, label, before, input: after, merge: false, differences: shown, stored: false };
 }
