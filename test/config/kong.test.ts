@@ -2,10 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sluice } from '../support/gateway.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { assertExit, config, withFile } from './support/cli.ts';
 import { fakeKong } from './support/fake-kong.ts';
 
@@ -138,6 +143,44 @@ test('passwords and keys are shown nowhere', () =>
       assertExit(await config(kong.url, 'diff', file), 0);
     },
   ));
+
+test('tokens and header fields are sent, and a token never to a Kong that is imported from', async () => {
+  await using kong = await fakeKong();
+  assertExit(await config(kong.url, 'dump', '--token', 'abc', '--header', 'X-Team: a:b'), 0);
+  assert.deepEqual([kong.headers['authorization'], kong.headers['x-team']], ['Bearer abc', 'a:b']);
+  assertExit(await sluice(['config', 'dump', '--admin', kong.url], { SLUICE_ADMIN_TOKEN: 'of-env' }), 0);
+  assert.equal(kong.headers['authorization'], 'Bearer of-env');
+  assertExit(await config(kong.url, 'dump', '--header', 'no colon'), 2);
+  await using target = await fakeKong({
+    root: { sluice_version: '1' },
+    intercept: (_method, path) =>
+      path.startsWith('/revisions') ? { status: 200, body: { data: [] } } : null,
+  });
+  const from = ['--from', kong.url, '--from-header', 'X-From: 1'];
+  await config(target.url, 'import', '--token', 'abc', '--dry-run', ...from);
+  assert.deepEqual([kong.headers['authorization'], kong.headers['x-from']], [undefined, '1']);
+  assert.equal(target.headers['authorization'], 'Bearer abc');
+});
+
+test('an answer that does not come, and one that is no JSON', async () => {
+  await using folder = await tempDir();
+  const server = createServer(
+    (request, response) => void (request.url === '/' ? response.end('<html>') : null),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const file = join(folder.path, 'kong.yml');
+  const html = await config(url, 'dump', '-o', file);
+  assertExit(html, 1);
+  assert.match(html.stderr, /GET \/ answered 200 with something that is not JSON/);
+  const silent = await config(`${url}/below`, 'dump', '--timeout', '0.2');
+  assertExit(silent, 1);
+  assert.match(silent.stderr, /cannot reach the Admin API at .*\/below: no answer within 0\.2 s/);
+  assert.equal(existsSync(file), false);
+  server.closeAllConnections();
+  server.close();
+});
 
 /** Runs a command with a terminal of its own (script of util-linux), and types `input`. */
 async function atTerminal(

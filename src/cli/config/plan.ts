@@ -135,7 +135,7 @@ class Planner {
       });
       return;
     }
-    const found = differences(kind, current, form, fields);
+    const found = this.#hideUnknown(kind, given, differences(kind, current, form, fields));
     if (found.length === 0) {
       this.#unchanged++;
       return;
@@ -150,6 +150,12 @@ class Planner {
     const known = kind.name === 'plugins' ? this.#input.schemas.knowsConfig(given) : kind.name !== 'vaults';
     if (known) return;
     given['config'] = laidOver(current['config'], given['config']);
+  }
+
+  /** Any value of a config whose fields are not known may be a secret. */
+  #hideUnknown(kind: ConfigKind, given: Entity, found: readonly Difference[]): readonly Difference[] {
+    if (kind.name !== 'plugins' || this.#input.schemas.knowsConfig(given)) return found;
+    return found.map((one) => (one.path.startsWith('config') ? { ...one, secret: true } : one));
   }
 
   finish(): Plan {

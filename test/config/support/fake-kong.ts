@@ -5,7 +5,7 @@
  * differently, no test here can see.
  */
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { DEFINITIONS } from '../../../src/entities/registry.ts';
@@ -55,6 +55,8 @@ export class FakeKong implements AsyncDisposable {
   readonly #rows = new FakeRows();
   /** `PUT /services/…`, in order. */
   readonly requests: string[] = [];
+  /** Header fields of the last request. */
+  headers: IncomingHttpHeaders = {};
   /** At once, at most. */
   busiest = 0;
   readonly #options: FakeKongOptions;
@@ -96,6 +98,7 @@ export class FakeKong implements AsyncDisposable {
     for await (const chunk of request.setEncoding('utf8')) text += String(chunk);
     await new Promise((resolve) => setImmediate(resolve));
     const body = (text === '' ? {} : JSON.parse(text)) as Entity;
+    this.headers = request.headers;
     const { method = 'GET', url = '/' } = request;
     this.requests.push(`${method} ${url}`);
     const answer =
