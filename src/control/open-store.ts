@@ -55,9 +55,9 @@ function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
 
 function openCatalog(settings: Settings, name: string, durable: boolean): Catalog {
   const path = join(settings.prefix, name);
-  return opened(path, () => {
-    return new Catalog({ path, durable, codec: sealedCodec(createSealer(loadSealKeys(settings))) });
-  });
+  // Keys that are wrong are told before anything is written with them.
+  const codec = sealedCodec(createSealer(loadSealKeys(settings)));
+  return opened(path, () => new Catalog({ path, durable, codec }));
 }
 
 function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {

@@ -91,6 +91,8 @@ test('quit cuts what is left after its time, and a second signal cuts at once', 
 
   await using impatient = await startStandIn({ config: ONE });
   const other = impatient.ask('/?ms=60000').catch(() => null);
+  // A gateway without a connection has nothing to wait for.
+  await waitFor(async () => (await impatient.counters())['connections_active'] === 1);
   impatient.child.kill('SIGQUIT');
   await waitFor(async () => (await impatient.health()).status === 'draining');
   impatient.child.kill('SIGTERM');
