@@ -114,7 +114,7 @@ export class CatalogStore implements ConfigStore {
             `revision ${revision} is not in the log: it has ${this.oldest} to ${this.revision}`,
           );
         }
-        await new Slices().run(tx.applyStored(tx.changesBackTo(revision)));
+        await new Slices().run(tx.applyStored(tx.changesBackTo(revision), options.judge));
         return [];
       }),
     );
@@ -199,10 +199,10 @@ export class CatalogStore implements ConfigStore {
   async #applyAll(
     tx: CatalogTransaction,
     writes: Iterable<Write> | AsyncIterable<Write>,
-    { discardResults }: CommitOptions,
+    { discardResults, judge }: CommitOptions,
   ): Promise<WriteResult[]> {
     const now = Date.now() / 1000;
-    const writer = tx.writer({ ...this.#options.context(), now: Math.floor(now) });
+    const writer = tx.writer({ ...this.#options.context(), now: Math.floor(now) }, judge);
     for (const { kind, id } of tx.rows.expired(now, SWEEP)) writer.removeExpired(kind, id);
     const results: WriteResult[] = [];
     const slices = new Slices();

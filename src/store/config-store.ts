@@ -62,8 +62,20 @@ export interface Author {
   readonly message: string | null;
 }
 
+/** A change that somebody wants to make: what an entity was (null: it is new) and will be (null: it goes). */
+export interface WantedChange {
+  readonly kind: string;
+  readonly before: Values | null;
+  readonly after: Values | null;
+}
+
+/** Why not, or null. */
+export type Judge = (change: WantedChange) => string | null;
+
 export interface CommitOptions {
   readonly author: Author;
+  /** Asked for each change, also those that go along (cascades); one that it refuses refuses the commit (Forbidden). */
+  readonly judge?: Judge | null;
   /** Refuse (RevisionConflict) unless this is the current revision. */
   readonly ifRevision?: number;
   /** Validate everything and keep nothing. */
@@ -154,7 +166,7 @@ export interface ConfigStore extends ConfigReader, ConfigLog {
   refresh(): Promise<void>;
   /**
    * Applies the writes in order as one commit. Large lists are applied in slices, with the event loop let run between.
-   * @throws StoreError (its `index` says which write), RevisionConflict, StoreUnavailable
+   * @throws StoreError (its `index` says which write), among them Forbidden; RevisionConflict, StoreUnavailable
    */
   commit(writes: Iterable<Write> | AsyncIterable<Write>, options: CommitOptions): Promise<Committed>;
   /** Makes the state that of an earlier revision, as a new commit. */

@@ -34,6 +34,17 @@ export class StoreError extends Error {
   }
 }
 
+/** A change that the author's grant does not cover. Kong's own words for it are a message alone. */
+export class Forbidden extends StoreError {
+  constructor(message: string) {
+    super({ code: 0, kind: 'forbidden', status: 403 }, message);
+  }
+
+  override toBody(): Readonly<Record<string, unknown>> {
+    return { message: this.message };
+  }
+}
+
 /** The store cannot be reached, or does not take writes now. */
 export class StoreUnavailable extends Error {}
 

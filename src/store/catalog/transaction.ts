@@ -1,5 +1,7 @@
 /** A transaction on a catalog: writes, or rows as another node stored them, and at the end a commit of the log. */
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
+import type { Judge } from '../config-store.ts';
+import { Forbidden } from '../errors.ts';
 import type { StoredChange, StoredCommit, StoredEntity } from '../shared-log.ts';
 import type { Recorder } from './recorder.ts';
 import type { Rows } from './rows.ts';
@@ -19,17 +21,18 @@ export class CatalogTransaction {
     return this.#recorder.revision;
   }
 
-  writer(context: CheckContext): Writer {
-    return new Writer(this.rows, this.#recorder, context);
+  writer(context: CheckContext, judge: Judge | null = null): Writer {
+    return new Writer(this.rows, this.#recorder, context, judge);
   }
 
   /**
    * Makes entities what they are after each change, without validation: it was valid where it comes from. All old rows
    * go before new ones come, since a name may wander from one entity to another.
    */
-  *applyStored(changes: readonly StoredChange[]): Generator<void> {
+  *applyStored(changes: readonly StoredChange[], judge: Judge | null = null): Generator<void> {
     for (const { kind, id, after } of changes) {
       const before = this.rows.text(kind, id);
+      if (judge !== null) this.#allow(judge, kind, before, after);
       if (before !== null) this.rows.remove(kind, this.rows.decode(kind, before));
       this.#recorder.record(kind, id, before, after);
       yield;
@@ -113,6 +116,13 @@ export class CatalogTransaction {
 
   rollback(): void {
     this.rows.connection.rollback();
+  }
+
+  #allow(judge: Judge, kind: string, before: string | null, after: string | null): void {
+    const read = (text: string | null): Values | null =>
+      text === null ? null : this.rows.decode(kind, text);
+    const refused = judge({ kind, before: read(before), after: read(after) });
+    if (refused !== null) throw new Forbidden(refused);
   }
 
   #end(revision: number): void {

@@ -4,11 +4,10 @@
  * What the transaction has done so far counts for the next write. Every change is recorded with what was before, so
  * that the log can tell and undo it.
  */
-import { notYet } from '../../entities/not-yet.ts';
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
-import type { Issue } from '../../entities/schema/issue.ts';
-import type { Selector, Write, WriteResult } from '../config-store.ts';
+import type { Judge, Selector, Write, WriteResult } from '../config-store.ts';
 import {
+  Forbidden,
   missingForeign,
   notFound,
   primaryKeyViolation,
@@ -19,6 +18,15 @@ import {
 } from '../errors.ts';
 import { mergePatch, resolveReferences } from './inputs.ts';
 import { kindIndex, referencedIds, referenceOf, type KindIndex } from './kind-index.ts';
+import {
+  expiry,
+  maskIssues,
+  notYetIssues,
+  sameContent,
+  shownValues,
+  transform,
+  withoutTtl,
+} from './prepare.ts';
 import type { Recorder } from './recorder.ts';
 import type { Rows } from './rows.ts';
 
@@ -31,22 +39,17 @@ interface Prepared {
   readonly snis: readonly string[] | null;
 }
 
-/** What a write says. */
-interface Given {
-  readonly input: Values;
-  /** Its secrets are hashed already. */
-  readonly asStored: boolean;
-}
-
 export class Writer {
   readonly #rows: Rows;
   readonly #recorder: Recorder;
   readonly #context: CheckContext;
+  readonly #judge: Judge | null;
 
-  constructor(rows: Rows, recorder: Recorder, context: CheckContext) {
+  constructor(rows: Rows, recorder: Recorder, context: CheckContext, judge: Judge | null = null) {
     this.#rows = rows;
     this.#recorder = recorder;
     this.#context = context;
+    this.#judge = judge;
   }
 
   /** @throws StoreError */
@@ -63,10 +66,10 @@ export class Writer {
     }
   }
 
-  /** An entity whose time is over. */
+  /** An entity whose time is over: nobody's doing. */
   removeExpired(kind: string, id: string): void {
     const stored = this.#rows.raw(kind, id);
-    if (stored !== null) this.#remove(kind, stored);
+    if (stored !== null) new Writer(this.#rows, this.#recorder, this.#context).#remove(kind, stored);
   }
 
   #create(name: string, input: Values, asStored = false): WriteResult {
@@ -129,8 +132,8 @@ export class Writer {
     const whole = stored === null ? input : mergePatch(kind.definition.fields, withoutTtl(stored), input);
     const { entity, issues } = kind.validator.validate({ input: whole, overrides: resolved }, this.#context);
     if (issues !== null) throw schemaViolation(issues);
-    const unsupported = notYetIssues(kind.name, entity);
-    if (unsupported.length > 0) throw schemaViolation(unsupported);
+    const refused = [...notYetIssues(kind.name, entity), ...maskIssues(kind, entity)];
+    if (refused.length > 0) throw schemaViolation(refused);
     transform(kind, entity, given, stored);
     if (typeof entity['id'] === 'string') entity['id'] = entity['id'].toLowerCase();
     if (kind.definition.ttl === true) entity['ttl'] = expiry(ttl, stored);
@@ -141,6 +144,8 @@ export class Writer {
 
   #store(kind: KindIndex, stored: Values | null, { entity, snis }: Prepared): Values {
     const { name } = kind;
+    // Also when it changes nothing: or it would tell whether a secret is what was sent.
+    this.#allow(name, stored, entity);
     this.#checkUnique(kind, entity);
     this.#checkReferences(kind, entity, stored);
     const same = stored !== null && sameContent(stored, entity);
@@ -159,7 +164,7 @@ export class Writer {
     for (const index of kind.uniques) {
       const owner = this.#rows.owner(kind.name, index, entity);
       if (owner === null || owner === entity['id']) continue;
-      throw uniqueViolation(Object.fromEntries(index.fields.map((field) => [field, entity[field] ?? null])));
+      throw uniqueViolation(shownValues(kind, index, entity));
     }
   }
 
@@ -174,7 +179,14 @@ export class Writer {
     }
   }
 
+  /** @throws Forbidden */
+  #allow(kind: string, before: Values | null, after: Values | null): void {
+    const refused = this.#judge?.({ kind, before, after }) ?? null;
+    if (refused !== null) throw new Forbidden(refused);
+  }
+
   #remove(kind: string, stored: Values): void {
+    this.#allow(kind, stored, null);
     const id = String(stored['id']);
     for (;;) {
       const children = this.#rows.children(id, CHILDREN);
@@ -212,44 +224,4 @@ export class Writer {
       this.#create('snis', { name, certificate: { id } });
     }
   }
-}
-
-function withoutTtl(stored: Values): Values {
-  if (!('ttl' in stored)) return stored;
-  const { ttl: _, ...rest } = stored;
-  return rest;
-}
-
-/** Seconds that are given → the second at which it ends. A patch without one keeps the time. */
-function expiry(given: unknown, stored: Values | null): number | null {
-  if (typeof given === 'number') return given === 0 ? null : Math.ceil(Date.now() / 1000 + given);
-  return given === undefined && stored !== null ? ((stored['ttl'] as number | null) ?? null) : null;
-}
-
-/** Hashes and normal forms; a secret that a patch does not give is hashed already, as it is where the write says so. */
-function transform(
-  kind: KindIndex,
-  entity: Record<string, unknown>,
-  { input, asStored }: Given,
-  stored: Values | null,
-): void {
-  kind.definition.transform?.(entity);
-  for (const [name, field] of Object.entries(kind.definition.fields)) {
-    if (field.type !== 'string' || field.encrypted !== true) continue;
-    if (!Object.hasOwn(input, name)) {
-      if (stored !== null) entity[name] = stored[name];
-    } else if (asStored) entity[name] = input[name];
-  }
-}
-
-/** Refused although valid: what Sluice cannot run yet. */
-function notYetIssues(kind: string, entity: Values): Issue[] {
-  return notYet(kind, entity).map(({ path, message }) => ({ at: path, message }));
-}
-
-/** Is it the same but for the timestamps? Then nothing has changed, and no revision says so. */
-function sameContent(a: Values, b: Values): boolean {
-  const text = (entity: Values): string =>
-    JSON.stringify({ ...entity, created_at: undefined, updated_at: undefined });
-  return text(a) === text(b);
 }
