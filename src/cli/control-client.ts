@@ -21,7 +21,17 @@ export class ControlError extends Error {
 
 export interface ControlRequest {
   readonly method: 'GET' | 'POST';
-  readonly path: '/health' | '/reload' | '/quit' | '/stop' | '/reopen';
+  readonly path:
+    | '/health'
+    | '/reload'
+    | '/quit'
+    | '/stop'
+    | '/reopen'
+    | '/tokens/list'
+    | '/tokens/create'
+    | '/tokens/revoke'
+    | '/secrets/status'
+    | '/secrets/rotate';
   readonly body?: Readonly<Record<string, unknown>>;
   /** Milliseconds until the answer must be there; none unless given, since a large reload takes its time. */
   readonly timeout?: number;

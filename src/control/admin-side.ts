@@ -2,6 +2,7 @@
  * The admin and status listeners together: what they share (who may come in, TLS), and what a reload changes in them.
  * Loaded when the workers serve already.
  */
+import { existsSync } from 'node:fs';
 import type { Settings } from '../settings/settings.ts';
 import { formatAddress } from '../settings/parse-listen.ts';
 import { adminApp } from './admin/app.ts';
@@ -9,6 +10,7 @@ import { listenerMode } from './admin/access.ts';
 import { statusApp } from './admin/status-app.ts';
 import { Authenticator } from './access/authenticator.ts';
 import { FileTokens, grantsFile } from './access/file-tokens.ts';
+import type { TokenStore } from './access/token-store.ts';
 import { FailureThrottle } from './access/throttle.ts';
 import { type HttpListener, openHttp } from './http-listener.ts';
 import type { Gateway } from './main.ts';
@@ -30,7 +32,7 @@ export class AdminSide {
   async open(settings: Settings): Promise<void> {
     const { log } = this.#gateway;
     const authenticator = new Authenticator({
-      store: new FileTokens(grantsFile(settings.prefix)),
+      store: this.#tokens(settings),
       throttle: new FailureThrottle(),
       log: log.admin.error,
     });
@@ -61,6 +63,20 @@ export class AdminSide {
 
   close(): void {
     for (const side of SIDES) for (const listener of this.#listeners[side]) listener.close();
+  }
+
+  #tokens({ prefix, database }: Settings): TokenStore {
+    const file = grantsFile(prefix);
+    const { tokens, log } = this.#gateway;
+    if (tokens === null) return new FileTokens(file);
+    if (existsSync(file)) {
+      log.admin.error(
+        'warn',
+        `the tokens in ${file} do not count with database = ${database}: make them again with ` +
+          `'sluice admin token create', and remove the file`,
+      );
+    }
+    return tokens;
   }
 
   #warnClosed(settings: Settings): void {

@@ -3,6 +3,7 @@ import { formatAddress } from '../settings/parse-listen.ts';
 import type { Listener } from '../settings/settings.ts';
 import type { ControlHandlers, ControlReply } from './control-socket.ts';
 import type { Gateway } from './main.ts';
+import { tokenHandlers } from './token-handlers.ts';
 import { VERSION } from '../lib/version.ts';
 
 /** Seconds, Kong's defaults for `kong quit`. */
@@ -12,6 +13,7 @@ const MAX_SECONDS = 86_400;
 export function controlHandlers(gateway: Gateway): ControlHandlers {
   const { life, reloader } = gateway;
   return {
+    ...tokenHandlers(gateway),
     'GET /health': () => health(gateway),
     'POST /reload': async () => {
       if (life.state !== 'running') return notRunning(life.state);

@@ -14,6 +14,7 @@ import { openControlSocket, socketPathProblem } from './control-socket.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import type { Reach } from '../store/follower.ts';
 import { controlHandlers } from './control-handlers.ts';
+import type { TokenStore } from './access/token-store.ts';
 import type { AdminSide } from './admin-side.ts';
 import { Life } from './life.ts';
 import { MainLog } from './log.ts';
@@ -50,6 +51,8 @@ export interface Gateway {
   store: ConfigStore | null;
   /** Whether a database that it needs is there; null without one. */
   reach: (() => Reach) | null;
+  /** Who may use the Admin API; null: a file of the prefix says it, or the store is not open yet. */
+  tokens: TokenStore | null;
 }
 
 /** Problems that keep the gateway from starting, one sentence each. */
@@ -124,7 +127,16 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     },
     settings,
   });
-  const gateway: Gateway = { log, supervisor, reloader, life, records, store: null, reach: null };
+  const gateway: Gateway = {
+    log,
+    supervisor,
+    reloader,
+    life,
+    records,
+    store: null,
+    reach: null,
+    tokens: null,
+  };
   const socketPath = controlSocketPath(settings.prefix);
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
   life.onSignals(() => void reloader.reload());
@@ -157,6 +169,7 @@ async function openedStore(gateway: Gateway, settings: Settings): Promise<OpenSt
     const opened = await openStore(settings, gateway.reloader, gateway.log.log);
     gateway.store = opened.store;
     gateway.reach = opened.reach;
+    gateway.tokens = opened.tokens;
     if (opened.records !== null) gateway.records.open(opened.records);
     return opened;
   } catch (error) {

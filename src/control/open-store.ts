@@ -15,6 +15,8 @@ import type { Owner, RecordStore } from '../store/records/records.ts';
 import { SqliteRecords } from '../store/records/sqlite-records.ts';
 import { readImage } from '../snapshot/image.ts';
 import type { Settings } from '../settings/settings.ts';
+import { StoreTokens } from './access/store-tokens.ts';
+import type { TokenStore } from './access/token-store.ts';
 import type { Log } from './log.ts';
 import type { Reloader } from './reload.ts';
 import { StorePublisher } from './store-publisher.ts';
@@ -25,13 +27,15 @@ export interface OpenStore {
   readonly publisher: StorePublisher | null;
   /** Null where there is nothing to be reached. */
   readonly reach: (() => Reach) | null;
+  /** Null without a database: a file of the prefix has them. */
+  readonly tokens: TokenStore | null;
   /** Null where nothing can be written. */
   readonly records: RecordStore | null;
   close(): void;
 }
 
 /** Commits that the log keeps. */
-const RETENTION = 10_000;
+export const RETENTION = 10_000;
 
 /** @throws Error that says what is wrong with the store. */
 export async function openStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
@@ -50,18 +54,22 @@ function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
     const { image, revision } = reloader.loaded;
     return { revision, entities: () => (image === null ? [] : readImage(image).entities()) };
   });
-  return { store, publisher: null, records: null, reach: null, close: () => store.close() };
+  return { store, publisher: null, tokens: null, records: null, reach: null, close: () => store.close() };
 }
 
-function openCatalog(settings: Settings, name: string, durable: boolean): Catalog {
-  const path = join(settings.prefix, name);
+export function sqlitePath({ prefix }: Settings): string {
+  return join(prefix, 'store.db');
+}
+
+/** @throws Error that says what is wrong with it. */
+export function openCatalog(settings: Settings, path: string, durable: boolean): Catalog {
   // Keys that are wrong are told before anything is written with them.
   const codec = sealedCodec(createSealer(loadSealKeys(settings)));
   return opened(path, () => new Catalog({ path, durable, codec }));
 }
 
 function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
-  const catalog = openCatalog(settings, 'store.db', true);
+  const catalog = openCatalog(settings, sqlitePath(settings), true);
   const { records, cascade } = openRecords(settings, catalog, log);
   const { store, publisher } = storeOn(catalog, { settings, reloader, log, cascade, sequencer: null });
   const close = (): void => {
@@ -69,7 +77,7 @@ function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStor
     records.close();
     catalog.close();
   };
-  return { store, publisher, records, reach: null, close };
+  return { store, publisher, tokens: new StoreTokens(store), records, reach: null, close };
 }
 
 /** The driver is loaded here: no other store pays for it. */
@@ -80,7 +88,7 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     import('../store/postgres/options.ts'),
   ]);
   // A copy of what the database has: it need not survive a power cut to the last commit.
-  const catalog = openCatalog(settings, 'postgres-copy.db', false);
+  const catalog = openCatalog(settings, join(settings.prefix, 'postgres-copy.db'), false);
   const records = new PostgresRecords();
   const connect = async (): Promise<SharedLog> => {
     const opened = await PostgresLog.open(postgresOptions(settings, RETENTION));
@@ -107,7 +115,8 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     close();
     throw error;
   }
-  return { store, publisher, records, reach: () => follower.reach, close };
+  const tokens = new StoreTokens(store);
+  return { store, publisher, tokens, records, reach: () => follower.reach, close };
 }
 
 interface Parts {

@@ -48,9 +48,9 @@ export class StorePublisher {
     this.#options = options;
   }
 
-  /** Nobody has written to the store yet. */
+  /** Nobody has written a configuration to the store yet. */
   get empty(): boolean {
-    return this.#options.store.revision === 0;
+    return this.#options.store.reader.untouched;
   }
 
   /**

@@ -1,5 +1,6 @@
 /** All kinds of entity, parents before children: references of a kind point to kinds above it. */
 import { acls } from './acl.ts';
+import { adminTokens } from './admin-token.ts';
 import { basicauthCredentials } from './basicauth-credential.ts';
 import { caCertificates } from './ca-certificate.ts';
 import { certificates } from './certificate.ts';
@@ -48,6 +49,9 @@ export const DEFINITIONS: readonly EntityDefinition[] = [
   oauth2Credentials,
   oauth2Tokens,
 ];
+
+/** What the store keeps beside Kong's kinds, and nothing shows. */
+export const INTERNAL: readonly EntityDefinition[] = [adminTokens];
 
 /** A field of one kind that refers to an entity of another. */
 export interface Relation {

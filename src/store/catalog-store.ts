@@ -99,7 +99,7 @@ export class CatalogStore implements ConfigStore {
     author: Author,
   ): Promise<Committed> {
     return await this.exclusive(() =>
-      this.#tryUntilTaken({ author, ifRevision: 0 }, async (tx) => {
+      this.#tryUntilTaken({ author, ifRevision: this.revision }, async (tx) => {
         await new Slices().run(tx.insert(entities));
         return [];
       }),

@@ -9,7 +9,7 @@
  * off needs the keys until the last value has been written anew.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { DEFINITIONS } from '../entities/registry.ts';
+import { DEFINITIONS, INTERNAL } from '../entities/registry.ts';
 import type { EntityDefinition, Values } from '../entities/schema/field.ts';
 import { type SecretPath, mapSecrets, secretFields } from '../entities/secrets.ts';
 import { type SealKey, SealingError } from './seal-keys.ts';
@@ -32,7 +32,9 @@ const FORM = /^\$sluice\$1\$([0-9a-f]{8})\$([A-Za-z0-9_-]+)$/;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-const BY_KIND: ReadonlyMap<string, EntityDefinition> = new Map(DEFINITIONS.map((one) => [one.name, one]));
+const BY_KIND: ReadonlyMap<string, EntityDefinition> = new Map(
+  [...DEFINITIONS, ...INTERNAL].map((one) => [one.name, one]),
+);
 
 /** @param keys the first seals, all open. Without any, secrets are kept as they are. */
 export function createSealer(keys: readonly SealKey[]): Sealer {

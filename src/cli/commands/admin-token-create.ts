@@ -15,8 +15,10 @@ export const command: Command = {
   help: `Usage: sluice admin token create --name NAME [OPTIONS]
 
 Makes a token for the Admin API and prints it, this once: only its hash is
-kept, in PREFIX/admin-tokens.json. A running gateway knows it at once. With
---certificate, lets in the bearer of a client certificate instead.
+kept, with the configuration, or in PREFIX/admin-tokens.json without a
+database. A running gateway knows it at once, and so do the others on its
+database. With --certificate, lets in the bearer of a client certificate
+instead.
 
   --name NAME           who it is for; it is the author of changes
   --role ROLE           read (default): everything but secrets

@@ -20,7 +20,8 @@ export function parseGrants(text: string): readonly Grant[] | null {
   return grants.includes(null) ? null : (grants as readonly Grant[]);
 }
 
-function parseGrant(value: unknown): Grant | null {
+/** Null: it is none. */
+export function parseGrant(value: unknown): Grant | null {
   if (!isRecord(value)) return null;
   const { name, created, expires } = value;
   const role = ROLES.find((one) => one === value['role']);

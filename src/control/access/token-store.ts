@@ -1,6 +1,6 @@
 /**
  * Who may use the Admin API: grants, each to the bearer of a token or of a client certificate. Where they are kept is
- * behind `TokenStore`: a file of the prefix, or later the database.
+ * behind `TokenStore`: a file of the prefix, or the configuration's store.
  */
 
 export const ROLES = ['read', 'write', 'admin'] as const;

@@ -1,6 +1,5 @@
 /** What of each kind's entities is indexed: unique values, references, tags, expiry. Follows from the definitions. */
-import { KINDS } from '../file/kinds.ts';
-import type { Kind } from '../file/kinds.ts';
+import { INTERNAL_KINDS, KINDS, type Kind } from '../file/kinds.ts';
 import type { EntityCodec } from './codec.ts';
 import type { Values } from '../../entities/schema/field.ts';
 
@@ -58,7 +57,9 @@ function indexOf(kind: Kind): KindIndex {
 const ELSEWHERE: ReadonlySet<string> = new Set(['oauth2_tokens']);
 
 const INDEX: ReadonlyMap<string, KindIndex> = new Map(
-  [...KINDS.values()].filter(({ name }) => !ELSEWHERE.has(name)).map((kind) => [kind.name, indexOf(kind)]),
+  [...KINDS.values(), ...INTERNAL_KINDS]
+    .filter(({ name }) => !ELSEWHERE.has(name))
+    .map((kind) => [kind.name, indexOf(kind)]),
 );
 
 /** @throws Error for a name that is no kind: the caller's mistake. */

@@ -10,6 +10,7 @@ import type {
   Selector,
   TagRow,
 } from '../config-store.ts';
+import { INTERNAL_KINDS } from '../file/kinds.ts';
 import type { StoredCommit } from '../shared-log.ts';
 import type { Row } from './connection.ts';
 import type { Rows } from './rows.ts';
@@ -150,6 +151,15 @@ export class CatalogReader implements ConfigReader, ConfigLog {
         id: String(row['id']),
         deleted: row['deleted'] === 1,
       }));
+  }
+
+  /** Has anybody written a configuration to it? Internal kinds are none. */
+  get untouched(): boolean {
+    if (this.oldest > 0) return false;
+    const marks = INTERNAL_KINDS.map(() => '?').join(', ');
+    const names = INTERNAL_KINDS.map(({ name }) => name);
+    const sql = `SELECT 1 FROM changes WHERE kind NOT IN (${marks}) LIMIT 1`;
+    return this.#rows.connection.get(sql, ...names) === undefined;
   }
 
   has(kind: string, id: string): boolean {

@@ -2,10 +2,13 @@
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
 import type { Judge } from '../config-store.ts';
 import { Forbidden } from '../errors.ts';
+import { INTERNAL_KINDS } from '../file/kinds.ts';
 import type { StoredChange, StoredCommit, StoredEntity } from '../shared-log.ts';
 import type { Recorder } from './recorder.ts';
 import type { Rows } from './rows.ts';
 import { Writer } from './writer.ts';
+
+const INTERNAL_NAMES = INTERNAL_KINDS.map(({ name }) => `'${name}'`).join(', ');
 
 export class CatalogTransaction {
   readonly rows: Rows;
@@ -53,11 +56,12 @@ export class CatalogTransaction {
     }
   }
 
-  /** What leads back to an earlier revision. */
+  /** What leads back to an earlier revision, but for what is internal: a revoked token does not come back. */
   changesBackTo(revision: number): StoredChange[] {
     return this.rows.connection
       .all(
-        'SELECT kind, id, before, min(revision) FROM changes WHERE revision > ? GROUP BY kind, id',
+        `SELECT kind, id, before, min(revision) FROM changes WHERE revision > ? AND kind NOT IN (${INTERNAL_NAMES})
+         GROUP BY kind, id`,
         revision,
       )
       .map((row) => ({

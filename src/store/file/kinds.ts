@@ -1,5 +1,5 @@
 /** The kinds of entity as the declarative file sees them: definition, validator, what may be nested in what. */
-import { DEFINITIONS, type Relation, relationsOf } from '../../entities/registry.ts';
+import { DEFINITIONS, INTERNAL, type Relation, relationsOf } from '../../entities/registry.ts';
 import type { EntityDefinition, Values } from '../../entities/schema/field.ts';
 import { EntityValidator } from '../../entities/schema/validate.ts';
 
@@ -77,3 +77,6 @@ function kindOf(definition: EntityDefinition): Kind {
 export const KINDS: ReadonlyMap<string, Kind> = new Map(
   DEFINITIONS.map((definition) => [definition.name, kindOf(definition)]),
 );
+
+/** Only the store knows them: no declarative file has them. */
+export const INTERNAL_KINDS: readonly Kind[] = INTERNAL.map(kindOf);
