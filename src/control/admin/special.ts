@@ -1,5 +1,6 @@
 /** The handlers of `special-endpoints.ts`, by path. */
 import type { Gateway } from '../main.ts';
+import { NODE, WHOLE } from '../access/principal.ts';
 import { cache, cacheEntry } from './cache.ts';
 import { config } from './config.ts';
 import { LogLevelOverride, changeLogLevel, showLogLevel } from './log-level.ts';
@@ -58,8 +59,14 @@ export function specialResources(app: AdminApp, gateway: Gateway): void {
   for (const { path } of SPECIAL_ENDPOINTS) {
     const methods = handlers[path];
     if (methods === undefined) throw new Error(`${path} has no handler`);
-    resource(app, honoPath(path), methods);
+    resource(app, honoPath(path), methods, questionOf(path));
   }
+}
+
+/** What is asked of whoever changes something there. Validation changes nothing, and decK's users have it who only read. */
+function questionOf(path: string): string | null {
+  if (path.endsWith('/validate')) return null;
+  return path.startsWith('/debug/') || path.startsWith('/cache') ? NODE : WHOLE;
 }
 
 /** `/cache/{key}` → `/cache/:key` */

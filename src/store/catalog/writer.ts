@@ -20,6 +20,7 @@ import { mergePatch, resolveReferences } from './inputs.ts';
 import { kindIndex, referencedIds, referenceOf, type KindIndex } from './kind-index.ts';
 import {
   expiry,
+  type Given,
   maskIssues,
   notYetIssues,
   sameContent,

@@ -47,7 +47,7 @@ export function config(...paths: readonly string[]): string {
 
 export class StandInGateway implements AsyncDisposable {
   readonly prefix: string;
-  readonly child: Child;
+  child: Child;
   readonly ports: readonly number[];
   readonly #folder: AsyncDisposable & { readonly path: string };
 
@@ -56,6 +56,10 @@ export class StandInGateway implements AsyncDisposable {
     this.#folder = folder;
     this.prefix = join(folder.path, 'prefix');
     this.ports = ports;
+  }
+
+  get settingsFile(): string {
+    return join(this.#folder.path, 'sluice.conf');
   }
 
   get configFile(): string {
@@ -92,9 +96,20 @@ export class StandInGateway implements AsyncDisposable {
 
   /** The settings file with these lines changed. */
   async writeSettings(settings: Readonly<Record<string, string | number>>): Promise<void> {
-    const file = join(this.#folder.path, 'sluice.conf');
+    const file = this.settingsFile;
     const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`);
     await writeFile(file, (await readFile(file, 'utf8')) + lines.join(''));
+  }
+
+  async stop(): Promise<void> {
+    await this.child.stop('SIGTERM');
+  }
+
+  /** Another process with the same settings and prefix. */
+  async restart(): Promise<void> {
+    if (this.child.exit === null) await this.stop();
+    this.child = spawnMain(this.settingsFile);
+    await running(this);
   }
 
   async errorLog(): Promise<string> {
@@ -141,13 +156,15 @@ export async function startStandIn(options: Options = {}): Promise<StandInGatewa
   );
   const child = spawnMain(conf, options.tuning);
   const gateway = new StandInGateway(child, folder, ports);
-  if (options.unready !== true) {
-    await waitFor(async () => {
-      if (child.exit !== null) throw new Error(`it ended: ${child.output}`);
-      return (await gateway.health().catch(() => null))?.status === 'running';
-    });
-  }
+  if (options.unready !== true) await running(gateway);
   return gateway;
+}
+
+async function running(gateway: StandInGateway): Promise<void> {
+  await waitFor(async () => {
+    if (gateway.child.exit !== null) throw new Error(`it ended: ${gateway.child.output}`);
+    return (await gateway.health().catch(() => null))?.status === 'running';
+  });
 }
 
 export function spawnMain(conf: string, tuning: Partial<SupervisorTuning> = {}): Child {

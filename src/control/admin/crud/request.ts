@@ -16,7 +16,7 @@ import { definitionOf } from '../kinds.ts';
 import { decodeSegment, isSet, queryOf, rawSegments, type Query } from '../query.ts';
 import { type AdminContext, json, warningField } from '../resource.ts';
 import { authorOf, expectedRevision } from './conditions.ts';
-import { checkWrite, shown } from './permission.ts';
+import { checkKind, judgeOf, shown } from './permission.ts';
 
 /** What the resources of entities need of the gateway. */
 export interface Admin {
@@ -90,6 +90,7 @@ export class AdminRequest {
   commitOptions(): CommitOptions {
     return {
       author: authorOf(this.context),
+      judge: judgeOf(this.principal),
       dryRun: this.dryRun,
       ...expectedRevision(this.context, this.store.revision),
     };
@@ -119,7 +120,7 @@ export class AdminRequest {
 
   async #commitFew(writes: readonly Write[]): Promise<Committed> {
     const [first] = writes;
-    for (const write of writes) checkWrite(this.principal, this.store, write);
+    for (const write of writes) checkKind(this.principal, write);
     if (!this.store.writable && first !== undefined) throw this.#unsupported(first);
     return await this.store.commit(writes, this.commitOptions());
   }
