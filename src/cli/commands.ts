@@ -74,5 +74,13 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     'vault get',
     { summary: 'print what a vault reference stands for', load: () => import('./commands/vault-get.ts') },
   ],
+  [
+    'secrets rotate',
+    { summary: 'seal secrets by the first key', load: () => import('./commands/secrets-rotate.ts') },
+  ],
+  [
+    'secrets status',
+    { summary: 'which keys seal secrets', load: () => import('./commands/secrets-status.ts') },
+  ],
   ['version', { summary: 'print the version', load: () => import('./commands/version.ts') }],
 ]);

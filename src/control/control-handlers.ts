@@ -3,6 +3,7 @@ import { formatAddress } from '../settings/parse-listen.ts';
 import type { Listener } from '../settings/settings.ts';
 import type { ControlHandlers, ControlReply } from './control-socket.ts';
 import type { Gateway } from './main.ts';
+import { secretHandlers } from './secret-handlers.ts';
 import { tokenHandlers } from './token-handlers.ts';
 import { VERSION } from '../lib/version.ts';
 
@@ -14,6 +15,7 @@ export function controlHandlers(gateway: Gateway): ControlHandlers {
   const { life, reloader } = gateway;
   return {
     ...tokenHandlers(gateway),
+    ...secretHandlers(gateway),
     'GET /health': () => health(gateway),
     'POST /reload': async () => {
       if (life.state !== 'running') return notRunning(life.state);

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Server } from 'node:net';
 import type { AccessLog } from '../observe/access-log.ts';
+import { loggedTarget } from './logged-target.ts';
 import type { AdminApp } from './admin/resource.ts';
 import { type Counting, closer, createHttpServer, renewTls } from './http-server.ts';
 import { bindProblem } from './ports.ts';
@@ -79,7 +80,7 @@ function logAccess(server: Server, access: AccessLog): void {
         remoteAddr,
         remoteUser: '',
         method: request.method ?? '',
-        target: request.url ?? '',
+        target: loggedTarget(request.url ?? ''),
         version: versionOf(request.httpVersion),
         status: response.headersSent ? response.statusCode : CLIENT_GONE,
         bytesSent: response.bodyBytes,

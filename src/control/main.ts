@@ -12,6 +12,7 @@ import type { LoadedSettings } from '../settings/load.ts';
 import type { Settings } from '../settings/settings.ts';
 import { openControlSocket, socketPathProblem } from './control-socket.ts';
 import type { ConfigStore } from '../store/config-store.ts';
+import type { SecretKeeper } from '../store/secret-keeper.ts';
 import type { Reach } from '../store/follower.ts';
 import { controlHandlers } from './control-handlers.ts';
 import type { TokenStore } from './access/token-store.ts';
@@ -53,6 +54,8 @@ export interface Gateway {
   reach: (() => Reach) | null;
   /** Who may use the Admin API; null: a file of the prefix says it, or the store is not open yet. */
   tokens: TokenStore | null;
+  /** Null without a database, and until the store is open. */
+  secrets: SecretKeeper | null;
 }
 
 /** Problems that keep the gateway from starting, one sentence each. */
@@ -136,6 +139,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     store: null,
     reach: null,
     tokens: null,
+    secrets: null,
   };
   const socketPath = controlSocketPath(settings.prefix);
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
@@ -170,6 +174,7 @@ async function openedStore(gateway: Gateway, settings: Settings): Promise<OpenSt
     gateway.store = opened.store;
     gateway.reach = opened.reach;
     gateway.tokens = opened.tokens;
+    gateway.secrets = opened.secrets;
     if (opened.records !== null) gateway.records.open(opened.records);
     return opened;
   } catch (error) {

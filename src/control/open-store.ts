@@ -8,6 +8,7 @@ import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
 import { FileStore } from '../store/file-store.ts';
 import { Follower, type Reach } from '../store/follower.ts';
 import { loadSealKeys } from '../store/seal-keys.ts';
+import { SecretKeeper, type SharedSeals } from '../store/secret-keeper.ts';
 import { createSealer } from '../store/sealing.ts';
 import type { SharedLog } from '../store/shared-log.ts';
 import { Cascade } from '../store/records/cascade.ts';
@@ -29,6 +30,8 @@ export interface OpenStore {
   readonly reach: (() => Reach) | null;
   /** Null without a database: a file of the prefix has them. */
   readonly tokens: TokenStore | null;
+  /** Null without a database. */
+  readonly secrets: SecretKeeper | null;
   /** Null where nothing can be written. */
   readonly records: RecordStore | null;
   close(): void;
@@ -54,7 +57,15 @@ function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
     const { image, revision } = reloader.loaded;
     return { revision, entities: () => (image === null ? [] : readImage(image).entities()) };
   });
-  return { store, publisher: null, tokens: null, records: null, reach: null, close: () => store.close() };
+  return {
+    store,
+    publisher: null,
+    tokens: null,
+    secrets: null,
+    records: null,
+    reach: null,
+    close: () => store.close(),
+  };
 }
 
 export function sqlitePath({ prefix }: Settings): string {
@@ -77,7 +88,8 @@ function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStor
     records.close();
     catalog.close();
   };
-  return { store, publisher, tokens: new StoreTokens(store), records, reach: null, close };
+  const secrets = new SecretKeeper({ catalog, store });
+  return { store, publisher, tokens: new StoreTokens(store), secrets, records, reach: null, close };
 }
 
 /** The driver is loaded here: no other store pays for it. */
@@ -90,9 +102,11 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
   // A copy of what the database has: it need not survive a power cut to the last commit.
   const catalog = openCatalog(settings, join(settings.prefix, 'postgres-copy.db'), false);
   const records = new PostgresRecords();
+  let connected: SharedSeals | null = null;
   const connect = async (): Promise<SharedLog> => {
     const opened = await PostgresLog.open(postgresOptions(settings, RETENTION));
     records.attach(opened);
+    connected = opened;
     return opened;
   };
   const follower = new Follower({ catalog, connect, retention: RETENTION, log });
@@ -116,7 +130,8 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     throw error;
   }
   const tokens = new StoreTokens(store);
-  return { store, publisher, tokens, records, reach: () => follower.reach, close };
+  const secrets = new SecretKeeper({ catalog, store, shared: () => connected });
+  return { store, publisher, tokens, secrets, records, reach: () => follower.reach, close };
 }
 
 interface Parts {

@@ -23,6 +23,12 @@ export interface Sealer {
   uniqueValue(kind: string, field: string, value: string): string;
   /** All that may stand there, of older keys and from before there were keys: what a look-up has to try. */
   uniqueValues(kind: string, field: string, value: string): readonly string[];
+  /** Ids of the keys by which its secrets are sealed, one for each; empty ones for those in clear. */
+  keysOf(kind: string, sealed: Values): readonly string[];
+  /** Was this mark of a unique field made by the first key? What is no secret needs none. */
+  isCurrentMark(kind: string, field: string, mark: string): boolean;
+  /** Id of the first key. */
+  readonly key: string | null;
   /** Whether its secrets are sealed by the first key; else rotation has to write it anew. */
   isCurrent(kind: string, sealed: Values): boolean;
 }
@@ -78,13 +84,18 @@ class KeySealer implements Sealer {
     return [...[...this.#keys.values()].map((key) => markOf(key, kind, field, value)), value];
   }
 
+  get key(): string {
+    return this.#first.id;
+  }
+
+  keysOf = keysOf;
+
+  isCurrentMark(kind: string, field: string, mark: string): boolean {
+    return !isSecret(kind, field) || mark.startsWith(`${this.#first.id}$`);
+  }
+
   isCurrent(kind: string, sealed: Values): boolean {
-    let current = true;
-    mapSecrets(definitionOf(kind), sealed, (value) => {
-      current &&= FORM.exec(value)?.[1] === this.#first.id;
-      return value;
-    });
-    return current;
+    return keysOf(kind, sealed).every((id) => id === this.#first.id);
   }
 }
 
@@ -108,7 +119,19 @@ export const NO_SEALING: Sealer = {
   uniqueValue: (_kind, _field, value) => value,
   uniqueValues: (_kind, _field, value) => [value],
   isCurrent: () => true,
+  keysOf,
+  isCurrentMark: () => true,
+  key: null,
 };
+
+function keysOf(kind: string, sealed: Values): readonly string[] {
+  const ids: string[] = [];
+  mapSecrets(definitionOf(kind), sealed, (value) => {
+    ids.push(FORM.exec(value)?.[1] ?? '');
+    return value;
+  });
+  return ids;
+}
 
 function sealValue(key: SealKey, aad: Buffer, value: string): string {
   const nonce = randomBytes(NONCE_BYTES);

@@ -10,6 +10,7 @@ import { PLAIN_CODEC, type EntityCodec } from './codec.ts';
 import { Connection } from './connection.ts';
 import { CatalogReader } from './reader.ts';
 import { Recorder } from './recorder.ts';
+import { countingSeals, type Resealed, resealing } from './reseal.ts';
 import { Rows } from './rows.ts';
 import { prepareTables } from './tables.ts';
 import { CatalogTransaction } from './transaction.ts';
@@ -29,12 +30,14 @@ const COMPACT_STEP = 100;
 
 export class Catalog {
   readonly reader: CatalogReader;
+  readonly codec: EntityCodec;
   readonly #writing: Connection;
   readonly #reading: Connection;
   readonly #rows: Rows;
 
   /** @throws Error of SQLite, WrongCatalog */
   constructor({ path, durable, codec = PLAIN_CODEC }: CatalogOptions) {
+    this.codec = codec;
     this.#writing = new Connection(path, { durable, cacheKib: WRITE_CACHE_KIB });
     // It holds secrets; SQLite's companions take over its mode.
     chmodSync(path, 0o600);
@@ -91,6 +94,40 @@ export class Catalog {
   /** Gives back what a large transaction took of memory. */
   trim(): void {
     this.#writing.exec('PRAGMA shrink_memory');
+  }
+
+  /** Steps for `inTransaction`. */
+  resealing(done: Resealed): Generator<void> {
+    return resealing(this.#rows, this.codec, done);
+  }
+
+  /** Steps that only read. */
+  countingSeals(counts: Parameters<typeof countingSeals>[2]): Generator<void> {
+    return countingSeals(new Rows(this.#reading, this.codec), this.codec, counts);
+  }
+
+  /** Writes that are no commit: they change nothing that readers see. */
+  inTransaction<T>(work: () => T): T {
+    this.#writing.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#writing.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.#writing.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Writes the file anew, so that nothing is left of what was deleted. It takes its time. */
+  vacuum(): void {
+    this.#writing.exec('VACUUM');
+  }
+
+  /** Brings the write-ahead log into the file and empties it. False: somebody still reads from it. */
+  emptyLog(): boolean {
+    const checkpoint = 'PRAGMA wal_checkpoint(TRUNCATE)';
+    return this.#writing.withoutWaiting(() => this.#writing.get(checkpoint)?.['busy'] === 0);
   }
 
   /** A commit of the log as it is stored; null when it is not there. */

@@ -8,6 +8,12 @@ export interface EntityCodec {
   decode(kind: string, text: string): Values;
   /** Does it say what it would say if it were written now? Not when a secret is sealed with an older key. */
   isCurrent(kind: string, text: string): boolean;
+  /** Ids of the keys by which its secrets are sealed, one for each; empty ones for those in clear. */
+  keysOf(kind: string, text: string): readonly string[];
+  /** Would the value that this mark stands for be marked so now? */
+  isCurrentMark(kind: string, field: string, mark: string): boolean;
+  /** Id of the key that seals; null: none does. */
+  readonly key: string | null;
   /** What stands in a unique index for a value: a sealed one must not stand there in clear. */
   uniqueText(kind: string, field: string, value: string): string;
   /** All that may stand there: also with older keys, and from before there were keys. */
@@ -19,6 +25,9 @@ export const PLAIN_CODEC: EntityCodec = {
   encode: (_kind, entity) => JSON.stringify(entity),
   decode: (_kind, text) => JSON.parse(text) as Values,
   isCurrent: () => true,
+  keysOf: () => [],
+  isCurrentMark: () => true,
+  key: null,
   uniqueText: (_kind, _field, value) => value,
   uniqueTexts: (_kind, _field, value) => [value],
 };
@@ -30,6 +39,9 @@ export function sealedCodec(sealer: Sealer): EntityCodec {
       const entity = JSON.parse(text) as Values;
       return sealer.open(kind, String(entity['id']), entity);
     },
+    key: sealer.key,
+    keysOf: (kind, text) => sealer.keysOf(kind, JSON.parse(text) as Values),
+    isCurrentMark: (kind, field, mark) => sealer.isCurrentMark(kind, field, mark),
     isCurrent: (kind, text) => sealer.isCurrent(kind, JSON.parse(text) as Values),
     uniqueText: (kind, field, value) => sealer.uniqueValue(kind, field, value),
     uniqueTexts: (kind, field, value) => sealer.uniqueValues(kind, field, value),

@@ -3,7 +3,7 @@
  *
  * A catalog has two connections: one that writes, and one that reads what is committed meanwhile (write-ahead log).
  * `synchronous = FULL` makes a commit wait for the disk: what was acknowledged survives a power cut. A catalog that is
- * only a copy of something else needs no such care.
+ * only a copy of something else needs no such care. What is deleted is overwritten: it may have been a secret.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
@@ -28,6 +28,7 @@ export class Connection {
     this.#database = new DatabaseSync(path);
     this.#database.exec(
       `PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA cache_size = -${cacheKib};
+       PRAGMA secure_delete = ON;
        PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`,
     );
   }
@@ -56,6 +57,16 @@ export class Connection {
   /** A statement of its own: rows may be taken while others run. */
   iterate(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
     return this.#database.prepare(sql).iterate(...values) as IterableIterator<Row>;
+  }
+
+  /** Another connection that is in the way fails it at once. */
+  withoutWaiting<T>(work: () => T): T {
+    this.#database.exec('PRAGMA busy_timeout = 0');
+    try {
+      return work();
+    } finally {
+      this.#database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    }
   }
 
   close(): void {

@@ -62,6 +62,10 @@ const INDEX: ReadonlyMap<string, KindIndex> = new Map(
     .map((kind) => [kind.name, indexOf(kind)]),
 );
 
+export function kindIndexes(): readonly KindIndex[] {
+  return [...INDEX.values()];
+}
+
 /** @throws Error for a name that is no kind: the caller's mistake. */
 export function kindIndex(name: string): KindIndex {
   const kind = INDEX.get(name);

@@ -8,6 +8,8 @@
  * waits for.
  */
 import { sql } from 'kysely';
+import type { EntityCodec } from '../catalog/codec.ts';
+import type { Resealed, SealCounts } from '../catalog/reseal.ts';
 import type { SharedLog, SharedState, StoredCommit } from '../shared-log.ts';
 import { UncertainCommit } from '../shared-log.ts';
 import { StoreUnavailable } from '../errors.ts';
@@ -18,6 +20,7 @@ import { Listener } from './listener.ts';
 import { checkSchema, SchemaProblem } from './migrations/migrate.ts';
 import type { PostgresOptions } from './options.ts';
 import { findCommit, readLog, readMoment, readState } from './reading.ts';
+import { countDatabaseSeals, resealDatabase } from './reseal.ts';
 import { channelOf, openHandle, type Handle } from './tables.ts';
 import { Watcher, type WatchListener } from './watcher.ts';
 
@@ -151,6 +154,14 @@ export class PostgresLog implements SharedLog {
     this.#toldOf.add(listener);
     listener.onWorking(this.#working);
     return { handle: this.#primary, timing: this.#timing };
+  }
+
+  reseal(codec: EntityCodec): Promise<Resealed> {
+    return this.#certain(() => resealDatabase(this.#primary, codec, this.#timing));
+  }
+
+  sealCounts(codec: EntityCodec): Promise<SealCounts> {
+    return this.#certain(() => countDatabaseSeals(this.#primary, codec));
   }
 
   async close(): Promise<void> {
