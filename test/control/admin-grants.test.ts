@@ -77,6 +77,11 @@ test('tokens of a store: used, listed and revoked, and the log knows of them', a
       [null, "admin token 'ops' for the role admin"],
     ],
   );
+  const cli = (...args: string[]): Promise<CliResult> =>
+    sluice(['config', ...args, '--admin', gateway.url('admin', ''), '--token', ops]);
+  assert.match((await cli('history', '1')).stdout, /admin token ops/);
+  const back = await cli('rollback', '1', '--dry-run');
+  assert.deepEqual([back.code, /admin token/.test(back.stdout)], [0, false], back.stdout + back.stderr);
   const diff = await ask(viewer, 'GET', '/revisions/1/diff');
   assert.match(diff.text, /"name":"ops".*"sha256":"\*{6}"/);
 

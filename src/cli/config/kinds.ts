@@ -131,7 +131,17 @@ export const CONFIG_KINDS: readonly ConfigKind[] = [
   }),
 ];
 
-const BY_NAME: ReadonlyMap<string, ConfigKind> = new Map(CONFIG_KINDS.map((one) => [one.name, one]));
+/** In a Sluice's history alone, where going back passes over it: who may use its Admin API. */
+const GRANTS = named('admin_tokens', 'admin token', 'name', { path: null, secrets: ['sha256'] });
+
+/** Is it no part of the configuration? */
+export function isAside(name: string): boolean {
+  return name === GRANTS.name;
+}
+
+const BY_NAME: ReadonlyMap<string, ConfigKind> = new Map(
+  [...CONFIG_KINDS, GRANTS].map((one) => [one.name, one]),
+);
 
 export function configKind(name: string): ConfigKind {
   const found = BY_NAME.get(name);

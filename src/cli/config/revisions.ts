@@ -3,7 +3,7 @@ import { CommandError, EXIT_USAGE } from '../command.ts';
 import { type AdminClient, refusal } from './admin-client.ts';
 import { type Difference, differences } from './compare.ts';
 import type { FieldSchemas } from './field-schema.ts';
-import { configKind } from './kinds.ts';
+import { configKind, isAside } from './kinds.ts';
 import { labelOf, type Lookup } from './labels.ts';
 import type { Change, Plan } from './plan.ts';
 import { isObject } from './server.ts';
@@ -74,6 +74,7 @@ export async function wayBack(client: AdminClient, current: number, target: numb
   const folded = new Map<string, LogChange>();
   for (let revision = current; revision > target; revision--) {
     for (const change of await changesOf(client, revision)) {
+      if (isAside(change.kind)) continue;
       const key = `${change.kind} ${change.id}`;
       const later = folded.get(key);
       // The later commit's `after` is what is now, the earliest one's `before` is what was then.
