@@ -162,13 +162,17 @@ export class Follower implements Sequencer {
     }
   }
 
-  /** Whether the last commit of the catalog is the log's, too. */
+  /** Whether the last commit of the catalog is the log's, too, and it can be read with the keys that are there. */
   async #sameBranch(log: SharedLog): Promise<boolean> {
     const { catalog } = this.#options;
     const cluster = catalog.meta('cluster');
     const { revision } = catalog.reader;
     if (cluster === null && revision === 0) catalog.setMeta('cluster', log.clusterId);
     else if (cluster !== log.clusterId) return false;
+    if (!catalog.readable()) {
+      this.#options.log('warn', "this node's copy of the configuration is sealed by a key that is not there");
+      return false;
+    }
     const uuid = catalog.reader.uuidOf(revision);
     return uuid === null || (await log.find(uuid)) === revision;
   }

@@ -27,8 +27,8 @@ export interface Sealer {
   keysOf(kind: string, sealed: Values): readonly string[];
   /** Was this mark of a unique field made by the first key? What is no secret needs none. */
   isCurrentMark(kind: string, field: string, mark: string): boolean;
-  /** Id of the first key. */
-  readonly key: string | null;
+  /** Ids of the keys; the first seals. */
+  readonly keyIds: readonly string[];
   /** Whether its secrets are sealed by the first key; else rotation has to write it anew. */
   isCurrent(kind: string, sealed: Values): boolean;
 }
@@ -84,8 +84,8 @@ class KeySealer implements Sealer {
     return [...[...this.#keys.values()].map((key) => markOf(key, kind, field, value)), value];
   }
 
-  get key(): string {
-    return this.#first.id;
+  get keyIds(): readonly string[] {
+    return [...this.#keys.keys()];
   }
 
   keysOf = keysOf;
@@ -121,7 +121,7 @@ export const NO_SEALING: Sealer = {
   isCurrent: () => true,
   keysOf,
   isCurrentMark: () => true,
-  key: null,
+  keyIds: [],
 };
 
 function keysOf(kind: string, sealed: Values): readonly string[] {

@@ -72,15 +72,16 @@ export class SecretKeeper {
     const counts = { entities: {}, log: {} };
     await new Slices().run(catalog.countingSeals(counts));
     const database = (await this.#shared()?.sealCounts(catalog.codec)) ?? null;
-    return { key: catalog.codec.key, node: counts, database };
+    return { key: catalog.codec.keyIds[0] ?? null, node: counts, database };
   }
 
   async #rotate(): Promise<Rotated> {
     const { codec } = this.#options.catalog;
-    const { key } = codec;
+    const [key] = codec.keyIds;
     const shared = this.#shared();
-    if (key === null) throw new SealingError('no key is set: secret_key_file, or secret_keys');
+    if (key === undefined) throw new SealingError('no key is set: secret_key_file, or secret_keys');
     const node = await passes(() => this.#pass());
+    if (node.unreadable === 0) this.#options.catalog.onlyKey(key);
     const scrubbed = await this.#scrub();
     const database = shared === null ? null : await passes(() => shared.reseal(codec));
     return { key, node, database, scrubbed };

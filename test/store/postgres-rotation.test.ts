@@ -73,6 +73,8 @@ test('two nodes rotate while both write; then neither needs the old key', async 
     await first.store.commit([bob, ...keys], { author });
     await using second = await startNode(options, path('two'), [OLD]);
     assert.equal(second.store.count('keyauth_credentials'), 450);
+    await using away = await startNode(options, path('away'), [OLD]);
+    assert.equal(away.store.get('keyauth_credentials', { key: 'k449' })?.['key'], 'k449');
   }
   {
     await using one = await startNode(options, path('one'), [NEW, OLD]);
@@ -110,9 +112,11 @@ test('two nodes rotate while both write; then neither needs the old key', async 
       }
     }
   }
+  // It was away all the time, and its copy is sealed by the old key.
+  await using away = await startNode(options, path('away'), [NEW]);
   await using one = await startNode(options, path('one'), [NEW]);
   await using three = await startNode(options, path('three'), [NEW]);
-  for (const { store } of [one, three]) {
+  for (const { store } of [one, three, away]) {
     assert.equal(store.get('keyauth_credentials', { key: 'k449' })?.['key'], 'k449');
     assert.equal(store.get('keyauth_credentials', { key: 'late-1-14' })?.['key'], 'late-1-14');
     assert.deepEqual(store.get('keyauth_credentials', { key: 'k3' })?.['tags'], ['t']);

@@ -25,6 +25,8 @@ export interface CatalogOptions {
 const READ_CACHE_KIB = 4096;
 /** What a large transaction touches lies all over the file: ids are random. Given back when it is over. */
 const WRITE_CACHE_KIB = 131_072;
+/** Where the ids of the keys are noted that something may be sealed by. */
+const SEAL_KEYS = 'seal_keys';
 /** Revisions dropped from the log at once, so that nobody waits. */
 const COMPACT_STEP = 100;
 
@@ -104,6 +106,28 @@ export class Catalog {
   /** Steps that only read. */
   countingSeals(counts: Parameters<typeof countingSeals>[2]): Generator<void> {
     return countingSeals(new Rows(this.#reading, this.codec), this.codec, counts);
+  }
+
+  /**
+   * False: something is sealed by a key that is not there. The keys that were there are noted, so that this costs nothing
+   * while they still are.
+   */
+  readable(): boolean {
+    const { keyIds } = this.codec;
+    const noted = (this.meta(SEAL_KEYS) ?? '').split(',').filter((id) => id !== '');
+    const missing = noted.filter((id) => !keyIds.includes(id));
+    if (missing.length > 0) {
+      const counts = { entities: {}, log: {} };
+      for (const _ of this.countingSeals(counts));
+      if (missing.some((id) => id in counts.entities || id in counts.log)) return false;
+    }
+    if (missing.length > 0 || noted.length < keyIds.length) this.setMeta(SEAL_KEYS, keyIds.join(','));
+    return true;
+  }
+
+  /** Nothing is sealed by another key any more. */
+  onlyKey(id: string): void {
+    this.setMeta(SEAL_KEYS, id);
   }
 
   /** Writes that are no commit: they change nothing that readers see. */

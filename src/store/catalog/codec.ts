@@ -12,8 +12,8 @@ export interface EntityCodec {
   keysOf(kind: string, text: string): readonly string[];
   /** Would the value that this mark stands for be marked so now? */
   isCurrentMark(kind: string, field: string, mark: string): boolean;
-  /** Id of the key that seals; null: none does. */
-  readonly key: string | null;
+  /** Ids of the keys; the first seals. */
+  readonly keyIds: readonly string[];
   /** What stands in a unique index for a value: a sealed one must not stand there in clear. */
   uniqueText(kind: string, field: string, value: string): string;
   /** All that may stand there: also with older keys, and from before there were keys. */
@@ -27,7 +27,7 @@ export const PLAIN_CODEC: EntityCodec = {
   isCurrent: () => true,
   keysOf: () => [],
   isCurrentMark: () => true,
-  key: null,
+  keyIds: [],
   uniqueText: (_kind, _field, value) => value,
   uniqueTexts: (_kind, _field, value) => [value],
 };
@@ -39,7 +39,7 @@ export function sealedCodec(sealer: Sealer): EntityCodec {
       const entity = JSON.parse(text) as Values;
       return sealer.open(kind, String(entity['id']), entity);
     },
-    key: sealer.key,
+    keyIds: sealer.keyIds,
     keysOf: (kind, text) => sealer.keysOf(kind, JSON.parse(text) as Values),
     isCurrentMark: (kind, field, mark) => sealer.isCurrentMark(kind, field, mark),
     isCurrent: (kind, text) => sealer.isCurrent(kind, JSON.parse(text) as Values),
