@@ -87,7 +87,7 @@ test('one change that is not allowed refuses the whole commit, cascades and rest
   assert.equal(store.get('consumers', select)?.['custom_id'], 'x');
 });
 
-test('what ends by itself is nobody’s change', async () => {
+test('what ends by itself is a change of nobody', async () => {
   await using opened = await open();
   const { store } = opened;
   const short: Write = {

@@ -128,6 +128,19 @@ test('a token made before the first start holds, and the first configuration is 
   await waitFor(async () => told.test(await gateway.errorLog()), { what: 'the log to tell of the file' });
 });
 
+test('without a running gateway, tokens in Postgres are out of reach, and it is said what to do', async () => {
+  await using gateway = await startStandIn({ settings: SETTINGS });
+  await gateway.stop();
+  await gateway.writeSettings({ database: 'postgres', pg_host: '127.0.0.1' });
+  for (const answer of [
+    await command(gateway, 'list'),
+    await sluice(['secrets', 'status', '-c', gateway.settingsFile]),
+  ]) {
+    assert.equal(answer.code, 1);
+    assert.match(answer.stderr, /through a running gateway: start it \(prefix .*\) and try again/);
+  }
+});
+
 test('limits hold for what goes along with a change', async () => {
   await using gateway = await startStandIn({ settings: SETTINGS });
   const ask = askerOf(gateway);
