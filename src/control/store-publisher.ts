@@ -11,6 +11,7 @@ import { encodeImage, readImage, RUNTIME } from '../snapshot/image.ts';
 import { encodeDelta } from '../snapshot/image-delta.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { CatalogStore } from '../store/catalog-store.ts';
+import { cannotUse, DiskFailure } from '../store/disk-failure.ts';
 import { RevisionConflict } from '../store/errors.ts';
 import type { Compiled } from './compile-job.ts';
 import type { DirectoryKeeper } from './directory-keeper.ts';
@@ -59,6 +60,14 @@ export class StorePublisher {
    * @throws Error when a worker cannot serve it.
    */
   async first(seed: Compiled | null): Promise<void> {
+    try {
+      await this.#first(seed);
+    } catch (error) {
+      throw error instanceof DiskFailure ? cannotUse(error.path, error) : error;
+    }
+  }
+
+  async #first(seed: Compiled | null): Promise<void> {
     const { store, log } = this.#options;
     if (seed !== null && this.empty) {
       const author = { name: null, source: 'declarative_config', message: 'the first configuration' };

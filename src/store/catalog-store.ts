@@ -186,7 +186,7 @@ export class CatalogStore implements ConfigStore {
         const { revision } = tx;
         if (!(await sequencer.append({ ...commit, revision, changes: tx.changes() }))) return null;
       }
-      tx.commit(commit, changes);
+      commitHere(tx, commit, changes, sequencer != null);
       open = false;
       this.announce(tx.revision);
       tidy(catalog, retention, changes);
@@ -219,6 +219,25 @@ export class CatalogStore implements ConfigStore {
       if (slices.over) await slices.pause();
     }
     return results;
+  }
+}
+
+/** @param shared the other nodes have it already: what fails here does not undo it. */
+function commitHere(
+  tx: CatalogTransaction,
+  commit: Omit<StoredCommit, 'changes' | 'revision'>,
+  changes: number,
+  shared: boolean,
+): void {
+  try {
+    tx.commit(commit, changes);
+  } catch (error) {
+    if (!shared) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreUnavailable(
+      `it happened, as revision ${tx.revision}, but this node could not write it to its copy: ${reason}`,
+      { cause: error },
+    );
   }
 }
 

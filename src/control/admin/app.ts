@@ -7,6 +7,7 @@ import type { Gateway } from '../main.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { guardDoor } from './access.ts';
 import { registerEntities } from './entities.ts';
+import { errorText } from './request-error.ts';
 import { type AdminApp, createApp } from './resource.ts';
 import { specialResources } from './special.ts';
 
@@ -14,7 +15,7 @@ export function adminApp(gateway: Gateway, authenticator: Authenticator): AdminA
   const settings = (): Settings => gateway.reloader.settings;
   const app = createApp({
     settings,
-    onError: (error) => gateway.log.admin.error('error', error.stack ?? error.message),
+    onError: (error) => gateway.log.admin.error('error', errorText(error)),
     door: guardDoor({ settings, authenticator, openReads: false }),
   });
   specialResources(app, gateway);

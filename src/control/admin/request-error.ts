@@ -1,4 +1,5 @@
 /** Why an admin request is refused. Thrown where it is found, answered in one place (`resource.ts`). */
+import { DiskFailure } from '../../store/disk-failure.ts';
 import { RevisionConflict, StoreError, StoreUnavailable } from '../../store/errors.ts';
 import { TooLarge } from './body.ts';
 
@@ -36,4 +37,10 @@ export function refusalOf(error: unknown, ifMatch: boolean): Refusal | null {
     return { status: 503, body: { message: `the store is not available: ${error.message}` } };
   }
   return null;
+}
+
+/** For the log: what the disk says needs no stack. */
+export function errorText(error: Error): string {
+  if (error instanceof DiskFailure) return `the store cannot be used: ${error.path}: ${error.reason}`;
+  return error.stack ?? error.message;
 }

@@ -8,6 +8,7 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import type { Settings } from '../../settings/settings.ts';
 import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { type Principal, WHOLE, denial } from '../access/principal.ts';
+import { DiskFailure } from '../../store/disk-failure.ts';
 import { allowedHeaders, corsHeaders, isOwnOrigin } from './origins.ts';
 import { refusalOf } from './request-error.ts';
 
@@ -71,6 +72,7 @@ export function createApp({ settings, onError, door }: AppOptions): AdminApp {
   app.onError((error, context) => {
     const known = refusalOf(error, context.req.header('if-match') !== undefined);
     if (known !== null) {
+      if (error instanceof DiskFailure) onError(error);
       return known.body === null
         ? empty(known.status, known.headers)
         : json(known.status, known.body, known.headers);

@@ -8,6 +8,7 @@ import { NODE } from '../access/principal.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { guardDoor } from './access.ts';
 import { ready } from './ready.ts';
+import { errorText } from './request-error.ts';
 import { type AdminApp, createApp, resource } from './resource.ts';
 import { status } from './status.ts';
 
@@ -15,7 +16,7 @@ export function statusApp(gateway: Gateway, authenticator: Authenticator): Admin
   const settings = (): Settings => gateway.reloader.settings;
   const app = createApp({
     settings,
-    onError: (error) => gateway.log.status.error('error', error.stack ?? error.message),
+    onError: (error) => gateway.log.status.error('error', errorText(error)),
     door: guardDoor({ settings, authenticator, openReads: true }),
   });
   resource(app, '/status', status(gateway));

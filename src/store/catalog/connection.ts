@@ -6,6 +6,7 @@
  * only a copy of something else needs no such care. What is deleted is overwritten: it may have been a secret.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { diskFailure } from '../disk-failure.ts';
 
 export type Row = Readonly<Record<string, string | number | null>>;
 
@@ -20,13 +21,15 @@ export interface ConnectionOptions {
 const BUSY_MS = 5000;
 
 export class Connection {
+  readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  /** @throws Error of SQLite: no database, no permission, damaged. */
+  /** All throw DiskFailure, or an Error of SQLite. */
   constructor(path: string, { durable, cacheKib }: ConnectionOptions) {
-    this.#database = new DatabaseSync(path);
-    this.#database.exec(
+    this.#path = path;
+    this.#database = this.#told(() => new DatabaseSync(path));
+    this.exec(
       `PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA journal_mode = WAL; PRAGMA cache_size = -${cacheKib};
        PRAGMA secure_delete = ON;
        PRAGMA synchronous = ${durable ? 'FULL' : 'NORMAL'}`,
@@ -34,29 +37,33 @@ export class Connection {
   }
 
   exec(sql: string): void {
-    this.#database.exec(sql);
+    this.#told(() => this.#database.exec(sql));
   }
 
   /** Ends the transaction, if SQLite has not done so by itself, as after some errors: a full disk. */
   rollback(): void {
-    if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    if (this.#database.isTransaction) this.exec('ROLLBACK');
   }
 
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    return this.#told(() => Number(this.#prepare(sql).run(...values).changes));
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepare(sql).get(...values) as Row | undefined;
+    return this.#told(() => this.#prepare(sql).get(...values)) as Row | undefined;
   }
 
   all(sql: string, ...values: SQLInputValue[]): readonly Row[] {
-    return this.#prepare(sql).all(...values) as Row[];
+    return this.#told(() => this.#prepare(sql).all(...values)) as Row[];
   }
 
   /** A statement of its own: rows may be taken while others run. */
-  iterate(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
-    return this.#database.prepare(sql).iterate(...values) as IterableIterator<Row>;
+  *iterate(sql: string, ...values: SQLInputValue[]): IterableIterator<Row> {
+    try {
+      yield* this.#database.prepare(sql).iterate(...values) as IterableIterator<Row>;
+    } catch (error) {
+      throw diskFailure(this.#path, error);
+    }
   }
 
   /** Another connection that is in the way fails it at once. */
@@ -72,6 +79,14 @@ export class Connection {
   close(): void {
     this.#statements.clear();
     this.#database.close();
+  }
+
+  #told<T>(job: () => T): T {
+    try {
+      return job();
+    } catch (error) {
+      throw diskFailure(this.#path, error);
+    }
   }
 
   #prepare(sql: string): StatementSync {
