@@ -6,7 +6,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { Catalog } from '../store/catalog/catalog.ts';
 import { CatalogStore } from '../store/catalog-store.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
-import { openCatalog, RETENTION, sqlitePath } from './open-store.ts';
+import { openCatalog, sqlitePath } from './open-store.ts';
 import { lockPrefix, pidFilePath } from './prefix-lock.ts';
 
 export interface OfflineStore {
@@ -28,7 +28,10 @@ export async function withOfflineStore<T>(
     const catalog = openCatalog(settings, path, true);
     try {
       const context = () => ({ flavor: settings.router_flavor, ...ROUTE_CHECKS });
-      return await use({ catalog, store: new CatalogStore({ catalog, context, retention: RETENTION }) });
+      return await use({
+        catalog,
+        store: new CatalogStore({ catalog, context, retention: settings.log_retention }),
+      });
     } finally {
       catalog.close();
     }

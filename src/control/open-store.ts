@@ -5,6 +5,7 @@ import { sealedCodec } from '../store/catalog/codec.ts';
 import { CatalogStore, type Sequencer } from '../store/catalog-store.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
+import { cannotUse } from '../store/disk-failure.ts';
 import { FileStore } from '../store/file-store.ts';
 import { Follower, type Reach } from '../store/follower.ts';
 import { loadSealKeys } from '../store/seal-keys.ts';
@@ -36,9 +37,6 @@ export interface OpenStore {
   readonly records: RecordStore | null;
   close(): void;
 }
-
-/** Commits that the log keeps. */
-export const RETENTION = 10_000;
 
 /** @throws Error that says what is wrong with the store. */
 export async function openStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
@@ -104,12 +102,12 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
   const records = new PostgresRecords();
   let connected: SharedSeals | null = null;
   const connect = async (): Promise<SharedLog> => {
-    const opened = await PostgresLog.open(postgresOptions(settings, RETENTION));
+    const opened = await PostgresLog.open(postgresOptions(settings, settings.log_retention));
     records.attach(opened);
     connected = opened;
     return opened;
   };
-  const follower = new Follower({ catalog, connect, retention: RETENTION, log });
+  const follower = new Follower({ catalog, connect, retention: settings.log_retention, log });
   const { store, publisher } = storeOn(catalog, {
     settings,
     reloader,
@@ -150,7 +148,7 @@ function storeOn(
   const store = new CatalogStore({
     catalog,
     context: () => ({ flavor: settings.router_flavor, ...ROUTE_CHECKS }),
-    retention: RETENTION,
+    retention: settings.log_retention,
     sequencer,
     async live(revision) {
       const [warnings] = await Promise.all([publisher.live(revision), cascade?.followed(revision)]);
@@ -189,6 +187,6 @@ function opened<T>(path: string, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    throw new Error(`cannot use the store ${path}: ${(error as Error).message}`, { cause: error });
+    throw cannotUse(path, error);
   }
 }

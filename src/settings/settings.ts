@@ -58,6 +58,8 @@ export interface Settings extends PostgresSettings, AccessSettings {
   readonly port_maps: Readonly<Record<number, number>>;
   /** `off`: a declarative file; `sqlite`: in the prefix; `postgres`: shared by several nodes. */
   readonly database: 'off' | 'sqlite' | 'postgres';
+  /** Commits that the log keeps. */
+  readonly log_retention: number;
   /** Absolute path, or null. */
   readonly declarative_config: string | null;
   readonly declarative_config_string: string | null;

@@ -229,6 +229,13 @@ export const SETTINGS: Table = {
     section: 'Configuration',
     doc: 'The declarative configuration itself, as text. Not together with `declarative_config`.',
   },
+  log_retention: {
+    initial: '10000',
+    parse: integer(1, 1_000_000_000),
+    takesEffect: 'restart',
+    section: 'Configuration',
+    doc: 'Commits that the log of the configuration keeps, with a database: how far back `/revisions`, comparisons and restores go. Older ones are deleted a few at a time, with each commit. Nodes of one Postgres should agree; one that was away for longer than the log reaches back loads the whole configuration.',
+  },
   router_flavor: {
     initial: 'traditional_compatible',
     parse: oneOf('traditional_compatible', 'expressions', 'traditional'),
