@@ -6,6 +6,7 @@ import { CatalogStore, type Sequencer } from '../store/catalog-store.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
 import { cannotUse } from '../store/disk-failure.ts';
+import { StoreUnavailable } from '../store/errors.ts';
 import { FileStore } from '../store/file-store.ts';
 import { Follower, type Reach } from '../store/follower.ts';
 import { loadSealKeys } from '../store/seal-keys.ts';
@@ -125,11 +126,17 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     await follower.start(store);
   } catch (error) {
     close();
-    throw error;
+    throw error instanceof StoreUnavailable ? notReached(settings, error) : error;
   }
   const tokens = new StoreTokens(store);
   const secrets = new SecretKeeper({ catalog, store, shared: () => connected });
   return { store, publisher, tokens, secrets, records, reach: () => follower.reach, close };
+}
+
+/** As `sluice migrations` says it: a start that fails names what it asked. */
+function notReached({ pg_database, pg_host, pg_port }: Settings, error: StoreUnavailable): Error {
+  const reason = error.message.replace(/^the database: /, '');
+  return new Error(`database ${pg_database} at ${pg_host}, port ${pg_port}: ${reason}`, { cause: error });
 }
 
 interface Parts {

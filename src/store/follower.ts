@@ -36,6 +36,8 @@ const READ = 100;
 /** Milliseconds between two tries: doubled from the first to the last. */
 const RETRY_FIRST = 200;
 const RETRY_LAST = 5000;
+/** Reasons that the log gets while the database is away. */
+const MAX_REASONS = 8;
 /** Milliseconds that a commit waits to learn whether it happened. */
 const UNCERTAIN = 15_000;
 
@@ -50,6 +52,8 @@ export class Follower implements Sequencer {
   #serving = false;
   #closed = false;
   #complaint = '';
+  /** Why the database is away, as far as the log has it. */
+  readonly #reasons = new Set<string>();
   #wake: (() => void) | null = null;
 
   constructor(options: FollowerOptions) {
@@ -255,11 +259,19 @@ export class Follower implements Sequencer {
   }
 
   #reached(reachable: boolean, reason: string | null): void {
-    if (reachable === this.#reach.reachable) return;
-    this.#reach = { reachable, reason, since: Date.now() };
-    if (reachable) this.#options.log('notice', 'the database is reachable again');
-    else
-      this.#options.log('error', `the database is away, the configuration stays as it is: ${reason ?? ''}`);
+    if (reachable) {
+      if (this.#reach.reachable) return;
+      this.#reach = { reachable, reason: null, since: Date.now() };
+      this.#reasons.clear();
+      this.#options.log('notice', 'the database is reachable again');
+      return;
+    }
+    const { reachable: before, since } = this.#reach;
+    this.#reach = { reachable, reason, since: before ? Date.now() : since };
+    if (this.#reasons.size >= MAX_REASONS || this.#reasons.has(reason ?? '')) return;
+    this.#reasons.add(reason ?? '');
+    const what = before ? 'is away, the configuration stays as it is' : 'is still away';
+    this.#options.log('error', `the database ${what}: ${reason ?? ''}`);
   }
 
   /** Once for each reason; what makes the database unreachable has been said already. */

@@ -192,3 +192,11 @@ test('a gateway does not start on a database that is not prepared, unless it may
   assert.equal((await fetch(gateway.adminUrl)).status, 200);
   assert.equal((await migrations('six', 'status')).code, 0);
 });
+
+test('a gateway that cannot use its database says which it asked and what that said', async () => {
+  const where = `database kong at 127.0.0.1, port ${postgres.port}: `;
+  const settings = { database: 'postgres', pg_port: postgres.port, pg_password: 'other' };
+  await assert.rejects(startGateway({ settings }), (error) =>
+    String(error).includes(`sluice: ${where}password authentication failed for user "kong"`),
+  );
+});

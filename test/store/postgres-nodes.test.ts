@@ -265,3 +265,20 @@ test('a gateway that is started without the database serves from its copy', asyn
   await other.commit({ op: 'delete', kind: 'routes', select: { key: 'r' } });
   await waitFor(async () => (await fetch(`${gateway.url}/r`)).status === 404, { what: 'the route to go' });
 });
+
+test('why the database is away is told as it is now, each reason once', async () => {
+  await using one = await node('one');
+  await postgres.stop();
+  const reason = (): string => one.follower.reach.reason ?? '';
+  await waitFor(() => reason().includes('ECONNREFUSED'), { what: 'the new reason' });
+  await waitFor(() => one.lines.some((line) => line.includes('ECONNREFUSED')), { what: 'its line' });
+  const { since } = one.follower.reach;
+  const tries = [0, 1, 2].map(() => assert.rejects(one.commit(service('a')), StoreUnavailable));
+  await Promise.all(tries);
+  assert.equal(one.follower.reach.since, since);
+  const lines = one.lines.filter((line) => line.includes('ECONNREFUSED'));
+  assert.equal(lines.length, 1, one.lines.join('\n'));
+  await postgres.start();
+  await waitFor(() => one.follower.reach.reachable, { what: 'the database' });
+  assert.equal(one.follower.reach.reason, null);
+});

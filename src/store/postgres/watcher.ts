@@ -17,6 +17,8 @@ export class Watcher {
   #told: number | null = null;
   #notified = false;
   #reachable = true;
+  /** Why not. */
+  #reason: string | null = null;
   #failures = 0;
   #running = false;
   #closed = false;
@@ -51,15 +53,19 @@ export class Watcher {
     this.#failures = 0;
     if (this.#reachable) return;
     this.#reachable = true;
+    this.#reason = null;
     for (const listener of this.#listeners) listener.onReachable(true, null);
     this.wake();
   }
 
+  /** Told again when the reason is another one: what cut a connection is seldom what keeps the next from being made. */
   failed(reason: string): void {
-    if (!this.#reachable || this.#closed) return;
+    if (this.#closed || reason === this.#reason) return;
+    const first = this.#reachable;
     this.#reachable = false;
+    this.#reason = reason;
     for (const listener of this.#listeners) listener.onReachable(false, reason);
-    this.wake();
+    if (first) this.wake();
   }
 
   /** A revision that somebody told of. */
