@@ -10,6 +10,7 @@ import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import type { Values } from '../entities/schema/field.ts';
 import { readImage } from '../snapshot/image.ts';
 import type { CatalogReader } from '../store/catalog/reader.ts';
+import { withExpiries } from '../store/file/expiry.ts';
 import { Slices } from '../store/slices.ts';
 import type { DirectoryWriter } from '../zone/directory/writer.ts';
 
@@ -98,11 +99,6 @@ function* storeEntities(reader: CatalogReader): Generator<Found> {
   }
 }
 
-/** A file says seconds from the creation on. */
-function* imageEntities(image: SharedArrayBuffer): Generator<Found> {
-  for (const { kind, entity } of readImage(image).entities(WANTED)) {
-    const { ttl, created_at: createdAt } = entity;
-    const ends = typeof ttl === 'number' && typeof createdAt === 'number' && ttl > 0;
-    yield { kind, entity: 'ttl' in entity ? { ...entity, ttl: ends ? createdAt + ttl : null } : entity };
-  }
+function imageEntities(image: SharedArrayBuffer): Iterable<Found> {
+  return withExpiries(readImage(image).entities(WANTED));
 }

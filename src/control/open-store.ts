@@ -4,6 +4,7 @@ import { Catalog } from '../store/catalog/catalog.ts';
 import { sealedCodec } from '../store/catalog/codec.ts';
 import { CatalogStore, type Sequencer } from '../store/catalog-store.ts';
 import type { ConfigStore } from '../store/config-store.ts';
+import { withExpiries } from '../store/file/expiry.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
 import { cannotUse } from '../store/disk-failure.ts';
 import { StoreUnavailable } from '../store/errors.ts';
@@ -54,7 +55,7 @@ export async function openStore(settings: Settings, reloader: Reloader, log: Log
 function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
   const store = new FileStore(join(prefix, 'dbless.db'), () => {
     const { image, revision } = reloader.loaded;
-    return { revision, entities: () => (image === null ? [] : readImage(image).entities()) };
+    return { revision, entities: () => (image === null ? [] : withExpiries(readImage(image).entities())) };
   });
   return {
     store,

@@ -13,6 +13,7 @@ import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { CatalogStore } from '../store/catalog-store.ts';
 import { cannotUse, DiskFailure } from '../store/disk-failure.ts';
 import { RevisionConflict } from '../store/errors.ts';
+import { withExpiries } from '../store/file/expiry.ts';
 import type { Compiled } from './compile-job.ts';
 import type { DirectoryKeeper } from './directory-keeper.ts';
 import type { Log } from './log.ts';
@@ -71,7 +72,7 @@ export class StorePublisher {
     const { store, log } = this.#options;
     if (seed !== null && this.empty) {
       const author = { name: null, source: 'declarative_config', message: 'the first configuration' };
-      if (await seeded(store.seed(readImage(seed.image).entities(), author))) {
+      if (await seeded(store.seed(withExpiries(readImage(seed.image).entities()), author))) {
         log(
           'notice',
           `the store was empty: ${seed.records} entities are taken over from the declarative configuration`,

@@ -14,7 +14,7 @@ import { Slices } from './slices.ts';
 /** A configuration as it is served. */
 export interface ServedConfiguration {
   readonly revision: number;
-  /** Parents before children is not needed. */
+  /** As they are kept, times to live as ends. Parents before children is not needed. */
   entities(): Iterable<{ readonly kind: string; readonly entity: Values }>;
 }
 

@@ -144,7 +144,14 @@ function expand(kind: ConfigKind, own: Record<string, unknown>): Values {
     values = { ...rest, ...parts(given) };
   }
   if (kind.name === 'targets' && typeof values['target'] === 'string') definition?.transform?.(values);
-  return values;
+  return definition?.ttl === true ? withTimeLeft(values) : values;
+}
+
+/** A file's seconds count from the creation that it says, an Admin API's from now on; 0 would be no end. */
+function withTimeLeft(values: Values): Values {
+  const { ttl, created_at: createdAt } = values;
+  if (typeof ttl !== 'number' || typeof createdAt !== 'number' || ttl <= 0) return values;
+  return { ...values, ttl: Math.max(1, Math.ceil(createdAt + ttl - Date.now() / 1000)) };
 }
 
 function isNothing(list: unknown): boolean {
