@@ -75,6 +75,9 @@ test('what a store holds is found, in the shape that the store gives it', async 
   const consumer = await opened.create('consumers', { username: 'anna', custom_id: 'c-1', tags: [] });
   const reference = { id: String(consumer['id']) };
   for (const [kind, input] of credentials(reference)) await opened.create(kind, input);
+  const { id: groupId } = await opened.create('consumer_groups', { name: 'gold' });
+  const group = { id: String(groupId) };
+  await opened.create('consumer_group_consumers', { consumer: reference, consumer_group: group });
   await keeper.follow(store.reader);
   assert.deepEqual(directory.find('consumers', 'custom_id', 'c-1'), consumer);
   for (const { name } of DIRECTORY_KINDS) {
@@ -83,10 +86,13 @@ test('what a store holds is found, in the shape that the store gives it', async 
     for (const entity of all) {
       assert.deepEqual(directory.get(name as 'acls', String(entity['id'])), entity);
     }
-    if (name !== 'consumers') assert.deepEqual(directory.owned(name as 'acls', reference.id), all);
+    if (name !== 'consumers' && name !== 'consumer_groups')
+      assert.deepEqual(directory.owned(name as 'acls', reference.id), all);
     assert.equal(writer.size.kinds[name]?.rows, all.length);
   }
   assert.equal(directory.find('jwt_secrets', 'key', 'issuer')?.consumer.id, reference.id);
+  const [membership] = directory.owned('consumer_group_consumers', reference.id);
+  assert.equal(directory.get('consumer_groups', String(membership?.consumer_group.id))?.name, 'gold');
 });
 
 test('commits are followed: created, changed, removed with all that belongs to it', async () => {

@@ -2,6 +2,7 @@
 import type { DirectoryKind } from '../zone/directory/row-kind.ts';
 import type { Acl } from './acl.ts';
 import type { BasicauthCredential } from './basicauth-credential.ts';
+import type { ConsumerGroup, ConsumerGroupConsumer } from './consumer-group.ts';
 import type { Consumer } from './consumer.ts';
 import type { HmacauthCredential } from './hmacauth-credential.ts';
 import type { JwtSecret } from './jwt-secret.ts';
@@ -12,6 +13,9 @@ import type { EntityDefinition } from './schema/field.ts';
 
 export interface DirectoryEntities {
   readonly consumers: Consumer;
+  readonly consumer_groups: ConsumerGroup;
+  /** `owned('consumer_group_consumers', consumer.id)`: the memberships of a consumer. */
+  readonly consumer_group_consumers: ConsumerGroupConsumer;
   readonly acls: Acl;
   readonly basicauth_credentials: BasicauthCredential;
   readonly hmacauth_credentials: HmacauthCredential;
@@ -23,6 +27,8 @@ export interface DirectoryEntities {
 /** The reference by which entities of a kind are listed. A kind begins to lie in the directory with its line here. */
 const OWNERS: Readonly<Record<keyof DirectoryEntities, string | null>> = {
   consumers: null,
+  consumer_groups: null,
+  consumer_group_consumers: 'consumer',
   acls: 'consumer',
   basicauth_credentials: 'consumer',
   hmacauth_credentials: 'consumer',

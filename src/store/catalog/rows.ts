@@ -199,8 +199,9 @@ export class Rows {
   shown(kind: string, entity: Values): Values | null {
     const at = entity['ttl'];
     if (typeof at === 'number') {
-      const left = Math.ceil(at - Date.now() / 1000);
-      return left <= 0 ? null : { ...entity, ttl: left };
+      const left = at - Date.now() / 1000;
+      // Rounded down, so that who writes what was read makes it no longer; 0 would be no end.
+      return left <= 0 ? null : { ...entity, ttl: Math.max(1, Math.floor(left)) };
     }
     if (kind === 'certificates') return { ...entity, snis: this.#snisOf(String(entity['id'])) };
     return entity;

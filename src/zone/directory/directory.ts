@@ -176,8 +176,8 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
     if (entity === undefined) this.#cache.set(place, (entity = decodeRow(kind, segment, offset)), bytes);
     const end = kind.ttl ? entity['ttl'] : null;
     if (typeof end !== 'number') return entity;
-    const left = Math.ceil(end - Date.now() / 1000);
-    return left <= 0 ? null : { ...entity, ttl: left };
+    const left = end - Date.now() / 1000;
+    return left <= 0 ? null : { ...entity, ttl: Math.max(1, Math.floor(left)) };
   }
 
   #kind(name: string): RowKind {
