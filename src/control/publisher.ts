@@ -21,8 +21,15 @@ export interface Publication {
   readonly image: () => SharedArrayBuffer | null;
   /** What leads there from the current revision, when that is known. */
   readonly delta: SharedArrayBuffer | null;
-  /** Brings what the workers share (the directory) to this revision; it runs between the two steps. */
-  readonly fill: (() => Promise<void>) | null;
+  /** Brings what the workers share (the directory) to this revision. */
+  readonly fill: {
+    readonly run: () => Promise<void>;
+    /**
+     * Before the first step: what a store has committed holds, whether or not workers can build the rest, and a key that
+     * was revoked is not taken while they try. Between the two steps: a configuration that is refused changes nothing.
+     */
+    readonly when: 'first' | 'between';
+  } | null;
   readonly settings: Settings;
 }
 
@@ -67,6 +74,8 @@ export class Publisher {
   async publish(next: Publication, workers: readonly WorkerHandle[]): Promise<string[]> {
     const live = workers.filter((worker) => worker.state === 'running');
     const changed = next.revision !== this.#current?.revision;
+    const fill = changed ? next.fill : null;
+    if (fill?.when === 'first') await fill.run();
     const prepared = await Promise.all(
       live.map(async (worker) => ({
         worker,
@@ -78,7 +87,7 @@ export class Publisher {
         throw new Error(`worker ${worker.id} cannot build the configuration: ${result.message}`);
       }
     }
-    if (changed) await next.fill?.();
+    if (fill?.when === 'between') await fill.run();
     this.#current = next;
     const warnings = await Promise.all([
       ...prepared.map(({ worker, result }) => this.#finish(worker, next, result)),

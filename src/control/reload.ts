@@ -256,7 +256,9 @@ export class Reloader {
       flavor: settings.router_flavor,
       image: imageOf(changed ? compiled.image : this.#loaded.image),
       delta: changed ? compiled.delta : null,
-      fill: changed ? () => this.directory.fromImage(compiled.image, this.#loaded.image) : null,
+      fill: changed
+        ? { run: () => this.directory.fromImage(compiled.image, this.#loaded.image), when: 'between' }
+        : null,
       settings,
     };
   }

@@ -135,7 +135,8 @@ export class StorePublisher {
 
   #revision(revision: number, delta: SharedArrayBuffer | null): StoreRevision {
     const { directory, store } = this.#options;
-    return { revision, image: () => this.#image(), delta, fill: () => directory.follow(store.reader) };
+    const run = (): Promise<void> => directory.follow(store.reader);
+    return { revision, image: () => this.#image(), delta, fill: { run, when: 'first' } };
   }
 
   #answer(revision: number, warnings: readonly string[]): void {

@@ -82,7 +82,7 @@ export class Supervisor {
 
   /** Resolves when every worker serves the configuration on its listeners. @throws Error when one cannot. */
   async serve(first: Publication): Promise<void> {
-    await first.fill?.();
+    await first.fill?.run();
     this.#publisher.begin(first);
     await Promise.all(
       this.#workers.map(async (worker) => {

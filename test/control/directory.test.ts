@@ -83,3 +83,32 @@ test('with a store: what an empty one begins with is counted', async () => {
   const admin = await counted(`${gateway.adminUrl}/status`);
   assert.deepEqual(admin, { ...admin, rows, bytes, kinds });
 });
+
+test('with a store: a key that is revoked is not taken while a worker still builds the revision', async () => {
+  await using gateway = await startStandIn({
+    config: consumers(['anna', 'bert']),
+    settings: { database: 'sqlite' },
+  });
+  const response = await fetch(gateway.url('admin', '/key-auths/key%20of%20anna'));
+  const { id } = (await response.json()) as { id: string };
+  const until = Date.now() + 60_000;
+  const blocked = gateway.ask(`/block-one?worker=0&until=${until}`).catch(() => null);
+  const askTheOther = async (name: string): Promise<string | null> => {
+    const signal = AbortSignal.timeout(500);
+    const path = `/?key=${encodeURIComponent(`key of ${name}`)}`;
+    const answered = await fetch(gateway.url('proxy', path), { signal }).catch(() => null);
+    if (answered === null) return 'no answer';
+    const { consumer } = (await answered.json()) as { consumer: string | null };
+    return consumer;
+  };
+  let deleted = false;
+  const deletion = fetch(gateway.url('admin', `/key-auths/${id}`), { method: 'DELETE' }).then(
+    () => (deleted = true),
+    () => null,
+  );
+  await waitFor(async () => (await askTheOther('anna')) === null, { what: 'the key to be refused' });
+  assert.equal(deleted, false);
+  await waitFor(async () => (await askTheOther('bert')) === 'bert', { what: 'the other key' });
+  await gateway.child.stop('SIGKILL');
+  await Promise.all([blocked, deletion]);
+});
