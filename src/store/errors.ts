@@ -140,6 +140,13 @@ export function notFound(key: Values): StoreError {
   });
 }
 
+/** Looked for by an id, or by the value of another field. */
+export function missingEntity(field: string, value: string): StoreError {
+  if (field === 'id') return notFound({ id: value });
+  const fields = { [field]: value };
+  return new StoreError(CODES.notFound, `could not find the entity with '${luaTable(fields)}'`, { fields });
+}
+
 export function referencedBy(kind: string, by: string): StoreError {
   return new StoreError(
     CODES.foreignKeyViolation,

@@ -1,5 +1,6 @@
 /** What of each kind's entities is indexed: unique values, references, tags, expiry. Follows from the definitions. */
 import { INTERNAL_KINDS, KINDS, type Kind } from '../file/kinds.ts';
+import type { Selector } from '../config-store.ts';
 import type { EntityCodec } from './codec.ts';
 import type { Values } from '../../entities/schema/field.ts';
 
@@ -101,6 +102,14 @@ function plain(value: unknown): string {
 
 function plainOrNull(value: unknown): string | null {
   return value === null || value === undefined ? null : plain(value);
+}
+
+/** The field of which a selector's key is a value; null: the kind has no such key. */
+export function keyField({ definition, uniques }: KindIndex, { by, within }: Selector): string | null {
+  const field = by ?? definition.endpoint_key;
+  if (field !== undefined) return field;
+  const together = uniques.find(({ fields }) => fields.length === 2 && fields[0] === within?.field);
+  return together?.fields[1] ?? null;
 }
 
 /** Ids that the entity refers to, each with its field. */

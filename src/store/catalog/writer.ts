@@ -8,6 +8,7 @@ import type { CheckContext, Values } from '../../entities/schema/field.ts';
 import type { Judge, Selector, Write, WriteResult } from '../config-store.ts';
 import {
   Forbidden,
+  missingEntity,
   missingForeign,
   notFound,
   primaryKeyViolation,
@@ -17,7 +18,6 @@ import {
   uniqueViolation,
 } from '../errors.ts';
 import { mergePatch, resolveReferences } from './inputs.ts';
-import { kindIndex, referencedIds, referenceOf, type KindIndex } from './kind-index.ts';
 import {
   expiry,
   type Given,
@@ -28,6 +28,7 @@ import {
   transform,
   withoutTtl,
 } from './prepare.ts';
+import { keyField, kindIndex, referencedIds, referenceOf, type KindIndex } from './kind-index.ts';
 import type { Recorder } from './recorder.ts';
 import type { Rows } from './rows.ts';
 
@@ -102,8 +103,10 @@ export class Writer {
   #patch({ kind: name, select, input, stored: asStored = false }: Write & { op: 'patch' }): WriteResult {
     const kind = kindIndex(name);
     const stored = this.#stored(name, select);
-    if (stored === null)
-      throw notFound(select.id === undefined ? { key: select.key ?? '' } : { id: select.id });
+    if (stored === null) {
+      const field = select.id === undefined ? keyField(kind, select) : 'id';
+      throw missingEntity(field ?? 'key', select.id ?? select.key ?? '');
+    }
     const id = Object.hasOwn(input, 'id') ? input['id'] : null;
     if (id !== null && (typeof id !== 'string' || id.toLowerCase() !== stored['id'])) {
       throw schemaViolation([{ at: ['id'], message: 'immutable field cannot be updated' }]);

@@ -368,3 +368,29 @@ test('a store that is away, or that lost too many races', async () => {
   await using admin = await startAdmin({ wrap: () => null });
   assert.equal((await admin.call('GET', '/services')).status, 503);
 });
+
+test('a write to what is not there names the field by which it was looked for', async () => {
+  await using admin = await startAdmin();
+  const upstream = await admin.call('POST', '/upstreams', { name: 'u' });
+  const id = String(upstream.body['id']);
+  const missing = '00000000-0000-4000-8000-000000000000';
+  const cases: ReadonlyArray<readonly [write: Json, message: string, fields: Json]> = [
+    [
+      { kind: 'services', id: missing },
+      `could not find the entity with primary key '{id="${missing}"}'`,
+      { id: missing },
+    ],
+    [{ kind: 'services', key: 'x' }, `could not find the entity with '{name="x"}'`, { name: 'x' }],
+    [{ kind: 'consumers', key: 'x' }, `could not find the entity with '{username="x"}'`, { username: 'x' }],
+    [
+      { path: `/upstreams/${id}/targets/h:1` },
+      `could not find the entity with '{target="h:1"}'`,
+      { target: 'h:1' },
+    ],
+  ];
+  for (const [write, message, fields] of cases) {
+    const writes = [{ op: 'patch', entity: { tags: ['a'] }, ...write }];
+    const { status, body } = await admin.call('POST', '/transactions', { writes });
+    assert.deepEqual([status, body], [404, { code: 6, name: 'not found', message, fields, index: 0 }]);
+  }
+});

@@ -4,7 +4,7 @@ import type { EntityDefinition, Values } from '../../../entities/schema/field.ts
 import { isUuid } from '../../../entities/schema/string-check.ts';
 import { EntityValidator } from '../../../entities/schema/validate.ts';
 import type { ConfigStore, Parent, Selector } from '../../../store/config-store.ts';
-import { CODES, luaTable, notFound, StoreError } from '../../../store/errors.ts';
+import { CODES, luaTable, missingEntity, StoreError } from '../../../store/errors.ts';
 import { definitionOf } from '../kinds.ts';
 import { notFoundAnswer, RequestError } from '../request-error.ts';
 
@@ -96,7 +96,6 @@ export function existing(store: ConfigStore, kind: string, select: Selector): Va
 
 /** Kong's code 6 for a PATCH of what is not there. */
 export function missing(kind: string, { id, key }: Selector): StoreError {
-  if (id !== undefined) return notFound({ id });
-  const fields = { [definitionOf(kind).endpoint_key ?? 'id']: key ?? null };
-  return new StoreError(CODES.notFound, `could not find the entity with '${luaTable(fields)}'`, { fields });
+  if (id !== undefined) return missingEntity('id', id);
+  return missingEntity(definitionOf(kind).endpoint_key ?? 'id', key ?? '');
 }
