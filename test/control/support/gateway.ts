@@ -156,8 +156,15 @@ export async function startStandIn(options: Options = {}): Promise<StandInGatewa
   );
   const child = spawnMain(conf, options.tuning);
   const gateway = new StandInGateway(child, folder, ports);
-  if (options.unready !== true) await running(gateway);
-  return gateway;
+  try {
+    if (options.unready !== true) await running(gateway);
+    return gateway;
+  } catch (error) {
+    // Whoever gets no gateway disposes of none.
+    const log = await gateway.errorLog();
+    await gateway[Symbol.asyncDispose]();
+    throw new Error(`it does not run: ${child.output}${log}`, { cause: error });
+  }
 }
 
 async function running(gateway: StandInGateway): Promise<void> {
