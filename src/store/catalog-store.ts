@@ -84,7 +84,7 @@ export class CatalogStore implements ConfigStore {
   tags: ConfigStore['tags'] = (options) => this.reader.tags(options);
   revisions: ConfigStore['revisions'] = (options) => this.reader.revisions(options);
   describe: ConfigStore['describe'] = (revision) => this.reader.describe(revision);
-  changes: ConfigStore['changes'] = (revision) => this.reader.changes(revision);
+  changes: ConfigStore['changes'] = (revision, page) => this.reader.changes(revision, page);
 
   async commit(writes: Iterable<Write> | AsyncIterable<Write>, options: CommitOptions): Promise<Committed> {
     const again = this.#options.sequencer == null ? writes : await Array.fromAsync(writes);
@@ -203,13 +203,13 @@ export class CatalogStore implements ConfigStore {
   ): Promise<WriteResult[]> {
     const now = Date.now() / 1000;
     const writer = tx.writer({ ...this.#options.context(), now: Math.floor(now) }, judge);
-    for (const { kind, id } of tx.rows.expired(now, SWEEP)) writer.removeExpired(kind, id);
-    const results: WriteResult[] = [];
     const slices = new Slices();
+    for (const { kind, id } of tx.rows.expired(now, SWEEP)) await slices.run(writer.removeExpired(kind, id));
+    const results: WriteResult[] = [];
     let index = 0;
     for await (const write of writes) {
       try {
-        const result = writer.apply(write);
+        const result = await slices.run(writer.apply(write));
         if (discardResults !== true) results.push(result);
       } catch (error) {
         if (error instanceof StoreError) error.index = index;

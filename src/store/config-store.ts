@@ -110,6 +110,12 @@ export interface Change {
   readonly after: Values | null;
 }
 
+/** Of a commit's changes, by kind and id; `after` is the last one of the page before. */
+export interface ChangesPage {
+  readonly size: number;
+  readonly after?: Pick<Change, 'kind' | 'id'> | null;
+}
+
 export interface PageOptions {
   readonly size: number;
   /** Only ids after this one; null begins. */
@@ -153,8 +159,8 @@ export interface ConfigLog {
   /** Newest first, below `before` (null: from the newest). */
   revisions(options: { readonly before?: number | null; readonly size: number }): readonly Revision[];
   describe(revision: number): Revision | null;
-  /** Null: not in the log (any more). */
-  changes(revision: number): readonly Change[] | null;
+  /** Null: not in the log (any more). A commit may have very many: leave `page` out only where few are certain. */
+  changes(revision: number, page?: ChangesPage): readonly Change[] | null;
   /** The oldest revision that can be restored: the log has all commits after it. */
   readonly oldest: number;
 }

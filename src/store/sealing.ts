@@ -14,6 +14,19 @@ import type { EntityDefinition, Values } from '../entities/schema/field.ts';
 import { type SecretPath, mapSecrets, secretFields } from '../entities/secrets.ts';
 import { type SealKey, SealingError } from './seal-keys.ts';
 
+/** A secret that could not be told from a sealed one later. */
+export class SealedForm extends SealingError {
+  readonly path: SecretPath;
+  readonly problem: string;
+
+  constructor(kind: string, id: string, path: SecretPath) {
+    const problem = `must not begin with ${PREFIX}`;
+    super(`${path.join('.')} of ${kind} ${id} ${problem}`);
+    this.path = path;
+    this.problem = problem;
+  }
+}
+
 export interface Sealer {
   /** Answers the entity with its secrets sealed by the first key. */
   seal(kind: string, id: string, entity: Values): Values;
@@ -102,10 +115,8 @@ class KeySealer implements Sealer {
 /** Keeps secrets as they are. */
 export const NO_SEALING: Sealer = {
   seal(kind, id, entity) {
-    // It could not be told from a sealed one later.
     return mapSecrets(definitionOf(kind), entity, (value, path) => {
-      if (FORM.test(value))
-        throw new SealingError(`${path.join('.')} of ${kind} ${id} may not begin with ${PREFIX}`);
+      if (FORM.test(value)) throw new SealedForm(kind, id, path);
       return value;
     });
   },

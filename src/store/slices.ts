@@ -17,8 +17,10 @@ export class Slices {
     this.#end = performance.now() + SLICE_MS;
   }
 
-  async run(steps: Iterator<unknown>): Promise<void> {
-    while (steps.next().done !== true) {
+  /** Answers what the steps come to. */
+  async run<T>(steps: Iterator<unknown, T>): Promise<T> {
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return step.value;
       if (this.over) await this.pause();
     }
   }

@@ -4,12 +4,15 @@ import { MAX_ARGUMENTS } from './body/form.ts';
 import { RequestError } from './request-error.ts';
 import type { AdminContext } from './resource.ts';
 
+/** Without the scheme and authority of a target's absolute form. */
+function relative(target: string): string {
+  return target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?#]*/i, '');
+}
+
 function targetOf(context: AdminContext): string {
   const { incoming } = context.env;
   const raw = incoming !== undefined && 'url' in incoming ? incoming.url : undefined;
-  const target = raw ?? context.req.url;
-  // The absolute form of a request's target.
-  return target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/?#]*/i, '');
+  return relative(raw ?? context.req.url);
 }
 
 function octets(text: string): Buffer {
@@ -19,9 +22,9 @@ function octets(text: string): Buffer {
   return Buffer.from(bytes, 'latin1');
 }
 
-/** The path's segments as they came. */
+/** The path's segments as they came, of the path that was routed: `/a/../b` is `/b`, and nothing in it is named `a`. */
 export function rawSegments(context: AdminContext): string[] {
-  const [path = ''] = targetOf(context).split(/[?#]/, 1);
+  const [path = ''] = relative(context.req.url).split(/[?#]/, 1);
   return path.split('/').slice(1);
 }
 

@@ -2,6 +2,7 @@
 import type { Values } from '../../entities/schema/field.ts';
 import type {
   Change,
+  ChangesPage,
   ConfigLog,
   ConfigReader,
   Page,
@@ -11,7 +12,7 @@ import type {
   TagRow,
 } from '../config-store.ts';
 import { INTERNAL_KINDS } from '../file/kinds.ts';
-import type { StoredCommit } from '../shared-log.ts';
+import type { StoredChange, StoredCommit } from '../shared-log.ts';
 import type { Row } from './connection.ts';
 import type { Rows } from './rows.ts';
 import { storedChange } from './transaction.ts';
@@ -103,10 +104,9 @@ export class CatalogReader implements ConfigReader, ConfigLog {
     return row === undefined ? null : revisionOf(row);
   }
 
-  changes(revision: number): Change[] | null {
-    const commit = this.storedCommit(revision);
-    if (commit === null) return null;
-    return commit.changes.map(({ kind, id, before, after }) => ({
+  changes(revision: number, page: ChangesPage = { size: -1 }): Change[] | null {
+    if (this.uuidOf(revision) === null) return null;
+    return this.#storedChanges(revision, page).map(({ kind, id, before, after }) => ({
       kind,
       id,
       before: before === null ? null : this.#rows.decode(kind, before),
@@ -175,11 +175,22 @@ export class CatalogReader implements ConfigReader, ConfigLog {
   storedCommit(revision: number): StoredCommit | null {
     const row = this.#rows.connection.get('SELECT * FROM commits WHERE revision = ?', revision);
     if (row === undefined) return null;
-    const changes = this.#rows.connection
-      .all('SELECT kind, id, before, after FROM changes WHERE revision = ?', revision)
-      .map(storedChange);
+    const changes = this.#storedChanges(revision, { size: -1 });
     const { time, author } = revisionOf(row);
     return { uuid: String(row['uuid']), revision, time, author, changes };
+  }
+
+  #storedChanges(revision: number, { size, after }: ChangesPage): StoredChange[] {
+    return this.#rows.connection
+      .all(
+        `SELECT kind, id, before, after FROM changes WHERE revision = ? AND (kind, id) > (?, ?)
+         ORDER BY kind, id LIMIT ?`,
+        revision,
+        after?.kind ?? '',
+        after?.id ?? '',
+        size,
+      )
+      .map(storedChange);
   }
 
   #meta(name: string): number {

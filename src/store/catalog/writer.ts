@@ -17,6 +17,7 @@ import {
   schemaViolation,
   uniqueViolation,
 } from '../errors.ts';
+import { SealedForm } from '../sealing.ts';
 import { mergePatch, resolveReferences } from './inputs.ts';
 import {
   expiry,
@@ -54,36 +55,37 @@ export class Writer {
     this.#judge = judge;
   }
 
-  /** @throws StoreError */
-  apply(write: Write): WriteResult {
+  /** In steps, for what takes very many children along. @throws StoreError */
+  *apply(write: Write): Generator<void, WriteResult> {
     switch (write.op) {
       case 'create':
-        return this.#create(write.kind, write.input, write.stored === true);
+        return yield* this.#create(write.kind, write.input, write.stored === true);
       case 'put':
-        return this.#put(write);
+        return yield* this.#put(write);
       case 'patch':
-        return this.#patch(write);
+        return yield* this.#patch(write);
       default:
-        return this.#delete(write.kind, write.select);
+        return yield* this.#delete(write.kind, write.select);
     }
   }
 
   /** An entity whose time is over: nobody's doing. */
-  removeExpired(kind: string, id: string): void {
+  *removeExpired(kind: string, id: string): Generator<void> {
     const stored = this.#rows.raw(kind, id);
-    if (stored !== null) new Writer(this.#rows, this.#recorder, this.#context).#remove(kind, stored);
+    if (stored !== null) yield* new Writer(this.#rows, this.#recorder, this.#context).#remove(kind, stored);
   }
 
-  #create(name: string, input: Values, asStored = false): WriteResult {
+  *#create(name: string, input: Values, asStored = false): Generator<void, WriteResult> {
     const kind = kindIndex(name);
     const prepared = this.#prepare(kind, { input, asStored }, {}, null);
     const id = String(prepared.entity['id']);
     // One that was generated is new.
     if (Object.hasOwn(input, 'id') && this.#rows.has(name, id)) throw primaryKeyViolation(id);
-    return { entity: this.#store(kind, null, prepared), happened: true };
+    return { entity: yield* this.#store(kind, null, prepared), happened: true };
   }
 
-  #put({ kind: name, select, input, stored: asStored = false }: Write & { op: 'put' }): WriteResult {
+  *#put(write: Write & { op: 'put' }): Generator<void, WriteResult> {
+    const { kind: name, select, input, stored: asStored = false } = write;
     const kind = kindIndex(name);
     const overrides: Record<string, unknown> = {};
     if (select.within != null) overrides[select.within.field] = { id: select.within.id };
@@ -97,10 +99,11 @@ export class Writer {
       if (stored !== null) overrides['id'] = stored['id'];
     }
     const prepared = this.#prepare(kind, { input, asStored }, overrides, null);
-    return { entity: this.#store(kind, stored, prepared), happened: stored === null };
+    return { entity: yield* this.#store(kind, stored, prepared), happened: stored === null };
   }
 
-  #patch({ kind: name, select, input, stored: asStored = false }: Write & { op: 'patch' }): WriteResult {
+  *#patch(write: Write & { op: 'patch' }): Generator<void, WriteResult> {
+    const { kind: name, select, input, stored: asStored = false } = write;
     const kind = kindIndex(name);
     const stored = this.#stored(name, select);
     if (stored === null) {
@@ -112,13 +115,13 @@ export class Writer {
       throw schemaViolation([{ at: ['id'], message: 'immutable field cannot be updated' }]);
     }
     const prepared = this.#prepare(kind, { input, asStored }, { id: stored['id'] }, stored);
-    return { entity: this.#store(kind, stored, prepared), happened: false };
+    return { entity: yield* this.#store(kind, stored, prepared), happened: false };
   }
 
-  #delete(name: string, select: Selector): WriteResult {
+  *#delete(name: string, select: Selector): Generator<void, WriteResult> {
     const stored = this.#stored(name, select);
     if (stored === null) return { entity: null, happened: false };
-    this.#remove(name, stored);
+    yield* this.#remove(name, stored);
     return { entity: null, happened: true };
   }
 
@@ -146,7 +149,8 @@ export class Writer {
     return { entity, snis };
   }
 
-  #store(kind: KindIndex, stored: Values | null, { entity, snis }: Prepared): Values {
+  *#store(kind: KindIndex, stored: Values | null, prepared: Prepared): Generator<void, Values> {
+    const { entity, snis } = prepared;
     const { name } = kind;
     // Also when it changes nothing: or it would tell whether a secret is what was sent.
     this.#allow(name, stored, entity);
@@ -155,13 +159,22 @@ export class Writer {
     const same = stored !== null && sameContent(stored, entity);
     if (!same) {
       const before = stored === null ? null : this.#rows.text(name, String(stored['id']));
-      const text = this.#rows.encode(name, entity);
+      const text = this.#encoded(name, entity);
       if (stored !== null) this.#rows.remove(name, stored);
       this.#rows.put(name, entity, text);
       this.#recorder.record(name, String(entity['id']), before, text);
     }
-    if (snis !== null && name === 'certificates') this.#replaceSnis(String(entity['id']), snis);
+    if (snis !== null && name === 'certificates') yield* this.#replaceSnis(String(entity['id']), snis);
     return this.#rows.shown(name, same ? stored : entity) ?? entity;
+  }
+
+  #encoded(kind: string, entity: Values): string {
+    try {
+      return this.#rows.encode(kind, entity);
+    } catch (error) {
+      if (!(error instanceof SealedForm)) throw error;
+      throw schemaViolation([{ at: error.path, message: error.problem }]);
+    }
   }
 
   #checkUnique(kind: KindIndex, entity: Values): void {
@@ -189,7 +202,7 @@ export class Writer {
     if (refused !== null) throw new Forbidden(refused);
   }
 
-  #remove(kind: string, stored: Values): void {
+  *#remove(kind: string, stored: Values): Generator<void> {
     this.#allow(kind, stored, null);
     const id = String(stored['id']);
     for (;;) {
@@ -203,7 +216,8 @@ export class Writer {
         }
         const entity = this.#rows.raw(child.kind, child.id);
         // It may have gone already with another child.
-        if (entity !== null) this.#remove(child.kind, entity);
+        if (entity !== null) yield* this.#remove(child.kind, entity);
+        yield;
       }
     }
     const before = this.#rows.text(kind, id);
@@ -212,11 +226,12 @@ export class Writer {
   }
 
   /** Kong's `snis` of a certificate: the names that shall be its own. */
-  #replaceSnis(id: string, names: readonly string[]): void {
+  *#replaceSnis(id: string, names: readonly string[]): Generator<void> {
     const wanted = new Set(names);
     for (const sni of this.#rows.ids('snis', { size: -1, within: { field: 'certificate', id } })) {
       const entity = this.#rows.raw('snis', sni);
-      if (entity !== null && !wanted.delete(String(entity['name']))) this.#remove('snis', entity);
+      if (entity !== null && !wanted.delete(String(entity['name']))) yield* this.#remove('snis', entity);
+      yield;
     }
     for (const name of wanted) {
       const taken = this.#rows.findBy('snis', 'name', name);
@@ -225,7 +240,8 @@ export class Writer {
         const message = `${name} already associated with existing certificate '${String(owner?.id)}'`;
         throw schemaViolation([{ at: ['snis'], message }]);
       }
-      this.#create('snis', { name, certificate: { id } });
+      yield* this.#create('snis', { name, certificate: { id } });
+      yield;
     }
   }
 }

@@ -11,6 +11,8 @@ import { loadSettings } from '../../../src/settings/load.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
 import { CatalogStore } from '../../../src/store/catalog-store.ts';
 import { Catalog } from '../../../src/store/catalog/catalog.ts';
+import { sealedCodec } from '../../../src/store/catalog/codec.ts';
+import { createSealer } from '../../../src/store/sealing.ts';
 import type { ConfigStore } from '../../../src/store/config-store.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
@@ -104,7 +106,8 @@ export class AdminServer implements AsyncDisposable {
 
 export async function startAdmin(options: AdminOptions = {}): Promise<AdminServer> {
   const folder = await tempDir();
-  const catalog = new Catalog({ path: join(folder.path, 'store.db'), durable: false });
+  const codec = sealedCodec(createSealer([]));
+  const catalog = new Catalog({ path: join(folder.path, 'store.db'), durable: false, codec });
   const store = new CatalogStore({
     catalog,
     context: () => ({ flavor: 'traditional_compatible' }),

@@ -5,6 +5,7 @@
  */
 import type { Values } from '../../../entities/schema/field.ts';
 import type { ConfigStore, Write } from '../../../store/config-store.ts';
+import { Slices } from '../../../store/slices.ts';
 import { notFoundAnswer, RequestError } from '../request-error.ts';
 import { pathOf } from './collection.ts';
 import { offsetOf, offsetToken, pageBody, pageSize } from './page-options.ts';
@@ -12,8 +13,10 @@ import type { AdminRequest } from './request.ts';
 import { existing, selectorOf } from './select.ts';
 
 const MEMBERS = 'consumer_group_consumers';
-/** Memberships that are looked at, or removed, in one step. */
-const BATCH = 1000;
+/** Memberships that are looked at in one step. */
+const BATCH = 100;
+/** Memberships, and plugins, that the answer about a group shows. */
+const SHOWN = 1000;
 
 /** One end of a membership. */
 interface End {
@@ -47,11 +50,11 @@ export function readGroup(request: AdminRequest): Response {
   const { store, params, query } = request;
   const group = existing(store, GROUP.kind, selectorOf(GROUP.kind, params[0] ?? ''));
   const within = { field: GROUP.field, id: idOf(group) };
-  const { entities } = store.page('plugins', { size: BATCH, within });
+  const { entities } = store.page('plugins', { size: SHOWN, within });
   const plugins = entities.map((plugin) => request.show(plugin, 'plugins'));
   const body: Record<string, unknown> = { consumer_group: group, plugins };
   if (query.get('list_consumers')?.[0] !== 'false') {
-    const members = store.page(MEMBERS, { size: BATCH, within }).entities;
+    const members = store.page(MEMBERS, { size: SHOWN, within }).entities;
     body['consumers'] = members.map((member) => otherEnd(store, member, CONSUMER));
   }
   return request.answer(200, body);
@@ -86,7 +89,11 @@ export async function addMember(request: AdminRequest): Promise<Response> {
 export async function removeMembers(request: AdminRequest): Promise<Response> {
   const { here, entity } = endsOf(request);
   const writes: Write[] = [];
-  for (const member of membersOf(request.store, here, idOf(entity))) writes.push(removal(member));
+  const slices = new Slices();
+  for (const member of membersOf(request.store, here, idOf(entity))) {
+    writes.push(removal(member));
+    if (slices.over) await slices.pause();
+  }
   return await request.writeFor(204, null, writes);
 }
 

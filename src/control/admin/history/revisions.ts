@@ -44,12 +44,15 @@ export function readDiff(request: AdminRequest): Response {
   const { query, store } = request;
   const commit = commitOf(request);
   const size = pageSize(query);
-  const from = (offsetOf(query, ['number'])?.[0] as number | undefined) ?? 0;
-  const changes = store.changes(commit.revision);
+  const [kind, id] = (offsetOf(query, ['string', 'string']) ?? []) as string[];
+  const after = kind === undefined || id === undefined ? null : { kind, id };
+  const changes = store.changes(commit.revision, { size: size + 1, after });
   if (changes === null) throw notFoundAnswer();
-  const page = changes.slice(from, from + size).map((change) => describeChange(change, request.principal));
-  const token = changes.length > from + size ? offsetToken([from + size]) : null;
-  const body = pageBody(page, token, pathOf(request), carry(query, 'size'));
+  const page = changes.slice(0, size);
+  const last = changes.length > size ? page.at(-1) : undefined;
+  const token = last === undefined ? null : offsetToken([last.kind, last.id]);
+  const data = page.map((change) => describeChange(change, request.principal));
+  const body = pageBody(data, token, pathOf(request), carry(query, 'size'));
   return request.answer(200, { ...revisionBody(commit), ...body });
 }
 

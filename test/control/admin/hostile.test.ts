@@ -1,0 +1,98 @@
+/** What somebody sends who means harm: each of these once named the wrong entity, blocked the node or was a 500. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type AdminServer, startAdmin } from '../support/admin-server.ts';
+
+test('dots in a path name what is routed to, not what they came from', async () => {
+  await using admin = await startAdmin();
+  for (const name of ['one', 'two']) await admin.call('POST', '/services', { name, host: 'h' });
+  for (const path of ['/services/one/../two', '/services/one/%2e%2e/two', '/x/../services/two']) {
+    const { text } = await admin.raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    assert.equal((JSON.parse(text) as { name: unknown }).name, 'two', path);
+  }
+  const gone = 'DELETE /services/one/../two HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+  assert.equal((await admin.raw(gone)).status, 204);
+  assert.equal((await admin.call('GET', '/services/one')).status, 200);
+  assert.equal((await admin.call('GET', '/services/two')).status, 404);
+});
+
+test('a secret that looks sealed is refused as Kong refuses what does not fit', async () => {
+  await using admin = await startAdmin();
+  await admin.call('PUT', '/consumers/c', {});
+  const key = '$sluice$1$00000000$abc';
+  const tries = [
+    await admin.call('POST', '/consumers/c/key-auth', { key }),
+    await admin.call('PUT', `/consumers/c/key-auth/${encodeURIComponent(key)}`, {}),
+    await admin.call('POST', '/transactions', {
+      writes: [{ op: 'create', path: '/consumers/c/key-auth', entity: { key } }],
+    }),
+  ];
+  for (const { status, body } of tries) {
+    assert.equal(status, 400, JSON.stringify(body));
+    assert.deepEqual(body['fields'], { key: 'must not begin with $sluice$1$' });
+  }
+  assert.deepEqual(admin.errors, []);
+});
+
+const id = (prefix: string, n: number): string => `${prefix}-0000-4000-8000-${String(n).padStart(12, '0')}`;
+const MEMBERS = 4000;
+
+async function fillGroup(admin: AdminServer): Promise<number> {
+  await admin.call('PUT', `/consumer_groups/${id('bbbbbbbb', 0)}`, { name: 'g' });
+  const lines = Array.from({ length: MEMBERS }, (_, n) => [
+    { op: 'create', kind: 'consumers', entity: { id: id('aaaaaaaa', n), username: `u${n}` } },
+    {
+      op: 'create',
+      path: `/consumer_groups/${id('bbbbbbbb', 0)}/consumers`,
+      entity: { consumer: { id: id('aaaaaaaa', n) } },
+    },
+  ]);
+  const body = lines
+    .flat()
+    .map((line) => JSON.stringify(line))
+    .join('\n');
+  const { body: made } = await admin.call('POST', '/transactions', body, {
+    'content-type': 'application/x-ndjson',
+  });
+  assert.equal(made['changes'], 2 * MEMBERS);
+  return Number(made['revision']);
+}
+
+/** How many requests, one after the other, are answered while another one is. */
+async function answeredDuring(admin: AdminServer, slow: Promise<unknown>): Promise<number> {
+  let ended = false;
+  const end = slow.finally(() => (ended = true));
+  let answered = 0;
+  for (; !ended; answered++) await admin.call('GET', '/services?size=1');
+  await end;
+  return answered;
+}
+
+test('who deletes what has very many children, or all of them, lets others go on', async () => {
+  await using admin = await startAdmin();
+  await fillGroup(admin);
+  const dry = admin.call('DELETE', '/consumer_groups/g/consumers?dry_run=1');
+  const duringMembers = await answeredDuring(admin, dry);
+  assert.equal((await dry).status, 204);
+  const removal = admin.call('DELETE', '/consumer_groups/g');
+  const during = await answeredDuring(admin, removal);
+  assert.equal((await removal).status, 204);
+  assert.equal(admin.store.count('consumer_group_consumers'), 0);
+  assert.ok(during > 4 && duringMembers > 4, `answered meanwhile: ${during}, ${duringMembers}`);
+});
+
+test('what a large commit has changed is read page by page', async () => {
+  await using admin = await startAdmin();
+  const revision = await fillGroup(admin);
+  const all = admin.store.changes(revision)?.map((change) => `${change.kind} ${change.id}`);
+  const shown: string[] = [];
+  let next: unknown = `/revisions/${revision}/diff?size=999`;
+  while (typeof next === 'string') {
+    const { body } = await admin.call('GET', next);
+    for (const one of body['data'] as Array<{ kind: string; id: string }>)
+      shown.push(`${one.kind} ${one.id}`);
+    next = body['next'];
+  }
+  assert.equal(shown.length, 2 * MEMBERS);
+  assert.deepEqual(shown, all);
+});
