@@ -105,9 +105,9 @@ test('what is refused leaves nothing, also when it comes late in a list', async 
       `could not find the entity with primary key '{id="${missing}"}'`,
     ],
     [
-      { op: 'patch', kind: 'services', select: { key: 'a' }, input: { id: missing } },
+      { op: 'patch', kind: 'services', select: { key: 'a' }, input: { id: 'x' } },
       2,
-      'schema violation (id: immutable field cannot be updated)',
+      'schema violation (id: expected a valid UUID)',
     ],
   ];
   for (const [write, code, message] of table) {

@@ -90,7 +90,7 @@ export function luaTable(value: unknown): string {
 
 export function schemaViolation(issues: readonly Issue[]): StoreError {
   const fields = fieldsTree(issues);
-  const parts = flatten(fields, '').sort();
+  const parts = flatten(fields, '');
   const message =
     parts.length === 1
       ? `schema violation (${String(parts[0])})`
@@ -106,11 +106,13 @@ export function unsupported(verb: string, kind: string): StoreError {
   );
 }
 
-/** One message as `field: text`, places joined by dots and counted from 1; entity messages stand alone. */
+/**
+ * One message as `field: text`, places joined by dots and counted from 1; entity messages stand alone and come first.
+ */
 function flatten(node: FieldsTree | ReadonlyArray<unknown>, prefix: string): string[] {
   const entries = Array.isArray(node)
     ? node.map((child, index): [string, unknown] => [String(index + 1), child])
-    : Object.entries(node as FieldsTree);
+    : Object.entries(node as FieldsTree).sort(([a], [b]) => compareNames(a, b));
   return entries.flatMap(([name, child]): string[] => {
     if (child === null) return [];
     if (name === ENTITY && Array.isArray(child)) {
@@ -121,6 +123,12 @@ function flatten(node: FieldsTree | ReadonlyArray<unknown>, prefix: string): str
   });
 }
 
+function compareNames(a: string, b: string): number {
+  if (a === b) return 0;
+  if (a === ENTITY) return -1;
+  return b !== ENTITY && a < b ? -1 : 1;
+}
+
 /** @param values the fields that together are taken already. */
 export function uniqueViolation(values: Values): StoreError {
   return new StoreError(CODES.uniqueViolation, `UNIQUE violation detected on '${luaTable(values)}'`, {
@@ -128,9 +136,10 @@ export function uniqueViolation(values: Values): StoreError {
   });
 }
 
-export function primaryKeyViolation(id: string): StoreError {
-  return new StoreError(CODES.primaryKeyViolation, `primary key violation on key '${luaTable({ id })}'`, {
-    fields: { id },
+/** @param key what the request named the entity by. */
+export function primaryKeyViolation(key: Values): StoreError {
+  return new StoreError(CODES.primaryKeyViolation, `primary key violation on key '${luaTable(key)}'`, {
+    fields: key,
   });
 }
 

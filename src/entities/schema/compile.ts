@@ -285,9 +285,17 @@ export class CompiledRecord {
     for (const name of Object.keys(input)) {
       if (!this.#known.has(name) && !ignored.has(name)) run.reportAt(name, MESSAGES.unknown);
     }
-    for (const check of this.#entityChecks) check(output, failed ?? NONE, run);
+    const given = failed === null ? output : { ...output, ...valuesOf(input, overrides, failed) };
+    for (const check of this.#entityChecks) check(given, failed ?? NONE, run);
     return output;
   }
+}
+
+/** Fields that failed, as they came: Kong's rules across fields look at them all the same. */
+function valuesOf(input: Values, overrides: Values | null, failed: ReadonlySet<string>): Values {
+  const one = (name: string): unknown =>
+    overrides?.[name] ?? (Object.hasOwn(input, name) ? input[name] : null) ?? null;
+  return Object.fromEntries([...failed].map((name) => [name, one(name)]));
 }
 
 const NONE: ReadonlySet<string> = new Set();

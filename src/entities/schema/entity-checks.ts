@@ -12,6 +12,7 @@ import type {
 import { ENTITY } from './issue.ts';
 import { quotedList } from './messages.ts';
 
+/** @param values those that failed as they came. */
 export type CompiledCheck = (values: Values, failed: ReadonlySet<string>, run: Run) => void;
 type Compile = (field: Field) => Check;
 
@@ -51,15 +52,15 @@ export function isNonEmpty(value: unknown): boolean {
   return Array.isArray(value) ? value.length > 0 : Object.keys(value).length > 0;
 }
 
-/** A field that failed was given, so it does not count as empty: one mistake, one message. */
-function anySet(names: readonly string[], values: Values, failed: ReadonlySet<string>): boolean {
-  return names.some((name) => failed.has(name) || isNonEmpty(values[name]));
+function anySet(names: readonly string[], values: Values): boolean {
+  return names.some((name) => isNonEmpty(values[name]));
 }
 
 function atLeastOneOf(names: readonly string[]): CompiledCheck {
   const message = `at least one of these fields must be non-empty: ${quotedList(names)}`;
-  return (values, failed, run) => {
-    if (!anySet(names, values, failed)) run.reportAt(ENTITY, message);
+  return (values, _failed, run) => {
+    if (anySet(names, values)) return;
+    run.reportAt(ENTITY, run.context.updating === true ? `when updating, ${message}` : message);
   };
 }
 
@@ -83,19 +84,23 @@ function refine(fields: Fields, name: string, match: Match, compile: Compile): C
   return compile({ ...fields[name], required: false, ...match } as Field);
 }
 
-/** If one field passes, the other must pass as well; reported at that field and at the entity. */
+/**
+ * If one field passes, the other must pass as well; reported at that field, in place of what else was wrong with it, and
+ * at the entity.
+ */
 function conditional(rule: Conditional, fields: Fields, compile: Compile): CompiledCheck {
   const condition = refine(fields, rule.if_field, rule.if_match, compile);
   const consequence = refine(fields, rule.then_field, rule.then_match, compile);
   const message = rule.then_err ?? `failed conditional validation given value of field '${rule.if_field}'`;
   return (values, failed, run) => {
-    if (failed.has(rule.if_field) || failed.has(rule.then_field)) return;
     if (!run.passes(() => void condition(values[rule.if_field], run))) return;
-    const before = run.count;
+    const value = values[rule.then_field];
+    if (run.passes(() => void consequence(value, run))) return;
+    if (failed.has(rule.then_field)) run.forget(rule.then_field);
     run.enter(rule.then_field);
-    consequence(values[rule.then_field], run);
+    consequence(value, run);
     run.leave();
-    if (run.count !== before) run.reportAt(ENTITY, message);
+    run.reportAt(ENTITY, message);
   };
 }
 
@@ -110,13 +115,12 @@ function conditionalAtLeastOneOf(
   const message = rule.then_err.replace('%s', quotedList(rule.then_at_least_one_of));
   const elseNames = rule.else_then_at_least_one_of ?? [];
   const elseMessage = (rule.else_then_err ?? '').replace('%s', quotedList(elseNames));
-  return (values, failed, run) => {
+  return (values, _failed, run) => {
     const value = values[rule.if_field];
-    if (failed.has(rule.if_field)) return;
     if (run.passes(() => void condition(value, run))) {
-      if (!anySet(rule.then_at_least_one_of, values, failed)) run.reportAt(ENTITY, message);
+      if (!anySet(rule.then_at_least_one_of, values)) run.reportAt(ENTITY, message);
     } else if (otherwise !== null && run.passes(() => void otherwise(value, run))) {
-      if (!anySet(elseNames, values, failed)) run.reportAt(ENTITY, elseMessage);
+      if (!anySet(elseNames, values)) run.reportAt(ENTITY, elseMessage);
     }
   };
 }

@@ -164,6 +164,8 @@ export interface CheckContext {
   readonly flavor: RouterFlavor;
   /** Unix seconds, for timestamps and expiry of certificates. */
   readonly now: number;
+  /** A PATCH: some of Kong's messages say so. */
+  readonly updating?: boolean;
   /** Why a route's regex does not compile, or null; the router supplies it where its reading is not RE2's. */
   readonly checkRegex?: (source: string) => string | null;
   /** Compiles a route's expression: null, or what is wrong with it. The router supplies it. */

@@ -43,6 +43,17 @@ export class Issues<Context> {
     this.leave();
   }
 
+  /** Takes back what was said of a field of the record where it is, and of all in it. */
+  forget(segment: Segment): void {
+    if (this.#quiet > 0) return;
+    const depth = this.#at.length;
+    const kept = this.list.filter(
+      ({ at }) => at[depth] !== segment || this.#at.some((here, index) => here !== at[index]),
+    );
+    this.count -= this.list.length - kept.length;
+    this.list = kept;
+  }
+
   /** Does the check find nothing wrong? It leaves no trace. */
   passes(check: () => void): boolean {
     const before = this.count;

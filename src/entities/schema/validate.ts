@@ -44,6 +44,8 @@ export class EntityValidator {
   validate(given: ValidationInput, context: CheckContext): ValidationResult {
     const run: Run = new Issues(context);
     const extras = this.#expand(given, run);
+    // As in Kong: what a wrong shorthand would have set is not there to be judged.
+    if (run.count > 0) return { entity: null, issues: run.list };
     const record = this.#chooseRecord(given.input, extras, run);
     if (record === null) return { entity: null, issues: run.list };
     const entity = record.run(given.input, run, extras);

@@ -80,7 +80,7 @@ export class Writer {
     const prepared = this.#prepare(kind, { input, asStored }, {}, null);
     const id = String(prepared.entity['id']);
     // One that was generated is new.
-    if (Object.hasOwn(input, 'id') && this.#rows.has(name, id)) throw primaryKeyViolation(id);
+    if (Object.hasOwn(input, 'id') && this.#rows.has(name, id)) throw primaryKeyViolation({ id });
     return { entity: yield* this.#store(kind, null, prepared), happened: true };
   }
 
@@ -99,6 +99,9 @@ export class Writer {
       if (stored !== null) overrides['id'] = stored['id'];
     }
     const prepared = this.#prepare(kind, { input, asStored }, overrides, null);
+    if (stored === null && select.id === undefined && this.#rows.has(name, String(prepared.entity['id']))) {
+      throw primaryKeyViolation({ [kind.definition.endpoint_key ?? 'id']: select.key ?? null });
+    }
     return { entity: yield* this.#store(kind, stored, prepared), happened: stored === null };
   }
 
@@ -110,11 +113,9 @@ export class Writer {
       const field = select.id === undefined ? keyField(kind, select) : 'id';
       throw missingEntity(field ?? 'key', select.id ?? select.key ?? '');
     }
-    const id = Object.hasOwn(input, 'id') ? input['id'] : null;
-    if (id !== null && (typeof id !== 'string' || id.toLowerCase() !== stored['id'])) {
-      throw schemaViolation([{ at: ['id'], message: 'immutable field cannot be updated' }]);
-    }
-    const prepared = this.#prepare(kind, { input, asStored }, { id: stored['id'] }, stored);
+    const prepared = this.#prepare(kind, { input, asStored }, {}, stored);
+    // Kong: another id is looked at, and changes nothing.
+    prepared.entity['id'] = stored['id'];
     return { entity: yield* this.#store(kind, stored, prepared), happened: false };
   }
 
@@ -137,7 +138,8 @@ export class Writer {
     const resolved = { ...resolveReferences(this.#rows, kind.name, input), ...overrides };
     const ttl = Object.hasOwn(input, 'ttl') ? input['ttl'] : undefined;
     const whole = stored === null ? input : mergePatch(kind.definition.fields, withoutTtl(stored), input);
-    const { entity, issues } = kind.validator.validate({ input: whole, overrides: resolved }, this.#context);
+    const context = { ...this.#context, updating: stored !== null };
+    const { entity, issues } = kind.validator.validate({ input: whole, overrides: resolved }, context);
     if (issues !== null) throw schemaViolation(issues);
     const refused = [...notYetIssues(kind.name, entity), ...maskIssues(kind, entity)];
     if (refused.length > 0) throw schemaViolation(refused);
