@@ -18,6 +18,11 @@ export const basicauthCredentials: EntityDefinition = {
   admin_api_name: 'basic-auths',
   admin_api_nested_name: 'basic-auth',
   fields,
+  derived: {
+    secret: 'password',
+    from: 'consumer',
+    message: "all or none of these fields must be set: 'password', 'consumer.id'",
+  },
   /** Kong stores SHA-1 of password and consumer id; existing stores and exports hold that. */
   transform: (entity) => {
     const salt = (entity['consumer'] as { readonly id: string }).id;

@@ -37,4 +37,9 @@ export const oauth2Credentials: EntityDefinition = {
   cache_key: ['client_id'],
   admin_api_name: 'oauth2',
   fields,
+  derived: {
+    secret: 'client_secret',
+    from: 'hash_secret',
+    message: "all or none of these fields must be set: 'hash_secret', 'client_secret'",
+  },
 };

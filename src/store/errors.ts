@@ -180,6 +180,12 @@ export function missingForeign(field: string, id: string, reference: string): St
   );
 }
 
+export function invalidOption(name: string, problem: string): StoreError {
+  return new StoreError(CODES.invalidOptions, `invalid option (${name}: ${problem})`, {
+    options: { [name]: problem },
+  });
+}
+
 /** A reference by a unique name that nothing has. */
 export function unresolvedForeign(field: string, key: Values, reference: string): StoreError {
   const name = Object.keys(key)[0] ?? 'id';

@@ -201,6 +201,8 @@ export interface EntityDefinition {
   readonly subschema_key?: string;
   /** Says why there is no variant for this key, or null. */
   readonly subschema_error?: (key: unknown) => string | null;
+  /** A secret that is stored as a function of another field: a change of that field needs the secret anew. */
+  readonly derived?: { readonly secret: string; readonly from: string; readonly message: string };
   /** Runs on a valid entity on its way to the store (`_transform`). */
   readonly transform?: (entity: Record<string, unknown>) => void;
 }

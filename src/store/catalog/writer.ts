@@ -18,17 +18,9 @@ import {
   uniqueViolation,
 } from '../errors.ts';
 import { SealedForm } from '../sealing.ts';
+import { checkDerived, checkTtl, expiry, type Given, transform, withoutTtl } from './derive.ts';
 import { mergePatch, resolveReferences } from './inputs.ts';
-import {
-  expiry,
-  type Given,
-  maskIssues,
-  notYetIssues,
-  sameContent,
-  shownValues,
-  transform,
-  withoutTtl,
-} from './prepare.ts';
+import { maskIssues, notYetIssues, sameContent, shownValues } from './refuse.ts';
 import { keyField, kindIndex, referencedIds, referenceOf, type KindIndex } from './kind-index.ts';
 import type { Recorder } from './recorder.ts';
 import type { Rows } from './rows.ts';
@@ -137,10 +129,12 @@ export class Writer {
     const { input } = given;
     const resolved = { ...resolveReferences(this.#rows, kind.name, input), ...overrides };
     const ttl = Object.hasOwn(input, 'ttl') ? input['ttl'] : undefined;
+    checkTtl(kind, ttl);
     const whole = stored === null ? input : mergePatch(kind.definition.fields, withoutTtl(stored), input);
     const context = { ...this.#context, updating: stored !== null };
     const { entity, issues } = kind.validator.validate({ input: whole, overrides: resolved }, context);
     if (issues !== null) throw schemaViolation(issues);
+    if (stored !== null) checkDerived(kind, input, entity, stored);
     const refused = [...notYetIssues(kind.name, entity), ...maskIssues(kind, entity)];
     if (refused.length > 0) throw schemaViolation(refused);
     transform(kind, entity, given, stored);

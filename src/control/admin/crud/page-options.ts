@@ -1,6 +1,6 @@
 /** `size`, `offset` and `tags` of a list, with Kong's messages, and the tokens that stand for a place in it. */
 import type { PageOptions } from '../../../store/config-store.ts';
-import { CODES, StoreError } from '../../../store/errors.ts';
+import { CODES, invalidOption, StoreError } from '../../../store/errors.ts';
 import { luaNumber } from '../body/form.ts';
 import type { Query } from '../query.ts';
 
@@ -38,9 +38,7 @@ export function pageTags(query: Query): PageOptions['tags'] {
 }
 
 function invalidTags(problem: string): StoreError {
-  return new StoreError(CODES.invalidOptions, `invalid option (tags: ${problem})`, {
-    options: { tags: problem },
-  });
+  return invalidOption('tags', problem);
 }
 
 /** As Kong on Postgres: base64 of a JSON array. */

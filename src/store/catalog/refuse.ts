@@ -1,44 +1,9 @@
-/** Steps between a client's input and a complete entity, beside validation: time to live, hashes, what is refused. */
+/** What is refused of a valid entity, and what of it is told. */
 import { notYet } from '../../entities/not-yet.ts';
 import { MASK, mapSecrets, secretFields } from '../../entities/secrets.ts';
 import type { Values } from '../../entities/schema/field.ts';
 import type { Issue } from '../../entities/schema/issue.ts';
 import type { KindIndex, UniqueIndex } from './kind-index.ts';
-
-/** What a write says. */
-export interface Given {
-  readonly input: Values;
-  /** Its secrets are hashed already. */
-  readonly asStored: boolean;
-}
-
-export function withoutTtl(stored: Values): Values {
-  if (!('ttl' in stored)) return stored;
-  const { ttl: _, ...rest } = stored;
-  return rest;
-}
-
-/** Seconds that are given → the second at which it ends. A patch without one keeps the time. */
-export function expiry(given: unknown, stored: Values | null): number | null {
-  if (typeof given === 'number') return given === 0 ? null : Math.ceil(Date.now() / 1000 + given);
-  return given === undefined && stored !== null ? ((stored['ttl'] as number | null) ?? null) : null;
-}
-
-/** Hashes and normal forms; a secret that a patch does not give is hashed already, as it is where the write says so. */
-export function transform(
-  kind: KindIndex,
-  entity: Record<string, unknown>,
-  { input, asStored }: Given,
-  stored: Values | null,
-): void {
-  kind.definition.transform?.(entity);
-  for (const [name, field] of Object.entries(kind.definition.fields)) {
-    if (field.type !== 'string' || field.encrypted !== true) continue;
-    if (!Object.hasOwn(input, name)) {
-      if (stored !== null) entity[name] = stored[name];
-    } else if (asStored) entity[name] = input[name];
-  }
-}
 
 /** Refused although valid: what Sluice cannot run yet. */
 export function notYetIssues(kind: string, entity: Values): Issue[] {
