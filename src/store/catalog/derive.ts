@@ -25,6 +25,15 @@ export function checkDerived(kind: KindIndex, input: Values, entity: Values, sto
   throw schemaViolation([{ at: [ENTITY], message: derived.message }]);
 }
 
+/** @throws StoreError for a certificate that has a name twice. */
+export function checkNames(snis: unknown): void {
+  if (!Array.isArray(snis)) return;
+  const names: readonly unknown[] = snis;
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (typeof twice !== 'string') return;
+  throw schemaViolation([{ at: ['snis'], message: `${twice} is duplicated` }]);
+}
+
 const MAX_TTL = 1e8;
 
 /** @throws StoreError code 11: to Kong time to live is an option of the write, no field. */

@@ -18,7 +18,8 @@ import {
   uniqueViolation,
 } from '../errors.ts';
 import { SealedForm } from '../sealing.ts';
-import { checkDerived, checkTtl, expiry, type Given, transform, withoutTtl } from './derive.ts';
+import { checkDerived, checkNames, checkTtl, expiry, type Given, transform, withoutTtl } from './derive.ts';
+import { withForeignIssues } from './foreign-values.ts';
 import { mergePatch, resolveReferences } from './inputs.ts';
 import { maskIssues, notYetIssues, sameContent, shownValues } from './refuse.ts';
 import { keyField, kindIndex, referencedIds, referenceOf, type KindIndex } from './kind-index.ts';
@@ -130,10 +131,11 @@ export class Writer {
     const resolved = { ...resolveReferences(this.#rows, kind.name, input), ...overrides };
     const ttl = Object.hasOwn(input, 'ttl') ? input['ttl'] : undefined;
     checkTtl(kind, ttl);
+    if (kind.name === 'certificates') checkNames(input['snis']);
     const whole = stored === null ? input : mergePatch(kind.definition.fields, withoutTtl(stored), input);
     const context = { ...this.#context, updating: stored !== null };
     const { entity, issues } = kind.validator.validate({ input: whole, overrides: resolved }, context);
-    if (issues !== null) throw schemaViolation(issues);
+    if (issues !== null) throw schemaViolation(withForeignIssues(kind.name, whole, issues, context));
     if (stored !== null) checkDerived(kind, input, entity, stored);
     const refused = [...notYetIssues(kind.name, entity), ...maskIssues(kind, entity)];
     if (refused.length > 0) throw schemaViolation(refused);
