@@ -11,6 +11,13 @@ export const NOTES: ReadonlyMap<string, string> = new Map([
   ['/debug/cluster/log-level/{level}', 'changes this node; other nodes of the database are not told yet'],
   ['/clustering/data-planes', 'answers 400, as Kong does on a node that is no control plane'],
   ['/clustering/status', 'answers 400, as Kong does on a node that is no control plane'],
+  ['/upstreams/{upstreams}/health', 'there are no health checks yet: HEALTHCHECKS_OFF or DNS_ERROR'],
+  ...['healthy', 'unhealthy'].flatMap((state) =>
+    ['', '/{address}'].map((address): [string, string] => [
+      `/upstreams/{upstreams}/targets/{targets}${address}/${state}`,
+      'there are no health checks yet: it answers 400, as Kong does for an upstream without them',
+    ]),
+  ),
   ['/schemas/plugins/{name}', 'plugins that exist here'],
   ['/schemas/filters/{name}', 'there are no filters'],
   ['/', '`lua_version` says that there is no Lua'],
@@ -21,21 +28,9 @@ export interface Absent {
   readonly reason: string;
 }
 
-const BALANCING = 'comes with health checks of upstreams';
-
 /** Of Kong's open source edition. */
 export const NOT_YET: readonly Absent[] = [
   { paths: ['/metrics'], reason: 'comes with metrics' },
-  { paths: ['/upstreams/{upstreams}/health'], reason: BALANCING },
-  {
-    paths: [
-      '/upstreams/{upstreams}/targets/{targets}/healthy',
-      '/upstreams/{upstreams}/targets/{targets}/unhealthy',
-      '/upstreams/{upstreams}/targets/{targets}/{address}/healthy',
-      '/upstreams/{upstreams}/targets/{targets}/{address}/unhealthy',
-    ],
-    reason: BALANCING,
-  },
   { paths: ['/oauth2_tokens', '/oauth2_tokens/{oauth2_tokens}'], reason: 'comes with the plugin oauth2' },
   { paths: ['/sessions', '/sessions/{sessions}'], reason: 'comes with the plugin session' },
   {
@@ -99,5 +94,8 @@ export const STATUS_API: ReadonlyArray<readonly [path: string, methods: string, 
   ['/status/ready', 'GET POST', 'works'],
   ['/status/dns', 'GET', 'not there yet'],
   ['/metrics', 'GET', 'not there yet: comes with metrics'],
-  ['/upstreams/{upstreams}/health', 'GET', `not there yet: ${BALANCING}`],
+  ['/upstreams/{upstreams}/health', 'GET', 'works without a database, as in Kong'],
+  ['/upstreams/{upstreams}/targets', 'GET', 'likewise'],
+  ['/upstreams/{upstreams}/targets/all', 'GET', 'likewise'],
+  ['/upstreams/{upstreams}/targets/{targets}', 'GET', 'likewise'],
 ];

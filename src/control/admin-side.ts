@@ -3,6 +3,7 @@
  * Loaded when the workers serve already.
  */
 import { existsSync } from 'node:fs';
+import { createResolver } from '../balancer/resolver/create-resolver.ts';
 import type { Settings } from '../settings/settings.ts';
 import { formatAddress } from '../settings/parse-listen.ts';
 import { adminApp } from './admin/app.ts';
@@ -31,6 +32,7 @@ export class AdminSide {
   /** @throws Error that says what cannot be had. */
   async open(settings: Settings): Promise<void> {
     const { log } = this.#gateway;
+    this.#gateway.resolver = createResolver(settings, (line) => log.admin.error('warn', line));
     const authenticator = new Authenticator({
       store: this.#tokens(settings),
       throttle: new FailureThrottle(),
@@ -62,6 +64,7 @@ export class AdminSide {
   }
 
   close(): void {
+    this.#gateway.resolver?.close();
     for (const side of SIDES) for (const listener of this.#listeners[side]) listener.close();
   }
 

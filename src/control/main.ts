@@ -9,6 +9,7 @@
 import type { Server } from 'node:http';
 import { rmSync } from 'node:fs';
 import type { LoadedSettings } from '../settings/load.ts';
+import type { Resolver } from '../balancer/resolver/resolver.ts';
 import type { Settings } from '../settings/settings.ts';
 import { openControlSocket, socketPathProblem } from './control-socket.ts';
 import type { ConfigStore } from '../store/config-store.ts';
@@ -50,6 +51,8 @@ export interface Gateway {
   readonly records: RecordDesk;
   /** The configuration as the Admin API reads and changes it; null until it is open. */
   store: ConfigStore | null;
+  /** Looks names up for the Admin API; null until that is open. */
+  resolver: Resolver | null;
   /** Whether a database that it needs is there; null without one. */
   reach: (() => Reach) | null;
   /** Who may use the Admin API; null: a file of the prefix says it, or the store is not open yet. */
@@ -137,6 +140,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     life,
     records,
     store: null,
+    resolver: null,
     reach: null,
     tokens: null,
     secrets: null,

@@ -19,6 +19,6 @@ export function adminApp(gateway: Gateway, authenticator: Authenticator): AdminA
     door: guardDoor({ settings, authenticator, openReads: false }),
   });
   specialResources(app, gateway);
-  registerEntities(app, { store: () => gateway.store, settings });
+  registerEntities(app, { store: () => gateway.store, settings, resolver: () => gateway.resolver });
   return app;
 }

@@ -26,6 +26,8 @@ export type Shape =
   | 'targets'
   | 'all-targets'
   | 'target'
+  | 'health'
+  | 'target-health'
   /** Kong Enterprise's consumer groups: one with all that is in it, and memberships from either side. */
   | 'group'
   | 'members'
@@ -195,7 +197,32 @@ function memberships(field: string, target: string, kind: string): Endpoint[] {
   ];
 }
 
+/** What is found out about targets. */
+function health(): Endpoint[] {
+  const along: Along = { holder: 'targets', field: 'upstream', target: 'upstreams' };
+  const base = '/upstreams/{upstreams}';
+  const told = [`${base}/targets/{targets}`, `${base}/targets/{targets}/{address}`].flatMap((path) =>
+    ['healthy', 'unhealthy'].map((state): Endpoint => {
+      const summary = `takes a target for ${state}, where its upstream has health checks`;
+      return {
+        path: `${path}/${state}`,
+        shape: 'target-health',
+        methods: ['PUT'],
+        kind: 'targets',
+        along,
+        summary,
+      };
+    }),
+  );
+  const summary = 'the targets of an upstream with their health; `balancer_health=1` sums it up';
+  return [
+    { path: `${base}/health`, shape: 'health', methods: ['GET'], kind: 'targets', along, summary },
+    ...told,
+  ];
+}
+
 const OTHERS: readonly Endpoint[] = [
+  ...health(),
   ...memberships('consumer_group', 'consumer_groups', 'consumers'),
   ...memberships('consumer', 'consumers', 'consumer_groups'),
   other('/tags', 'tags', ['GET'], 'all tags with the entities that have them'),

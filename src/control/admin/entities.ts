@@ -9,6 +9,7 @@ import {
   removeMembers,
 } from './crud/consumer-groups.ts';
 import * as entity from './crud/entity.ts';
+import { readHealth, setHealth } from './crud/health.ts';
 import { readForeign, removeForeign, replaceForeign, updateForeign } from './crud/foreign.ts';
 import { type Admin, AdminRequest } from './crud/request.ts';
 import { listTag, listTags } from './crud/tags.ts';
@@ -53,6 +54,8 @@ const HANDLERS: Readonly<Record<Shape, Readonly<Partial<Record<Method, RequestHa
   targets: { GET: listTargets, POST: createNested },
   'all-targets': { GET: listNested },
   target: { GET: readTarget, PUT: updateTarget, PATCH: updateTarget, DELETE: removeTarget },
+  health: { GET: readHealth },
+  'target-health': { PUT: setHealth },
   group: { GET: readGroup, PUT: entity.replace, PATCH: entity.update, DELETE: entity.remove },
   members: { GET: listMembers, POST: addMember, DELETE: removeMembers },
   member: { GET: readMember, DELETE: removeMember },
@@ -72,16 +75,22 @@ const HANDLERS: Readonly<Record<Shape, Readonly<Partial<Record<Method, RequestHa
 const OWN_QUESTIONS: ReadonlySet<Shape> = new Set(['transactions', 'members', 'member']);
 
 export function registerEntities(app: AdminApp, admin: Admin): void {
-  for (const endpoint of ENDPOINTS) {
-    const path = endpoint.path.replaceAll(/\{([^}]*)\}/g, ':$1');
-    const methods = endpoint.methods.map((method): [Method, Handler] => [
-      method,
-      handlerOf(endpoint, method, admin),
-    ]);
-    // The writes of a transaction are of any kind, and a membership is of neither kind that its path names.
-    const kind = OWN_QUESTIONS.has(endpoint.shape) ? null : (endpoint.kind ?? WHOLE);
-    resource(app, path, Object.fromEntries(methods), kind);
-  }
+  for (const endpoint of ENDPOINTS) register(app, admin, endpoint, endpoint.methods);
+}
+
+/** What the Status API has of them: what Kong's has without a database, for reading. */
+const STATUS: ReadonlySet<Shape> = new Set(['health', 'targets', 'all-targets', 'target']);
+
+export function registerHealth(app: AdminApp, admin: Admin): void {
+  for (const endpoint of ENDPOINTS) if (STATUS.has(endpoint.shape)) register(app, admin, endpoint, ['GET']);
+}
+
+function register(app: AdminApp, admin: Admin, endpoint: Endpoint, methods: readonly Method[]): void {
+  const path = endpoint.path.replaceAll(/\{([^}]*)\}/g, ':$1');
+  const handlers = methods.map((method): [Method, Handler] => [method, handlerOf(endpoint, method, admin)]);
+  // The writes of a transaction are of any kind, and a membership is of neither kind that its path names.
+  const kind = OWN_QUESTIONS.has(endpoint.shape) ? null : (endpoint.kind ?? WHOLE);
+  resource(app, path, Object.fromEntries(handlers), kind);
 }
 
 function handlerOf(endpoint: Endpoint, method: Method, admin: Admin): Handler {

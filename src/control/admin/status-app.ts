@@ -1,12 +1,14 @@
 /**
  * The Status API: what load balancers and orchestrators ask, on a listener of its own. Reading is open to everybody;
- * what changes the node (`POST /status/ready`) is guarded as the Admin API is.
+ * what changes the node (`POST /status/ready`) is guarded as the Admin API is. Without a database it also tells the health
+ * of targets, as Kong's does.
  */
 import type { Gateway } from '../main.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { NODE } from '../access/principal.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { guardDoor } from './access.ts';
+import { registerHealth } from './entities.ts';
 import { ready } from './ready.ts';
 import { errorText } from './request-error.ts';
 import { type AdminApp, createApp, resource } from './resource.ts';
@@ -21,5 +23,8 @@ export function statusApp(gateway: Gateway, authenticator: Authenticator): Admin
   });
   resource(app, '/status', status(gateway));
   resource(app, '/status/ready', ready(gateway), NODE);
+  if (settings().database === 'off') {
+    registerHealth(app, { store: () => gateway.store, settings, resolver: () => gateway.resolver });
+  }
   return app;
 }

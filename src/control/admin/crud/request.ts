@@ -5,6 +5,7 @@
  * ETag: a revision is of the whole configuration and not of one resource, and proxies and browsers that Kong's clients
  * stand behind would make conditional requests of it.
  */
+import type { Resolver } from '../../../balancer/resolver/resolver.ts';
 import type { Values } from '../../../entities/schema/field.ts';
 import type { Settings } from '../../../settings/settings.ts';
 import type { CommitOptions, Committed, ConfigStore, Write } from '../../../store/config-store.ts';
@@ -22,6 +23,8 @@ import { checkKind, judgeOf, shown } from './permission.ts';
 export interface Admin {
   store(): ConfigStore | null;
   settings(): Settings;
+  /** Looks names up; null until it is there. */
+  resolver(): Resolver | null;
 }
 
 export class AdminRequest {

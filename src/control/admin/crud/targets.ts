@@ -7,15 +7,29 @@ import { invalidOffset, pageBody, pageSize, pageTags } from './page-options.ts';
 import type { AdminRequest } from './request.ts';
 import { existing } from './select.ts';
 
-/** Kong's offset here is a plain number: how many come before. */
 export function listTargets(request: AdminRequest): Response {
+  const { targets, page } = targetPage(request);
+  return request.answer(200, page(targets));
+}
+
+interface TargetPage {
+  readonly targets: readonly Values[];
+  /** The answer's body around what is shown of them. */
+  readonly page: (shown: readonly Values[]) => Record<string, unknown>;
+}
+
+/** Kong's offset here is a plain number: how many come before. */
+export function targetPage(request: AdminRequest): TargetPage {
   const { query } = request;
   const all = newestFirst(request, parentOf(request));
   const size = pageSize(query);
   pageTags(query);
   const from = firstOf(query.get('offset')?.[0]);
   const token = all.length > from + size ? String(from + size) : null;
-  return request.answer(200, pageBody(all.slice(from, from + size), token, pathOf(request)));
+  return {
+    targets: all.slice(from, from + size),
+    page: (shown) => pageBody(shown, token, pathOf(request)),
+  };
 }
 
 function firstOf(offset: string | true | undefined): number {
@@ -24,7 +38,7 @@ function firstOf(offset: string | true | undefined): number {
   return Number(offset);
 }
 
-function newestFirst(request: AdminRequest, { field, id }: Parent): Values[] {
+export function newestFirst(request: AdminRequest, { field, id }: Parent): Values[] {
   const all: Values[] = [];
   let after: string | null = null;
   do {
@@ -36,7 +50,7 @@ function newestFirst(request: AdminRequest, { field, id }: Parent): Values[] {
   return all.toReversed().sort((a, b) => time(b) - time(a));
 }
 
-function selectTarget(request: AdminRequest): Selector {
+export function selectTarget(request: AdminRequest): Selector {
   const { field, id } = parentOf(request);
   const name = request.params[1] ?? '';
   const select = { ...(isUuid(name) ? { id: name } : { key: name }), within: { field, id } };

@@ -15,7 +15,7 @@ const PAGES: ReadonlySet<Shape> = new Set<Shape>([
 function described({ path, methods, kind, shape, summary }: Endpoint): ApiEndpoint {
   const member = kind === 'consumers' ? 'consumer' : 'group';
   // Nothing comes of bodies here.
-  if (shape === 'wasm' || shape === 'disabled')
+  if (shape === 'wasm' || shape === 'disabled' || shape === 'health' || shape === 'target-health')
     return { path, methods, kind: null, answers: 'other', summary };
   const single = kind === null || shape === 'group' ? 'other' : 'entity';
   const answers = PAGES.has(shape) ? 'page' : single;
