@@ -14,6 +14,7 @@ import type { CompileFailure, CompileJob, Compiled, CompilerJob, Dumped } from '
 import { compileFailure } from './compile-failure.ts';
 import { configText } from './config-body.ts';
 import { configYaml, entitiesJson } from './config-output.ts';
+import { hashSecrets } from './hash-secrets.ts';
 
 type Text = { readonly ok: true; readonly text: string; readonly name: string } | CompileFailure;
 
@@ -48,7 +49,9 @@ async function compile(job: CompileJob): Promise<Compiled | CompileFailure> {
   const now = Math.floor(Date.now() / 1000);
   const result = compileDeclarative(source.text, { filename: source.name, flavor, now });
   if (!result.ok) return compileFailure(result.errors, source.name, job.flattenErrors);
-  const image = encodeImage(result.config.entities, { revision, hash });
+  const { entities, transform } = result.config;
+  const kept = transform ? await hashSecrets(entities, current?.image ?? null) : entities;
+  const image = encodeImage(kept, { revision, hash });
   const delta = current?.flavor === flavor ? diffImages(current.image, image) : null;
   return answer(job, { image, delta, hash, unchanged: false });
 }

@@ -30,12 +30,12 @@ function redirectProblem(uri: string): string | null {
   return fragment === null ? null : `fragment not allowed in '${uri}'`;
 }
 
-/** Hashing of secrets (`hash_secret`) belongs to the plugin, which chooses the function. */
 export const oauth2Credentials: EntityDefinition = {
   name: 'oauth2_credentials',
   endpoint_key: 'client_id',
   cache_key: ['client_id'],
   admin_api_name: 'oauth2',
+  slow_hash: { field: 'client_secret', when: 'hash_secret' },
   fields,
   derived: {
     secret: 'client_secret',

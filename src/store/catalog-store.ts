@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import type { CheckContext, Values } from '../entities/schema/field.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { CatalogReader } from './catalog/reader.ts';
+import { withSlowHash } from './catalog/slow-hashes.ts';
 import type { CatalogTransaction } from './catalog/transaction.ts';
 import {
   type Author,
@@ -209,7 +210,9 @@ export class CatalogStore implements ConfigStore {
     let index = 0;
     for await (const write of writes) {
       try {
-        const result = await slices.run(writer.apply(write));
+        const ready = withSlowHash(write, tx.rows);
+        const steps = writer.apply(ready instanceof Promise ? await ready : ready);
+        const result = await slices.run(steps);
         if (discardResults !== true) results.push(result);
       } catch (error) {
         if (error instanceof StoreError) error.index = index;

@@ -32,7 +32,7 @@ export class DumpTree {
   readonly #flat = new Map<ConfigKind, Entity[]>();
   /** Ids that must be written, since something refers to them. */
   readonly #needed = new Set<string>();
-  /** Passwords are among them: they are hashed. */
+  /** Passwords, or secrets of clients, are among them: they are hashed. */
   hashed = false;
 
   constructor(state: State, schemas: Schemas, options: DumpOptions) {
@@ -52,6 +52,7 @@ export class DumpTree {
   }
 
   #place(kind: ConfigKind, entity: Entity): void {
+    if (kind.name === 'oauth2_credentials' && entity['hash_secret'] === true) this.hashed = true;
     if (kind.name === 'basicauth_credentials') {
       this.hashed = true;
       // The consumer's id is part of what was hashed.

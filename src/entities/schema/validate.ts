@@ -1,10 +1,11 @@
 /** One entity against its definition. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import * as t from '../typedefs.ts';
 import { CompiledRecord, type Extras, type Run } from './compile.ts';
 import type { CheckContext, EntityDefinition, EntityVariant, Values } from './field.ts';
 import { Issues, type Issue } from './issue.ts';
 import { MESSAGES } from './messages.ts';
+import { randomKey } from './random-key.ts';
 
 export interface ValidationInput {
   readonly input: Values;
@@ -100,15 +101,6 @@ export class EntityValidator {
     }
     return record;
   }
-}
-
-/** 32 letters and digits, as Kong makes keys and secrets. */
-function randomKey(): string {
-  return randomBytes(48)
-    .toString('base64')
-    .replaceAll(/[^A-Za-z0-9]/g, '')
-    .slice(0, 32)
-    .padEnd(32, '0');
 }
 
 /** Without its subschema Kong checks no more of an entity. */

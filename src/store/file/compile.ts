@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { migratePath } from '../../entities/formats/path.ts';
 import { notYet } from '../../entities/not-yet.ts';
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
-import type { CompileOptions, CompileResult } from './declarative.ts';
+import type { CompileOptions, CompileResult, DeclarativeConfig } from './declarative.ts';
 import { collectItems, type Head, isRecord, type Item, type Items, placeOf, readHead } from './items.ts';
 import { parseText } from './parse.ts';
 import { type Problem, Problems, syntaxError } from './problems.ts';
@@ -33,10 +33,10 @@ export function compileDeclarative(text: string, options: CompileOptions): Compi
     problems.add({ at: [], message: prepared, kind: 'format' });
     return { ok: false, errors: problems.errors(source, parsed.format) };
   }
-  const entities = new FileCompiler(options, problems).run(prepared);
+  const compiled = new FileCompiler(options, problems).run(prepared);
   if (problems.count > 0) return { ok: false, errors: problems.errors(source, parsed.format) };
   const hash = createHash('md5').update(text).digest('hex');
-  return { ok: true, config: { hash, entities } };
+  return { ok: true, config: { hash, ...compiled } };
 }
 
 /** The same from a file's bytes. */
@@ -55,13 +55,13 @@ class FileCompiler {
   }
 
   /** Entities by kind; incomplete when problems were found. */
-  run(file: Values): Map<string, Values[]> {
+  run(file: Values): Omit<DeclarativeConfig, 'hash'> {
     const head = readHead(file, this.#problems, this.#context);
     const items = collectItems(file, this.#problems);
     const references = new References(items, this.#problems);
     const entities = this.#validate(items, references, head);
     if (this.#problems.count === 0) this.#refuseUnsupported(items, entities);
-    return entities;
+    return { entities, transform: head.transform };
   }
 
   #validate(items: Items, references: References, head: Head): Map<string, Values[]> {

@@ -16,6 +16,8 @@ export interface CompileOptions {
 export interface DeclarativeConfig {
   /** MD5 of the text, 32 hex digits (Kong's `configuration_hash`). */
   readonly hash: string;
+  /** Secrets are to be hashed, where they are kept so (`_transform`). */
+  readonly transform: boolean;
   /** By kind, parents before children; every kind is there. */
   readonly entities: ReadonlyMap<string, readonly Values[]>;
 }
