@@ -79,6 +79,18 @@ export function openCatalog(settings: Settings, path: string, durable: boolean):
   return opened(path, () => new Catalog({ path, durable, codec }));
 }
 
+/** A copy of what the database has: it need not survive a power cut to the last commit. */
+function openCopy(settings: Settings): Catalog {
+  try {
+    return openCatalog(settings, join(settings.prefix, 'postgres-copy.db'), false);
+  } catch (error) {
+    if (!(error instanceof Error && /malformed|not a database/.test(error.message))) throw error;
+    const hint =
+      'it is a copy: remove postgres-copy.db*, and the node loads the configuration from the database';
+    throw new Error(`${error.message} (${hint})`, { cause: error });
+  }
+}
+
 function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
   const catalog = openCatalog(settings, sqlitePath(settings), true);
   const { records, cascade } = openRecords(settings, catalog, log);
@@ -99,8 +111,7 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     import('../store/postgres/postgres-records.ts'),
     import('../store/postgres/options.ts'),
   ]);
-  // A copy of what the database has: it need not survive a power cut to the last commit.
-  const catalog = openCatalog(settings, join(settings.prefix, 'postgres-copy.db'), false);
+  const catalog = openCopy(settings);
   const records = new PostgresRecords();
   let connected: SharedSeals | null = null;
   const connect = async (): Promise<SharedLog> => {

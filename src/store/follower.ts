@@ -134,6 +134,7 @@ export class Follower implements Sequencer {
       onHead: (revision) => {
         if (revision !== this.#options.catalog.reader.revision) this.#follow();
       },
+      onTrouble: (reason) => this.#complain(reason),
       onReachable: (reachable, reason) => {
         this.#reached(reachable, reason);
         if (!reachable) return;

@@ -55,6 +55,8 @@ export interface SharedLog {
   watch(listener: {
     onHead(revision: number): void;
     onReachable(reachable: boolean, reason: string | null): void;
+    /** It answers, and cannot be used: said again as long as it is so. */
+    onTrouble?(reason: string): void;
   }): Disposable;
   close(): Promise<void>;
 }

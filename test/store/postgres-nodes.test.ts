@@ -282,3 +282,15 @@ test('why the database is away is told as it is now, each reason once', async ()
   await waitFor(() => one.follower.reach.reachable, { what: 'the database' });
   assert.equal(one.follower.reach.reason, null);
 });
+
+test('a schema that is gone, and one made anew, are told once each', async () => {
+  await using one = await node('one');
+  await one.commit(service('a'));
+  await postgres.query(`drop schema ${schema} cascade`);
+  await waitFor(() => one.lines.some((line) => line.includes('does not exist')), { what: 'the line' });
+  await prepare(options());
+  await waitFor(() => one.lines.some((line) => line.includes('another one')), { what: 'the second line' });
+  await assert.rejects(one.commit(service('b')), /another one/);
+  assert.deepEqual(one.names(), ['a']);
+  assert.equal(one.lines.filter((line) => line.startsWith('error')).length, 2, one.lines.join('\n'));
+});

@@ -102,8 +102,11 @@ export class Watcher {
       // Less than what was told before the question: the database is an older copy of itself.
       if (before !== null && head < before) this.#tell(head);
       else this.saw(head);
-    } catch {
+    } catch (error) {
       this.#failures++;
+      // The database answers, and yet not with a head: its schema is gone, or of another cluster.
+      const reason = error instanceof Error ? error.message : String(error);
+      if (this.#reachable) for (const listener of this.#listeners) listener.onTrouble?.(reason);
     }
   }
 
