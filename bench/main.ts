@@ -7,6 +7,8 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { tempDir } from '../test/support/temp-dir.ts';
+import { away } from './control/away.ts';
+import { nodes } from './control/nodes.ts';
 import { store } from './control/store.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
 import { idle1000 } from './proxy/idle-1000.ts';
@@ -33,6 +35,8 @@ const SCENARIOS: readonly Scenario[] = [
   memory,
   startup,
   store,
+  nodes,
+  away,
 ];
 
 const USAGE = `Usage: npm run bench -- [OPTIONS]
