@@ -41,7 +41,8 @@ test('what is served is the file that GET /config answers', () => {
           routes: [{ service: 's', paths: ['/a', '~/b'], headers: { [name]: values }, sources: null }],
         }),
       );
-      assert.deepEqual(compile(configYaml(encodeImage(config.entities, { revision: 1, hash: '' }))), config);
+      const image = encodeImage(config.entities, { revision: 1, hash: '' });
+      assert.deepEqual(compile(configYaml(image)).entities, config.entities);
     }),
     { numRuns: 2000 },
   );
@@ -67,7 +68,7 @@ vaults: [{name: env, prefix: my-env, config: {prefix: X}}]
 services: [{name: s, host: up.internal, routes: [{paths: [/]}]}]
 `);
   const image = encodeImage(config.entities, { revision: 1, hash: '' });
-  assert.deepEqual(compile(configYaml(image)), config);
+  assert.deepEqual(compile(configYaml(image)).entities, config.entities);
   const printed = JSON.parse(entitiesJson(image)) as Record<string, Record<string, object>>;
   const kinds = [...config.entities].filter(([, list]) => list.length > 0);
   assert.deepEqual(Object.keys(printed), kinds.map(([kind]) => kind).sort());

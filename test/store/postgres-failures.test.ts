@@ -161,10 +161,13 @@ test('a cut network is noticed, told once, and overcome', async () => {
   await assert.rejects(log.append(commitOf(before + 1)), StoreUnavailable);
   const meanwhile = await appendNext(other);
   await delay(1000);
-  assert.deepEqual(told, [false]);
+  // Again only when the reason is another one.
+  assert.ok(told.length <= 2 && !told.includes(true), String(told));
   proxy.mend();
-  await waitFor(() => told.length === 2 && heads.at(-1) === meanwhile, { what: 'the database to be back' });
-  assert.deepEqual(told, [false, true]);
+  await waitFor(() => told.at(-1) === true && heads.at(-1) === meanwhile, {
+    what: 'the database to be back',
+  });
+  assert.equal(told.filter((reachable) => reachable).length, 1);
   const next = await appendNext(other);
   await waitFor(() => heads.at(-1) === next, { what: 'the next commit' });
 });

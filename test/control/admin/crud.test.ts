@@ -140,7 +140,11 @@ test('every kind is made, listed, read, changed, replaced and removed', async ()
     }
     const again = await admin.call('DELETE', `${path}/${id}`);
     assert.deepEqual([again.status, again.text, again.headers.get('content-type')], [204, '', null], name);
-    assert.deepEqual((await admin.call('GET', `${path}/${id}`)).body, { message: 'Not found' }, name);
+    const { status, body } = await admin.call('GET', `${path}/${id}`);
+    // Kong answers a certificate by its error of the store.
+    const wanted = name === 'certificates' ? /^could not find/ : /^Not found$/;
+    assert.equal(status, 404);
+    assert.match(String(body['message']), wanted, name);
     assert.deepEqual((await admin.call('GET', path)).body, { data: [], next: null }, name);
     assert.deepEqual(admin.errors, [], name);
   }
