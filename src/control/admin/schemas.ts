@@ -7,6 +7,7 @@ import { DEFINITIONS } from '../../entities/registry.ts';
 import type { CheckContext, EntityDefinition, EntityVariant, Values } from '../../entities/schema/field.ts';
 import type { Issue } from '../../entities/schema/issue.ts';
 import { printDefinition, printField, printSchema } from '../../entities/schema/print.ts';
+import { tags, uuid } from '../../entities/typedefs.ts';
 import { schemaViolation } from '../../store/errors.ts';
 import { KINDS } from '../../store/file/kinds.ts';
 import { ROUTE_CHECKS } from '../../store/file/route-checks.ts';
@@ -15,7 +16,19 @@ import { readArguments } from './body/arguments.ts';
 import { enabledPlugins, pluginProblem } from './plugin-list.ts';
 import { type AdminContext, type Handler, type Methods, json } from './resource.ts';
 
-const BY_NAME: ReadonlyMap<string, EntityDefinition> = new Map(DEFINITIONS.map((one) => [one.name, one]));
+/** Kong's view of tags is a kind with a schema, too. */
+const TAGS: EntityDefinition = {
+  name: 'tags',
+  fields: {
+    tag: tags.elements,
+    entity_name: { type: 'string', required: true },
+    entity_id: { ...uuid, required: true },
+  },
+};
+
+const BY_NAME: ReadonlyMap<string, EntityDefinition> = new Map(
+  [...DEFINITIONS, TAGS].map((one) => [one.name, one]),
+);
 
 /** `/schemas/{name}` */
 export function entitySchema({ reloader }: Gateway): Methods {
