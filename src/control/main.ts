@@ -24,7 +24,7 @@ import type { OpenStore } from './open-store.ts';
 import { portProblems } from './ports.ts';
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
 import { RecordDesk } from './record-desk.ts';
-import { Reloader } from './reload.ts';
+import { Reloader, unreadFile } from './reload.ts';
 import { socketActivationProblem } from './socket-activation.ts';
 import type { StorePublisher } from './store-publisher.ts';
 import { DEFAULT_TUNING, Supervisor, type SupervisorTuning } from './supervisor.ts';
@@ -188,8 +188,11 @@ async function openedStore(gateway: Gateway, settings: Settings): Promise<OpenSt
 
 /** Returns early, with nothing served, when a signal ends the start. */
 async function start(gateway: Gateway, settings: Settings, publisher: StorePublisher | null): Promise<void> {
-  const { supervisor, reloader, life } = gateway;
+  const { supervisor, reloader, life, log } = gateway;
   const compiling = publisher === null || publisher.empty ? reloader.first() : null;
+  if (publisher?.empty === false) {
+    for (const line of unreadFile(settings)) log.log('notice', line);
+  }
   supervisor.spawn();
   const { proxy_listen, admin_listen, status_listen } = settings;
   const problems = await portProblems([...proxy_listen, ...admin_listen, ...status_listen]);

@@ -1,4 +1,5 @@
 /** The store that the settings name, open, and what brings its revisions to the workers. */
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Catalog } from '../store/catalog/catalog.ts';
 import { sealedCodec } from '../store/catalog/codec.ts';
@@ -39,6 +40,9 @@ export interface OpenStore {
   readonly records: RecordStore | null;
   close(): void;
 }
+
+/** Bytes of a page of SQLite. */
+const PAGE = 4096;
 
 /** @throws Error that says what is wrong with the store. */
 export async function openStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
@@ -92,7 +96,15 @@ function openCopy(settings: Settings): Catalog {
 }
 
 function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
-  const catalog = openCatalog(settings, sqlitePath(settings), true);
+  const path = sqlitePath(settings);
+  const left = isHalfCopy(path);
+  const catalog = openCatalog(settings, path, true);
+  if (left) {
+    log(
+      'warn',
+      `${path} held nothing: if it is a copy from a running gateway, its store.db-wal was left behind`,
+    );
+  }
   const { records, cascade } = openRecords(settings, catalog, log);
   const { store, publisher } = storeOn(catalog, { settings, reloader, log, cascade, sequencer: null });
   const close = (): void => {
@@ -143,6 +155,12 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
   const tokens = new StoreTokens(store);
   const secrets = new SecretKeeper({ catalog, store, shared: () => connected });
   return { store, publisher, tokens, secrets, records, reach: () => follower.reach, close };
+}
+
+/** A store's first page alone, without the log that has the others: SQLite takes it for a new file. */
+function isHalfCopy(path: string): boolean {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return size > 0 && size <= PAGE && !existsSync(`${path}-wal`);
 }
 
 /** As `sluice migrations` says it: a start that fails names what it asked. */

@@ -191,7 +191,10 @@ export class Reloader {
       );
     }
     const result = await this.#apply(source, next.settings, null);
-    return result.ok ? { ...result, warnings: [...next.warnings, ...result.warnings] } : result;
+    if (!result.ok) return result;
+    const unread = this.#store === null ? [] : unreadFile(next.settings);
+    for (const warning of unread) this.#options.log('warn', warning);
+    return { ...result, warnings: [...next.warnings, ...unread, ...result.warnings] };
   }
 
   /** @param source null keeps the configuration and changes the settings alone. */
@@ -279,6 +282,19 @@ function refusal(message: string, errors: readonly string[]): string {
   const more = errors.length - LOGGED_ERRORS;
   const listed = [message, ...errors.slice(0, LOGGED_ERRORS)].join('\n  ');
   return more > 0 ? `${listed}\n  and ${more} more` : listed;
+}
+
+/** Who edits the file of a gateway with a database, and reloads, waits in vain: a store begins with it, once. */
+export function unreadFile({
+  database,
+  declarative_config: file,
+  declarative_config_string: text,
+}: Settings): string[] {
+  if (file === null && text === null) return [];
+  return [
+    `the configuration is in the database (${database}): ${file ?? 'declarative_config_string'} was not read, ` +
+      `an empty store begins with it; 'sluice config sync ${file ?? 'FILE'}' applies it`,
+  ];
 }
 
 /** Where the settings say that the configuration is; null when they name none. */

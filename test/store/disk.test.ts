@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { copyFile, mkdir, open, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sluice, startGateway, type Gateway } from '../support/gateway.ts';
@@ -94,4 +94,23 @@ test('a store that cannot be used keeps the gateway from starting, and is named 
       assert.match(stderr, said);
     });
   }
+});
+
+test('a copy of a store without its write-ahead log is taken for a new one, with a warning', async () => {
+  await using gateway = await startGateway({ settings: sqlite });
+  await create(gateway, 's');
+  await using folder = await tempDir();
+  const prefix = join(folder.path, 'copy');
+  await mkdir(prefix);
+  await copyFile(join(gateway.prefix, 'store.db'), join(prefix, 'store.db'));
+  await using copy = await startGateway({ settings: { ...sqlite, prefix } });
+  assert.match(
+    await readFile(join(prefix, 'logs', 'error.log'), 'utf8'),
+    /\[warn\] .*its store\.db-wal was left behind/,
+  );
+  await copy.stop();
+  await using again = await startGateway({ settings: { ...sqlite, prefix } });
+  const log = await readFile(join(prefix, 'logs', 'error.log'), 'utf8');
+  assert.equal(log.split('left behind').length, 2);
+  await again.stop();
 });
