@@ -6,7 +6,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { Catalog } from '../store/catalog/catalog.ts';
 import { CatalogStore } from '../store/catalog-store.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
-import { openCatalog, sqlitePath } from './open-store.ts';
+import { openCatalog, sqlitePath } from './open-catalog.ts';
 import { lockPrefix, pidFilePath } from './prefix-lock.ts';
 
 export interface OfflineStore {

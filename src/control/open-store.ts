@@ -1,19 +1,14 @@
 /** The store that the settings name, open, and what brings its revisions to the workers. */
-import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Catalog } from '../store/catalog/catalog.ts';
-import { sealedCodec } from '../store/catalog/codec.ts';
+import type { Catalog } from '../store/catalog/catalog.ts';
 import { CatalogStore, type Sequencer } from '../store/catalog-store.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import { withExpiries } from '../store/file/expiry.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
-import { cannotUse } from '../store/disk-failure.ts';
 import { StoreUnavailable } from '../store/errors.ts';
 import { FileStore } from '../store/file-store.ts';
 import { Follower, type Reach } from '../store/follower.ts';
-import { loadSealKeys } from '../store/seal-keys.ts';
 import { SecretKeeper, type SharedSeals } from '../store/secret-keeper.ts';
-import { createSealer } from '../store/sealing.ts';
 import type { SharedLog } from '../store/shared-log.ts';
 import { Cascade } from '../store/records/cascade.ts';
 import type { Owner, RecordStore } from '../store/records/records.ts';
@@ -23,6 +18,7 @@ import type { Settings } from '../settings/settings.ts';
 import { StoreTokens } from './access/store-tokens.ts';
 import type { TokenStore } from './access/token-store.ts';
 import type { Log } from './log.ts';
+import { isHalfCopy, openCatalog, openCopy, opened, sqlitePath } from './open-catalog.ts';
 import type { Reloader } from './reload.ts';
 import { StorePublisher } from './store-publisher.ts';
 
@@ -40,9 +36,6 @@ export interface OpenStore {
   readonly records: RecordStore | null;
   close(): void;
 }
-
-/** Bytes of a page of SQLite. */
-const PAGE = 4096;
 
 /** @throws Error that says what is wrong with the store. */
 export async function openStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
@@ -70,29 +63,6 @@ function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
     reach: null,
     close: () => store.close(),
   };
-}
-
-export function sqlitePath({ prefix }: Settings): string {
-  return join(prefix, 'store.db');
-}
-
-/** @throws Error that says what is wrong with it. */
-export function openCatalog(settings: Settings, path: string, durable: boolean): Catalog {
-  // Keys that are wrong are told before anything is written with them.
-  const codec = sealedCodec(createSealer(loadSealKeys(settings)));
-  return opened(path, () => new Catalog({ path, durable, codec }));
-}
-
-/** A copy of what the database has: it need not survive a power cut to the last commit. */
-function openCopy(settings: Settings): Catalog {
-  try {
-    return openCatalog(settings, join(settings.prefix, 'postgres-copy.db'), false);
-  } catch (error) {
-    if (!(error instanceof Error && /malformed|not a database/.test(error.message))) throw error;
-    const hint =
-      'it is a copy: remove postgres-copy.db*, and the node loads the configuration from the database';
-    throw new Error(`${error.message} (${hint})`, { cause: error });
-  }
 }
 
 function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
@@ -157,12 +127,6 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
   return { store, publisher, tokens, secrets, records, reach: () => follower.reach, close };
 }
 
-/** A store's first page alone, without the log that has the others: SQLite takes it for a new file. */
-function isHalfCopy(path: string): boolean {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  return size > 0 && size <= PAGE && !existsSync(`${path}-wal`);
-}
-
 /** As `sluice migrations` says it: a start that fails names what it asked. */
 function notReached({ pg_database, pg_host, pg_port }: Settings, error: StoreUnavailable): Error {
   const reason = error.message.replace(/^the database: /, '');
@@ -218,12 +182,4 @@ function openRecords(
   const onError = (reason: string): void =>
     log('error', `records of deleted entities are still there: ${reason}`);
   return { records, cascade: new Cascade({ records, reader, onError }) };
-}
-
-function opened<T>(path: string, open: () => T): T {
-  try {
-    return open();
-  } catch (error) {
-    throw cannotUse(path, error);
-  }
 }
