@@ -3,8 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Server } from 'node:net';
 import type { AccessLog } from '../observe/access-log.ts';
-import { loggedTarget } from './logged-target.ts';
 import type { AdminApp } from './admin/resource.ts';
+import { shownTarget } from './admin/shown-target.ts';
+import { answerClientErrors } from './client-error.ts';
 import { type Counting, closer, createHttpServer, renewTls } from './http-server.ts';
 import { bindProblem } from './ports.ts';
 import type { ServerTls } from './tls.ts';
@@ -47,6 +48,7 @@ export async function openHttp(
       listener.ssl ? tls : null,
     );
     if (access !== null) logAccess(server, access);
+    answerClientErrors(server);
     server.maxConnections = MAX_CONNECTIONS;
     const close = closer(server);
     await listen(server, listener);
@@ -80,7 +82,7 @@ function logAccess(server: Server, access: AccessLog): void {
         remoteAddr,
         remoteUser: '',
         method: request.method ?? '',
-        target: loggedTarget(request.url ?? ''),
+        target: shownTarget(request.url ?? ''),
         version: versionOf(request.httpVersion),
         status: response.headersSent ? response.statusCode : CLIENT_GONE,
         bytesSent: response.bodyBytes,

@@ -2,13 +2,14 @@
  * The servers beneath the main thread's listeners: `node:http`, `node:https`, or `node:http2` that also speaks HTTP/1.1.
  * Each counts the octets of its answers' bodies for the access log.
  */
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse, createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { type Http2ServerRequest, Http2ServerResponse, createSecureServer } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { Server as TlsServer, TLSSocket } from 'node:tls';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import type { Listener } from '../settings/settings.ts';
+import { json } from './admin/resource.ts';
 import type { ServerTls } from './tls.ts';
 
 export type Fetch = (
@@ -29,22 +30,20 @@ function endWithoutCertificate(socket: TLSSocket): void {
 }
 
 function createServer(fetch: Fetch, http2: boolean, tls: ServerTls | null): NetServer {
-  const options = { fetch, overrideGlobalObjects: false };
+  const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], {
+    overrideGlobalObjects: false,
+    // A check of HTTP/1.0 need not name a host.
+    hostname: 'localhost',
+    // Only of a target or a host that none can be: the application answers its own errors.
+    errorHandler: () => json(400, { message: 'Bad request' }),
+  });
   // Their types are generic, as no class of a user's can be.
   const Http1 = CountingResponse as unknown as typeof ServerResponse;
   const Http2 = CountingHttp2Response as unknown as typeof Http2ServerResponse;
-  if (tls === null) {
-    return createAdaptorServer({ ...options, serverOptions: { ServerResponse: Http1 } }) as NetServer;
-  }
-  if (!http2) {
-    const serverOptions = { ...tls, ServerResponse: Http1 };
-    return createAdaptorServer({ ...options, createServer: createHttps, serverOptions }) as NetServer;
-  }
-  return createAdaptorServer({
-    ...options,
-    createServer: createSecureServer,
-    serverOptions: { ...tls, allowHTTP1: true, Http1ServerResponse: Http1, Http2ServerResponse: Http2 },
-  }) as NetServer;
+  if (tls === null) return createHttp({ ServerResponse: Http1 }, listener);
+  if (!http2) return createHttps({ ...tls, ServerResponse: Http1 }, listener);
+  const responses = { Http1ServerResponse: Http1, Http2ServerResponse: Http2 };
+  return createSecureServer({ ...tls, allowHTTP1: true, ...responses }, listener);
 }
 
 /** The next connections get these certificates. */

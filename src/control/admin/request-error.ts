@@ -30,6 +30,8 @@ export function refusalOf(error: unknown, ifMatch: boolean): Refusal | null {
   if (error instanceof TooLarge) {
     return { status: 413, body: { message: 'Payload too large' }, headers: { connection: 'close' } };
   }
+  // Nobody is left to read the answer, and the client's going is nothing that went wrong here.
+  if (isAborted(error)) return { status: 400, body: { message: 'the body is not complete' } };
   if (error instanceof RevisionConflict) {
     return { status: ifMatch ? 412 : 409, body: { message: error.message, revision: error.current } };
   }
@@ -43,4 +45,11 @@ export function refusalOf(error: unknown, ifMatch: boolean): Refusal | null {
 export function errorText(error: Error): string {
   if (error instanceof DiskFailure) return `the store cannot be used: ${error.path}: ${error.reason}`;
   return error.stack ?? error.message;
+}
+
+/** Reading a body whose client has gone. */
+function isAborted(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET'
+  );
 }
