@@ -30,7 +30,7 @@ function endWithoutCertificate(socket: TLSSocket): void {
 }
 
 function createServer(fetch: Fetch, http2: boolean, tls: ServerTls | null): NetServer {
-  const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], {
+  const listener = getRequestListener(fetch, {
     overrideGlobalObjects: false,
     // A check of HTTP/1.0 need not name a host.
     hostname: 'localhost',

@@ -44,6 +44,16 @@ const routePath = {
   custom_validator: checkRoutePath,
 } as const satisfies Field;
 
+/** Each is compiled where the whole node waits. */
+const MAX_REGEXES = 2000;
+const TOO_MANY_REGEXES = `a route may have ${MAX_REGEXES} regexes`;
+
+function limitRegexes(list: readonly unknown[]): string | null {
+  if (list.length <= MAX_REGEXES) return null;
+  const regexes = list.filter((path) => typeof path === 'string' && path.startsWith('~'));
+  return regexes.length > MAX_REGEXES ? TOO_MANY_REGEXES : null;
+}
+
 function checkRoutePath(path: string, context: CheckContext): string | null {
   const percent = checkPercent(path);
   if (percent !== null) return percent;
@@ -85,7 +95,7 @@ const fields = {
   },
   methods: { type: 'set', elements: t.httpMethod },
   hosts: { type: 'array', elements: hostPattern },
-  paths: { type: 'array', elements: routePath },
+  paths: { type: 'array', elements: routePath, limit: limitRegexes },
   headers: { ...t.headers, keys: headerName },
   snis: { type: 'set', elements: t.wildcardHost },
   sources: t.sources,
@@ -137,9 +147,11 @@ function expressionProblem(route: Values, context: CheckContext): string | null 
 
 function headerRegexProblem(headers: unknown, { flavor, checkRegex }: CheckContext): string | null {
   const check = checkRegex ?? regexProblem;
+  let regexes = 0;
   for (const [name, values] of Object.entries((headers ?? {}) as Record<string, readonly string[]>)) {
     for (const value of values) {
       const source = headerRegex(value, values, flavor);
+      if (source !== null && ++regexes > MAX_REGEXES) return TOO_MANY_REGEXES;
       const problem = source === null ? null : check(source);
       if (problem !== null) return `invalid regex in header '${name}': '${source}' (${problem})`;
     }

@@ -90,8 +90,7 @@ export class FileStore implements ConfigStore {
       tx.clear();
       const slices = new Slices();
       for (const { kind, entity } of served.entities()) {
-        tx.load([{ kind, id: String(entity['id']), text: JSON.stringify(entity) }]);
-        if (slices.over) await slices.pause();
+        await slices.run(tx.load([{ kind, id: String(entity['id']), text: JSON.stringify(entity) }]));
       }
       tx.commitState(served.revision);
       this.#filled = served.revision;

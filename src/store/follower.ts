@@ -198,10 +198,7 @@ export class Follower implements Sequencer {
     let open = true;
     try {
       tx.clear();
-      for await (const batch of entities) {
-        tx.load(batch);
-        if (slices.over) await slices.pause();
-      }
+      for await (const batch of entities) await slices.run(tx.load(batch));
       catalog.setMeta('cluster', log.clusterId);
       tx.commitState(revision);
       open = false;

@@ -22,7 +22,7 @@ import type {
   Values,
 } from './field.ts';
 import type { Issues } from './issue.ts';
-import { MESSAGES, quotedList } from './messages.ts';
+import { MAX_ELEMENTS, MESSAGES, quotedList } from './messages.ts';
 import { compileString } from './string-check.ts';
 
 export type Run = Issues<CheckContext>;
@@ -133,6 +133,11 @@ function compileList(field: ListField): Check {
       return null;
     }
     const before = run.count;
+    const tooMany = countElements(run, list.length) ?? field.limit?.(list) ?? null;
+    if (tooMany !== null) {
+      run.report(tooMany);
+      return null;
+    }
     const input = isSet ? distinct(list) : list;
     const output: unknown[] = [];
     for (let i = 0; i < input.length; i++) {
@@ -150,6 +155,12 @@ function compileList(field: ListField): Check {
     run.report(field.err ?? wrong);
     return null;
   };
+}
+
+/** Why there are too many of them, those of the entity's other lists counted. */
+function countElements(run: Run, count: number): string | null {
+  run.elements += count;
+  return run.elements > MAX_ELEMENTS ? MESSAGES.tooMany : null;
 }
 
 function isEmptyObject(value: unknown): boolean {
@@ -188,8 +199,14 @@ function compileMap(field: MapField): Check {
       return null;
     }
     const before = run.count;
+    const given = Object.entries(value as Values);
+    const tooMany = countElements(run, given.length);
+    if (tooMany !== null) {
+      run.report(tooMany);
+      return null;
+    }
     const entries: Array<[string, unknown]> = [];
-    for (const [key, one] of Object.entries(value as Values)) {
+    for (const [key, one] of given) {
       run.enter({ key });
       checkKey(key, run);
       entries.push([key, checkValue(one, run)]);

@@ -72,6 +72,8 @@ export interface ListField extends Common {
   readonly len_eq?: number;
   readonly contains?: string;
   readonly mutually_exclusive_subsets?: ReadonlyArray<readonly string[]>;
+  /** Why there are too many, before they are looked at one by one. */
+  readonly limit?: (list: readonly unknown[]) => string | null;
 }
 
 export interface MapField extends Common {

@@ -11,12 +11,17 @@ export interface Issue {
   readonly message: string;
 }
 
+/** Further ones are counted, not listed: half a million unknown fields must not be told one by one. */
+export const MAX_ISSUES = 1000;
+
 /** Collects issues during one validation and knows where it is. */
 export class Issues<Context> {
   readonly context: Context;
   list: Issue[] = [];
   /** Count of issues; a quiet run only counts. */
   count = 0;
+  /** Elements of lists and maps that were looked at. */
+  elements = 0;
   readonly #at: Segment[] = [];
   #quiet = 0;
 
@@ -34,7 +39,9 @@ export class Issues<Context> {
 
   report(message: string): void {
     this.count++;
-    if (this.#quiet === 0) this.list.push({ at: [...this.#at], message });
+    if (this.#quiet > 0 || this.list.length > MAX_ISSUES) return;
+    if (this.list.length < MAX_ISSUES) this.list.push({ at: [...this.#at], message });
+    else this.list.push({ at: [ENTITY], message: 'further errors are not listed' });
   }
 
   reportAt(segment: Segment, message: string): void {

@@ -1,6 +1,10 @@
 /** Kong's vocabulary of field and entity messages (its schema library's error strings). */
 
+/** Elements of the lists and maps of one entity: it is validated and stored in one go. */
+export const MAX_ELEMENTS = 100_000;
+
 export const MESSAGES = {
+  tooMany: `too many values: the lists of an entity may have ${MAX_ELEMENTS} together`,
   array: 'expected an array',
   set: 'expected a set',
   map: 'expected a map',

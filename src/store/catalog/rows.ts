@@ -125,8 +125,8 @@ export class Rows {
       .map((row) => ({ kind: String(row['kind']), id: String(row['id']) }));
   }
 
-  /** Writes a row whose index rows are not there: it is new, or `remove` went before. */
-  put(kind: string, entity: Values, text: string): void {
+  /** Writes a row whose index rows are not there: it is new, or `remove` went before. In steps, as it may have very many. */
+  *put(kind: string, entity: Values, text: string): Generator<void> {
     const id = String(entity['id']);
     const index = kindIndex(kind);
     const { connection } = this;
@@ -150,9 +150,11 @@ export class Rows {
         field,
         id,
       );
+      yield;
     }
     for (const tag of (entity['tags'] ?? []) as readonly string[]) {
       connection.run('INSERT INTO tags (tag, kind, id) VALUES (?, ?, ?)', tag, kind, id);
+      yield;
     }
     const at = entity['ttl'];
     if (typeof at === 'number') {
@@ -161,7 +163,7 @@ export class Rows {
   }
 
   /** @param entity as it stands there. */
-  remove(kind: string, entity: Values): void {
+  *remove(kind: string, entity: Values): Generator<void> {
     const id = String(entity['id']);
     const index = kindIndex(kind);
     const { connection } = this;
@@ -185,9 +187,11 @@ export class Rows {
         field,
         id,
       );
+      yield;
     }
     for (const tag of (entity['tags'] ?? []) as readonly string[]) {
       connection.run('DELETE FROM tags WHERE tag = ? AND kind = ? AND id = ?', tag, kind, id);
+      yield;
     }
     const at = entity['ttl'];
     if (typeof at === 'number') {

@@ -36,12 +36,12 @@ export class CatalogTransaction {
     for (const { kind, id, after } of changes) {
       const before = this.rows.text(kind, id);
       if (judge !== null) this.#allow(judge, kind, before, after);
-      if (before !== null) this.rows.remove(kind, this.rows.decode(kind, before));
+      if (before !== null) yield* this.rows.remove(kind, this.rows.decode(kind, before));
       this.#recorder.record(kind, id, before, after);
       yield;
     }
     for (const { kind, after } of changes) {
-      if (after !== null) this.rows.put(kind, this.rows.decode(kind, after), after);
+      if (after !== null) yield* this.rows.put(kind, this.rows.decode(kind, after), after);
       yield;
     }
   }
@@ -50,7 +50,7 @@ export class CatalogTransaction {
   *insert(entities: Iterable<{ readonly kind: string; readonly entity: Values }>): Generator<void> {
     for (const { kind, entity } of entities) {
       const text = this.rows.encode(kind, entity);
-      this.rows.put(kind, entity, text);
+      yield* this.rows.put(kind, entity, text);
       this.#recorder.record(kind, String(entity['id']), null, text);
       yield;
     }
@@ -80,8 +80,11 @@ export class CatalogTransaction {
   }
 
   /** Entities of a whole state, after `clear`. */
-  load(entities: Iterable<StoredEntity>): void {
-    for (const { kind, text } of entities) this.rows.put(kind, this.rows.decode(kind, text), text);
+  *load(entities: Iterable<StoredEntity>): Generator<void> {
+    for (const { kind, text } of entities) {
+      yield* this.rows.put(kind, this.rows.decode(kind, text), text);
+      yield;
+    }
   }
 
   /** What the transaction has changed. */

@@ -1,7 +1,7 @@
 /** What somebody sends who means harm: each of these once named the wrong entity, blocked the node or was a 500. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AdminServer, startAdmin } from '../support/admin-server.ts';
+import { type AdminServer, type Json, startAdmin } from '../support/admin-server.ts';
 
 test('dots in a path name what is routed to, not what they came from', async () => {
   await using admin = await startAdmin();
@@ -95,4 +95,36 @@ test('what a large commit has changed is read page by page', async () => {
   }
   assert.equal(shown.length, 2 * MEMBERS);
   assert.deepEqual(shown, all);
+});
+
+const many = <T>(count: number, make: (n: number) => T): T[] =>
+  Array.from({ length: count }, (_, n) => make(n));
+
+test('one entity with very many values is refused, or others go on meanwhile', async () => {
+  await using admin = await startAdmin({ settings: { nginx_admin_client_max_body_size: 0 } });
+  const unknown = Object.fromEntries(many(20_000, (n) => [`f${n}`, 1]));
+  const fields = await admin.call('POST', '/services', { host: 'h', ...unknown });
+  assert.equal(fields.status, 400);
+  assert.ok(fields.text.length < 200_000, `${fields.text.length} octets`);
+  assert.match(String(fields.body['message']), /further errors are not listed/);
+  const refused: ReadonlyArray<readonly [path: string, body: Json, field: string, message: RegExp]> = [
+    ['/services', { host: 'h', tags: many(100_001, (n) => `t${n}`) }, 'tags', /100000/],
+    ['/routes', { headers: Object.fromEntries(many(60_000, (n) => [`h${n}`, ['v']])) }, 'headers', /100000/],
+    ['/routes', { paths: many(2001, (n) => `~/${n}$`) }, 'paths', /2000 regexes/],
+    ['/routes', { headers: { x: many(1, () => '~*a') } }, '', /^$/],
+  ];
+  for (const [path, body, field, message] of refused) {
+    const { status, body: answer } = await admin.call('POST', path, body);
+    if (field === '') assert.equal(status, 201);
+    else assert.match(JSON.stringify((answer['fields'] as Json)[field]), message, field);
+  }
+  const tags = many(20_000, (n) => `t${n}`);
+  const creation = admin.call('POST', '/services', { name: 'tagged', host: 'h', tags });
+  const during = await answeredDuring(admin, creation);
+  assert.equal((await creation).status, 201);
+  assert.ok(during > 4, `answered meanwhile: ${during}`);
+  assert.deepEqual((await admin.call('GET', '/services/tagged')).body['tags'], tags);
+  const removal = admin.call('DELETE', '/services/tagged');
+  assert.ok((await answeredDuring(admin, removal)) > 4);
+  assert.equal((await removal).status, 204);
 });

@@ -54,8 +54,22 @@ function typed(input: Values, { definition, flavor, stored }: ArgumentOptions): 
   return inferEntity(input, definition, flavor, { [key]: stored()?.[key] });
 }
 
+/** Before they are parsed, since each costs much. A boundary within a value ends it, so none is counted that is none. */
+function hasManyParts(body: Uint8Array<ArrayBuffer>, contentType: string): boolean {
+  const boundary = /;\s*boundary="?([^\s";]+)/i.exec(contentType)?.[1];
+  if (boundary === undefined) return false;
+  const octets = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const line = `--${boundary}\r\n`;
+  let count = 0;
+  for (let at = octets.indexOf(line); at >= 0; at = octets.indexOf(line, at + 1)) {
+    if (++count > MAX_ARGUMENTS) return true;
+  }
+  return false;
+}
+
 async function parseMultipart(body: Uint8Array<ArrayBuffer>, contentType: string): Promise<Argument[]> {
   if (body.length === 0) return [];
+  if (hasManyParts(body, contentType)) throw new RequestError(400, 'Too many arguments');
   let form: FormData;
   try {
     form = await new Response(body, { headers: { 'content-type': contentType } }).formData();

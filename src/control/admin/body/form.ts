@@ -5,10 +5,13 @@ export type Argument = readonly [name: string, value: string | true];
 /** Kong's `max_post_args` and `max_uri_args`. */
 export const MAX_ARGUMENTS = 1000;
 
-/** Null: what is percent-encoded is not UTF-8. */
+/** At most one more than `MAX_ARGUMENTS`. Null: what is percent-encoded is not UTF-8. */
 export function parseForm(text: string): Argument[] | null {
   const list: Argument[] = [];
-  for (const part of text.split('&')) {
+  for (let start = 0, end = 0; end < text.length && list.length <= MAX_ARGUMENTS; start = end + 1) {
+    const found = text.indexOf('&', start);
+    end = found < 0 ? text.length : found;
+    const part = text.slice(start, end);
     const equals = part.indexOf('=');
     const name = unescape(equals < 0 ? part : part.slice(0, equals));
     const value = equals < 0 ? true : unescape(part.slice(equals + 1));
