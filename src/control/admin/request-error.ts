@@ -1,7 +1,7 @@
 /** Why an admin request is refused. Thrown where it is found, answered in one place (`resource.ts`). */
 import { DiskFailure } from '../../store/disk-failure.ts';
 import { RevisionConflict, StoreError, StoreUnavailable } from '../../store/errors.ts';
-import { TooLarge } from './body.ts';
+import { TooLarge, TooManyBodies } from './body.ts';
 
 export interface Refusal {
   readonly status: number;
@@ -29,6 +29,10 @@ export function refusalOf(error: unknown, ifMatch: boolean): Refusal | null {
   if (error instanceof StoreError) return { status: error.status, body: error.toBody() };
   if (error instanceof TooLarge) {
     return { status: 413, body: { message: 'Payload too large' }, headers: { connection: 'close' } };
+  }
+  if (error instanceof TooManyBodies) {
+    const body = { message: 'too many large bodies are on their way' };
+    return { status: 503, body, headers: { connection: 'close', 'retry-after': '1' } };
   }
   // Nobody is left to read the answer, and the client's going is nothing that went wrong here.
   if (isAborted(error)) return { status: 400, body: { message: 'the body is not complete' } };

@@ -9,6 +9,7 @@ import type { Settings } from '../../settings/settings.ts';
 import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { type Principal, WHOLE, denial } from '../access/principal.ts';
 import { DiskFailure } from '../../store/disk-failure.ts';
+import { BODIES } from './body.ts';
 import { allowedHeaders, corsHeaders, isOwnOrigin } from './origins.ts';
 import { refusalOf } from './request-error.ts';
 
@@ -65,6 +66,7 @@ export function createApp({ settings, onError, door }: AppOptions): AdminApp {
   app.use(async (context, next) => {
     const start = performance.now();
     await next();
+    BODIES.release(context.req.raw);
     decorate(context, settings(), performance.now() - start);
   });
   app.use(door);

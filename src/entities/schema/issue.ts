@@ -12,7 +12,7 @@ export interface Issue {
 }
 
 /** Further ones are counted, not listed: half a million unknown fields must not be told one by one. */
-export const MAX_ISSUES = 1000;
+const MAX_ISSUES = 1000;
 
 /** Collects issues during one validation and knows where it is. */
 export class Issues<Context> {
