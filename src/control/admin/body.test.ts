@@ -12,13 +12,15 @@ function slow(): { readonly request: Request; send(): Promise<void>; end(): void
 }
 
 test('bodies together have a bound, one alone has its own', async () => {
-  const budget = new BodyBudget(25);
+  const budget = new BodyBudget(25, 5);
   const [a, b, c] = [slow(), slow(), slow()];
   const read = [a, b, c].map(({ request }) => readBody(request, 100, budget));
   await a.send();
   await b.send();
   await Promise.all([c.send().catch(() => undefined), assert.rejects(read[2]!, TooManyBodies)]);
-  budget.release(c.request);
+  const small = new Request('http://x/', { method: 'POST', body: 'small' });
+  assert.equal((await readBody(small, 100, budget)).length, 5);
+  for (const request of [c.request, small]) budget.release(request);
   a.end();
   assert.equal((await read[0]!).length, 10);
   // It is still being worked on.

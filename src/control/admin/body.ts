@@ -9,21 +9,25 @@ export class TooLarge extends Error {}
 export class TooManyBodies extends Error {}
 
 const MAX_HELD = 256 * 1024 * 1024;
+const SPARED = 64 * 1024;
 
 export class BodyBudget {
   readonly #max: number;
+  readonly #spared: number;
   readonly #byRequest = new WeakMap<Request, number>();
   held = 0;
 
-  /** @param max octets of all bodies together. */
-  constructor(max: number) {
+  /** @param max octets of all bodies together. @param spared octets of a body that is always taken. */
+  constructor(max: number, spared: number) {
     this.#max = max;
+    this.#spared = spared;
   }
 
   /** @throws TooManyBodies */
   take(request: Request, octets: number): void {
     const own = this.#byRequest.get(request) ?? 0;
-    if (this.held + octets > this.#max && this.held > own) throw new TooManyBodies();
+    const alone = this.held === own;
+    if (this.held + octets > this.#max && own + octets > this.#spared && !alone) throw new TooManyBodies();
     this.#byRequest.set(request, own + octets);
     this.held += octets;
   }
@@ -36,7 +40,7 @@ export class BodyBudget {
 }
 
 /** Those of this process. */
-export const BODIES = new BodyBudget(MAX_HELD);
+export const BODIES = new BodyBudget(MAX_HELD, SPARED);
 
 /** @param limit octets; 0 is unlimited. @throws TooLarge as soon as it is certain, TooManyBodies */
 export async function readBody(
