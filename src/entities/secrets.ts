@@ -40,6 +40,12 @@ export function maskSecrets(definition: EntityDefinition, entity: Values): Value
   return mapSecrets(definition, entity, (value) => (isReference(value) ? value : MASK));
 }
 
+/** A field's value as an error message may tell it: those go to logs. */
+export function toldValue<T>({ fields }: EntityDefinition, name: string, value: T): T | string {
+  const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  return field?.type === 'string' && field.secret === true ? MASK : value;
+}
+
 function replaceAt(
   values: Values,
   rest: SecretPath,

@@ -5,12 +5,14 @@ import { MASK } from '../../entities/secrets.ts';
 import { apiName } from './endpoints.ts';
 
 /** Segments behind which a secret may stand. */
-const NAMES: ReadonlySet<string> = new Set(
-  DEFINITIONS.filter(({ endpoint_key: key = '', fields }) => {
+const NAMES: ReadonlySet<string> = new Set([
+  // Kong's keys of its cache hold those of entities.
+  'cache',
+  ...DEFINITIONS.filter(({ endpoint_key: key = '', fields }) => {
     const field = fields[key];
     return field?.type === 'string' && field.secret === true;
   }).flatMap((definition) => [apiName(definition), definition.admin_api_nested_name ?? apiName(definition)]),
-);
+]);
 /** What may stand there besides. */
 const WORDS: ReadonlySet<string> = new Set(['', '.', '..', 'consumer', ...NAMES]);
 

@@ -6,6 +6,7 @@
  */
 import { secretFields } from '../../entities/secrets.ts';
 import { SealingError } from '../seal-keys.ts';
+import type { Values } from '../../entities/schema/field.ts';
 import type { EntityCodec } from './codec.ts';
 import { type KindIndex, kindIndexes } from './kind-index.ts';
 import type { Rows } from './rows.ts';
@@ -115,9 +116,15 @@ function resealEntity(
   if (next === null) done.unreadable++;
   if (next === null || next === text) return;
   const entity = rows.decode(kind, text);
-  rows.remove(kind, entity);
-  rows.put(kind, entity, next);
+  replace(rows, kind, entity, next);
   done.entities++;
+}
+
+/** In one step: the transaction may end after any. */
+function replace(rows: Rows, kind: string, entity: Values, text: string): void {
+  for (const steps of [rows.remove(kind, entity), rows.put(kind, entity, text)]) {
+    while (steps.next().done !== true);
+  }
 }
 
 function resealChange(rows: Rows, codec: EntityCodec, place: LogPlace, done: Resealed): void {
@@ -172,8 +179,7 @@ function remark(rows: Rows, kind: string, id: string): void {
     if (error instanceof SealingError) return;
     throw error;
   }
-  rows.remove(kind, entity);
-  rows.put(kind, entity, text);
+  replace(rows, kind, entity, text);
 }
 
 /** Counts into `counts`, a row in each step. */

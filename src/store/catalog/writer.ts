@@ -5,6 +5,7 @@
  * that the log can tell and undo it.
  */
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
+import { toldValue } from '../../entities/secrets.ts';
 import type { Judge, Selector, Write, WriteResult } from '../config-store.ts';
 import {
   Forbidden,
@@ -103,8 +104,9 @@ export class Writer {
     const kind = kindIndex(name);
     const stored = this.#stored(name, select);
     if (stored === null) {
-      const field = select.id === undefined ? keyField(kind, select) : 'id';
-      throw missingEntity(field ?? 'key', select.id ?? select.key ?? '');
+      const field = (select.id === undefined ? keyField(kind, select) : 'id') ?? 'key';
+      const value = toldValue(kind.definition, field, select.id ?? select.key ?? '');
+      throw missingEntity(field, String(value));
     }
     const prepared = this.#prepare(kind, { input, asStored }, {}, stored);
     // Kong: another id is looked at, and changes nothing.

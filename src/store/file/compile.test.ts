@@ -207,6 +207,11 @@ describe('an invalid file', () => {
       "4:3: consumers[1]: uniqueness violation: 'consumers' entity with custom_id set to 'x' already declared",
     ],
     [
+      'a secret twice: errors go to logs',
+      `${HEAD}consumers:\n- username: a\n  keyauth_credentials:\n  - key: s3cret\n  - key: s3cret`,
+      "6:5: consumers[0].keyauth_credentials[1]: uniqueness violation: 'keyauth_credentials' entity with key set to '******' already declared",
+    ],
+    [
       'a plugin twice',
       `${HEAD}plugins:\n- {name: cors}\n- {name: cors, id: ${ID}}`,
       "4:3: plugins[1]: uniqueness violation: 'plugins' entity with name, route, service, consumer, consumer_group set to 'cors, , , , ' already declared",

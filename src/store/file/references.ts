@@ -1,6 +1,7 @@
 /** Who is who in a file: ids, names, references between entities, and what must be unique. */
 import type { ForeignField } from '../../entities/schema/field.ts';
 import { isUuid } from '../../entities/schema/string-check.ts';
+import { toldValue } from '../../entities/secrets.ts';
 import { ContentIds, deriveId, idKey } from './ids.ts';
 import { isRecord, type Item, type Items, placeOf } from './items.ts';
 import { type Kind, KINDS } from './kinds.ts';
@@ -146,7 +147,8 @@ export class References {
 }
 
 function repeatedMessage(kind: Kind, field: string, value: string): string {
-  return `uniqueness violation: '${kind.name}' entity with ${field} set to '${value}' already declared`;
+  const told = toldValue(kind.definition, field, value);
+  return `uniqueness violation: '${kind.name}' entity with ${field} set to '${told}' already declared`;
 }
 
 /** Unique fields beside names, and identities of several fields, on valid entities. */

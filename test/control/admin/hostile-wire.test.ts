@@ -83,6 +83,7 @@ test('a key that stands in a path is in no log', async () => {
     ['PUT', '/consumers/c', {}],
     ['PUT', '/consumers/c/key-auth/hunter2-a?x=1', {}],
     ['GET', '/key-auths/hunter2-a'],
+    ['GET', '/cache/keyauth_credentials:hunter2-a'],
     ['GET', '/%6bey-auths/hunter2-a/consumer'],
     ['DELETE', `/key-auths/${id}`],
   ] as const;

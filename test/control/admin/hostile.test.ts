@@ -58,6 +58,29 @@ async function fillGroup(admin: AdminServer): Promise<number> {
   return Number(made['revision']);
 }
 
+test('an error names no secret', async () => {
+  await using admin = await startAdmin();
+  await admin.call('PUT', '/consumers/c', {});
+  const key = 'hunter2-key';
+  assert.equal((await admin.call('POST', '/consumers/c/key-auth', { key })).status, 201);
+  const tries = [
+    await admin.call('POST', '/consumers/c/key-auth', { key }),
+    await admin.call('PATCH', '/key-auths/hunter2-other', { tags: ['x'] }),
+    await admin.call('POST', '/transactions', {
+      writes: [{ op: 'create', path: '/consumers/c/key-auth', entity: { key } }],
+    }),
+    await admin.call('POST', '/transactions', {
+      writes: [{ op: 'patch', kind: 'keyauth_credentials', key: 'hunter2-other', entity: {} }],
+    }),
+  ];
+  assert.deepEqual(
+    tries.map(({ status }) => status),
+    [409, 404, 409, 404],
+  );
+  for (const { text } of tries) assert.doesNotMatch(text, /hunter2/);
+  assert.deepEqual(tries[0]?.body['fields'], { key: '******' });
+});
+
 /** How many requests, one after the other, are answered while another one is. */
 async function answeredDuring(admin: AdminServer, slow: Promise<unknown>): Promise<number> {
   let ended = false;

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EntityDefinition, Values } from '../../../entities/schema/field.ts';
 import { isUuid } from '../../../entities/schema/string-check.ts';
+import { toldValue } from '../../../entities/secrets.ts';
 import { EntityValidator } from '../../../entities/schema/validate.ts';
 import type { ConfigStore, Parent, Selector } from '../../../store/config-store.ts';
 import { CODES, luaTable, missingEntity, StoreError } from '../../../store/errors.ts';
@@ -97,5 +98,7 @@ export function existing(store: ConfigStore, kind: string, select: Selector): Va
 /** Kong's code 6 for a PATCH of what is not there. */
 export function missing(kind: string, { id, key }: Selector): StoreError {
   if (id !== undefined) return missingEntity('id', id);
-  return missingEntity(definitionOf(kind).endpoint_key ?? 'id', key ?? '');
+  const definition = definitionOf(kind);
+  const name = definition.endpoint_key ?? 'id';
+  return missingEntity(name, String(toldValue(definition, name, key ?? '')));
 }
