@@ -9,6 +9,9 @@ const STATUSES: Readonly<Record<string, readonly [status: string, message: strin
 };
 const OTHER = ['400 Bad Request', 'Bad request'] as const;
 
+/** Of the parser or its clock. Others are of the connection (a handshake that fails, or does not end): nobody could read. */
+const READABLE = /^HPE_|^ERR_HTTP_REQUEST_TIMEOUT$/;
+
 export function answerClientErrors(server: Server): void {
   /** The answer that is under way on a connection: nothing may be written into it. */
   const answers = new WeakMap<Socket, ServerResponse>();
@@ -17,11 +20,12 @@ export function answerClientErrors(server: Server): void {
     response.on('close', () => answers.delete(socket));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (!socket.writable || error.code === 'ECONNRESET' || answers.get(socket)?.headersSent === true) {
+    const { code = '' } = error;
+    if (!socket.writable || !READABLE.test(code) || answers.get(socket)?.headersSent === true) {
       socket.destroy();
       return;
     }
-    const [status, message] = STATUSES[error.code ?? ''] ?? OTHER;
+    const [status, message] = STATUSES[code] ?? OTHER;
     const body = JSON.stringify({ message });
     const fields = `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close`;
     socket.end(`HTTP/1.1 ${status}\r\n${fields}\r\n\r\n${body}`, () => socket.destroy());

@@ -10,7 +10,11 @@ import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import type { Listener } from '../settings/settings.ts';
 import { json } from './admin/resource.ts';
+import { endIdleSessions } from './idle-sessions.ts';
 import type { ServerTls } from './tls.ts';
+
+const HANDSHAKE_MS = 15_000;
+const IDLE_SESSION_MS = 60_000;
 
 export type Fetch = (
   request: Request,
@@ -20,6 +24,7 @@ export type Fetch = (
 /** @param tls of a listener with `ssl`. */
 export function createHttpServer(fetch: Fetch, { http2 }: Listener, tls: ServerTls | null): NetServer {
   const server = createServer(fetch, http2, tls);
+  endIdleSessions(server, IDLE_SESSION_MS);
   if (tls?.rejectUnauthorized === true) server.prependListener('secureConnection', endWithoutCertificate);
   return server;
 }
@@ -41,9 +46,10 @@ function createServer(fetch: Fetch, http2: boolean, tls: ServerTls | null): NetS
   const Http1 = CountingResponse as unknown as typeof ServerResponse;
   const Http2 = CountingHttp2Response as unknown as typeof Http2ServerResponse;
   if (tls === null) return createHttp({ ServerResponse: Http1 }, listener);
-  if (!http2) return createHttps({ ...tls, ServerResponse: Http1 }, listener);
+  const secure = { ...tls, handshakeTimeout: HANDSHAKE_MS };
+  if (!http2) return createHttps({ ...secure, ServerResponse: Http1 }, listener);
   const responses = { Http1ServerResponse: Http1, Http2ServerResponse: Http2 };
-  return createSecureServer({ ...tls, allowHTTP1: true, ...responses }, listener);
+  return createSecureServer({ ...secure, allowHTTP1: true, ...responses }, listener);
 }
 
 /** The next connections get these certificates. */
