@@ -89,8 +89,9 @@ test('sync from nothing, dump, diff, change, and removal', async () => {
   await deck.create(state);
   // A target that is not there is created after the 404 of its PUT, with its id.
   const [target] = state.targets;
-  assert.ok(deck.asked.includes(`PUT /upstreams/${target?.upstream['id']}/targets/${target?.id}`));
-  assert.ok(deck.asked.includes(`POST /upstreams/${target?.upstream['id']}/targets`));
+  const upstream = String(target?.upstream['id']);
+  assert.ok(deck.asked.includes(`PUT /upstreams/${upstream}/targets/${String(target?.id)}`));
+  assert.ok(deck.asked.includes(`POST /upstreams/${upstream}/targets`));
   const dumped = await deck.dump();
   assert.deepEqual(sizes(dumped), sizes(state));
   assert.deepEqual(diff(state, dumped), []);

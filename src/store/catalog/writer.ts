@@ -106,7 +106,7 @@ export class Writer {
     if (stored === null) {
       const field = (select.id === undefined ? keyField(kind, select) : 'id') ?? 'key';
       const value = toldValue(kind.definition, field, select.id ?? select.key ?? '');
-      throw missingEntity(field, String(value));
+      throw missingEntity(field, value);
     }
     const prepared = this.#prepare(kind, { input, asStored }, {}, stored);
     // Kong: another id is looked at, and changes nothing.

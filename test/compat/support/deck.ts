@@ -102,7 +102,7 @@ export class Deck {
     for (let offset = ''; ;) {
       const query = new URLSearchParams({ ...(offset === '' ? {} : { offset }), size: '1000' });
       if (this.#tags.length > 0) query.set('tags', this.#tags.join(','));
-      const { status, body } = await this.#ask('GET', `${path}?${query}`);
+      const { status, body } = await this.#ask('GET', `${path}?${query.toString()}`);
       if (tolerated.includes(status)) return [];
       assert.equal(status, 200, `${path} ${JSON.stringify(body)}`);
       const { data, offset: next } = body as { readonly data: readonly Entity[]; readonly offset?: string };

@@ -100,5 +100,5 @@ export function missing(kind: string, { id, key }: Selector): StoreError {
   if (id !== undefined) return missingEntity('id', id);
   const definition = definitionOf(kind);
   const name = definition.endpoint_key ?? 'id';
-  return missingEntity(name, String(toldValue(definition, name, key ?? '')));
+  return missingEntity(name, toldValue(definition, name, key ?? ''));
 }
