@@ -6,7 +6,7 @@ import { Catalog } from '../store/catalog/catalog.ts';
 import { sealedCodec } from '../store/catalog/codec.ts';
 import { cannotUse } from '../store/disk-failure.ts';
 import { loadSealKeys } from '../store/seal-keys.ts';
-import { createSealer } from '../store/sealing.ts';
+import { createSealer, type Sealer } from '../store/sealing.ts';
 
 /** Bytes of a page of SQLite. */
 const PAGE = 4096;
@@ -15,10 +15,14 @@ export function sqlitePath({ prefix }: Settings): string {
   return join(prefix, 'store.db');
 }
 
+/** Keys that are wrong are told before anything is written with them. @throws SealingError */
+export function sealerOf(settings: Settings): Sealer {
+  return createSealer(loadSealKeys(settings));
+}
+
 /** @throws Error that says what is wrong with it. */
 export function openCatalog(settings: Settings, path: string, durable: boolean): Catalog {
-  // Keys that are wrong are told before anything is written with them.
-  const codec = sealedCodec(createSealer(loadSealKeys(settings)));
+  const codec = sealedCodec(sealerOf(settings));
   return opened(path, () => new Catalog({ path, durable, codec }));
 }
 

@@ -18,7 +18,7 @@ import type { Settings } from '../settings/settings.ts';
 import { StoreTokens } from './access/store-tokens.ts';
 import type { TokenStore } from './access/token-store.ts';
 import type { Log } from './log.ts';
-import { isHalfCopy, openCatalog, openCopy, opened, sqlitePath } from './open-catalog.ts';
+import { isHalfCopy, openCatalog, openCopy, opened, sealerOf, sqlitePath } from './open-catalog.ts';
 import type { Reloader } from './reload.ts';
 import { StorePublisher } from './store-publisher.ts';
 
@@ -94,7 +94,7 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     import('../store/postgres/options.ts'),
   ]);
   const catalog = openCopy(settings);
-  const records = new PostgresRecords();
+  const records = new PostgresRecords(sealerOf(settings));
   let connected: SharedSeals | null = null;
   const connect = async (): Promise<SharedLog> => {
     const opened = await PostgresLog.open(postgresOptions(settings, settings.log_retention));
@@ -171,14 +171,14 @@ function storeOn(
 
 /** Records lie beside the catalog and follow its log. */
 function openRecords(
-  { prefix }: Settings,
+  settings: Settings,
   catalog: Catalog,
   log: Log,
 ): { records: SqliteRecords; cascade: Cascade } {
-  const path = join(prefix, 'records.db');
+  const path = join(settings.prefix, 'records.db');
   const { reader } = catalog;
   const exists = ({ kind, id }: Owner): boolean => reader.has(kind, id);
-  const records = opened(path, () => new SqliteRecords({ path, exists }));
+  const records = opened(path, () => new SqliteRecords({ path, exists, sealer: sealerOf(settings) }));
   const onError = (reason: string): void =>
     log('error', `records of deleted entities are still there: ${reason}`);
   return { records, cascade: new Cascade({ records, reader, onError }) };

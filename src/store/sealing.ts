@@ -44,6 +44,12 @@ export interface Sealer {
   readonly keyIds: readonly string[];
   /** Whether its secrets are sealed by the first key; else rotation has to write it anew. */
   isCurrent(kind: string, sealed: Values): boolean;
+  /** A text that is no field of an entity; the same place must be said to open it. The text itself without keys. */
+  sealText(place: readonly string[], text: string): string;
+  /** @throws SealingError */
+  openText(place: readonly string[], sealed: string): string;
+  /** What may stand in an index for a text, first what is written there. */
+  textMarks(place: readonly string[], text: string): readonly string[];
 }
 
 const PREFIX = '$sluice$1$';
@@ -78,23 +84,39 @@ class KeySealer implements Sealer {
 
   open(kind: string, id: string, entity: Values): Values {
     return mapSecrets(definitionOf(kind), entity, (value, path) => {
-      const match = FORM.exec(value);
-      if (match === null) return value;
-      const [, keyId = '', data = ''] = match;
       const place = `${path.join('.')} of ${kind} ${id}`;
-      const key = this.#keys.get(keyId);
-      if (key === undefined) throw missingKey(place, keyId);
-      return openValue(key, aadOf(kind, id, path), { data, place });
+      return this.#open(aadOf(kind, id, path), value, place);
     });
   }
 
   uniqueValue(kind: string, field: string, value: string): string {
-    return isSecret(kind, field) ? markOf(this.#first, kind, field, value) : value;
+    return isSecret(kind, field) ? markOf(this.#first, [kind, field], value) : value;
   }
 
   uniqueValues(kind: string, field: string, value: string): readonly string[] {
     if (!isSecret(kind, field)) return [value];
-    return [...[...this.#keys.values()].map((key) => markOf(key, kind, field, value)), value];
+    return [...[...this.#keys.values()].map((key) => markOf(key, [kind, field], value)), value];
+  }
+
+  sealText(place: readonly string[], text: string): string {
+    return sealValue(this.#first, aadOfText(place), text);
+  }
+
+  openText(place: readonly string[], sealed: string): string {
+    return this.#open(aadOfText(place), sealed, place.join(' '));
+  }
+
+  textMarks(place: readonly string[], text: string): readonly string[] {
+    return [...[...this.#keys.values()].map((key) => markOf(key, place, text)), text];
+  }
+
+  #open(aad: Buffer, value: string, place: string): string {
+    const match = FORM.exec(value);
+    if (match === null) return value;
+    const [, keyId = '', data = ''] = match;
+    const key = this.#keys.get(keyId);
+    if (key === undefined) throw missingKey(place, keyId);
+    return openValue(key, aad, { data, place });
   }
 
   get keyIds(): readonly string[] {
@@ -133,6 +155,13 @@ export const NO_SEALING: Sealer = {
   keysOf,
   isCurrentMark: () => true,
   keyIds: [],
+  sealText: (_place, text) => text,
+  openText(place, sealed) {
+    const keyId = FORM.exec(sealed)?.[1];
+    if (keyId !== undefined) throw missingKey(place.join(' '), keyId);
+    return sealed;
+  },
+  textMarks: (_place, text) => [text],
 };
 
 function keysOf(kind: string, sealed: Values): readonly string[] {
@@ -178,8 +207,13 @@ function aadOf(kind: string, id: string, path: SecretPath): Buffer {
   return Buffer.from(JSON.stringify([kind, id, ...path]));
 }
 
-function markOf(key: SealKey, kind: string, field: string, value: string): string {
-  const mark = createHmac('sha256', key.mark).update(JSON.stringify([kind, field, value]));
+/** No place of an entity begins so. */
+function aadOfText(place: readonly string[]): Buffer {
+  return Buffer.from(JSON.stringify(['', ...place]));
+}
+
+function markOf(key: SealKey, place: readonly string[], value: string): string {
+  const mark = createHmac('sha256', key.mark).update(JSON.stringify([...place, value]));
   return `${key.id}$${mark.digest('base64url')}`;
 }
 

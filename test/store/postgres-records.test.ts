@@ -9,11 +9,13 @@ import type { PostgresOptions } from '../../src/store/postgres/options.ts';
 import { PostgresLog } from '../../src/store/postgres/postgres-log.ts';
 import { PostgresRecords } from '../../src/store/postgres/postgres-records.ts';
 import { openHandle } from '../../src/store/postgres/tables.ts';
+import type { Sealer } from '../../src/store/sealing.ts';
 import type { Owner } from '../../src/store/records/records.ts';
 import { startPgBouncer, type PgBouncer } from '../support/pgbouncer.ts';
 import { logOptions, startPostgres, type Postgres } from '../support/postgres.ts';
 import { waitFor } from '../support/wait.ts';
 import { appendNext, prepare } from './support/log.ts';
+import { sealerWith } from './support/seal-keys.ts';
 import { recordsContract, type OpenRecords } from './support/records-contract.ts';
 import { recordsProperty } from './support/records-model.ts';
 
@@ -39,9 +41,9 @@ interface Node {
 }
 
 /** Its LISTEN works. */
-async function openNode(options: PostgresOptions): Promise<Node> {
+async function openNode(options: PostgresOptions, sealer?: Sealer): Promise<Node> {
   const log = await PostgresLog.open(options);
-  const records = new PostgresRecords();
+  const records = new PostgresRecords(sealer);
   records.attach(log);
   log.watch({ onHead: () => undefined, onReachable: () => undefined });
   const told = Promise.withResolvers<void>();
@@ -55,8 +57,8 @@ async function openNode(options: PostgresOptions): Promise<Node> {
   return { log, records };
 }
 
-async function openTwo(options: PostgresOptions): Promise<OpenRecords> {
-  const [one, two] = await Promise.all([openNode(options), openNode(options)]);
+async function openTwo(options: PostgresOptions, sealer?: Sealer): Promise<OpenRecords> {
+  const [one, two] = await Promise.all([openNode(options, sealer), openNode(options, sealer)]);
   return {
     store: one.records,
     other: two.records,
@@ -85,6 +87,7 @@ const straight = (): Promise<OpenRecords> => openTwo(logOptions(postgres));
 
 recordsContract('Postgres', straight);
 recordsProperty('Postgres', straight, RUNS);
+recordsContract('Postgres, sealed', () => openTwo(logOptions(postgres), sealerWith('a', 'b')));
 recordsContract('PgBouncer, LISTEN past it', () =>
   openTwo(logOptions(postgres, { port: bouncer.port, listenPort: postgres.port })),
 );

@@ -5,7 +5,9 @@
  * node at once, and to all by the log's LISTEN.
  */
 import { StoreUnavailable } from '../errors.ts';
+import { NO_SEALING, type Sealer } from '../sealing.ts';
 import { RecordFeed } from '../records/feed.ts';
+import { RecordCodec } from '../records/record-codec.ts';
 import {
   checkPage,
   checkPut,
@@ -25,7 +27,15 @@ import { incrementCounters, readCounters } from './counters.ts';
 import { unavailable } from './failure.ts';
 import type { PostgresLog, RecordSource } from './postgres-log.ts';
 import { putRecord } from './record-put.ts';
-import { ANYTHING, deleteRecord, findRecord, getRecord, listRecords, sweepRecords } from './record-rows.ts';
+import {
+  type RecordPlace,
+  ANYTHING,
+  deleteRecord,
+  findRecord,
+  getRecord,
+  listRecords,
+  sweepRecords,
+} from './record-rows.ts';
 
 const SWEEP_EVERY_MS = 30_000;
 const SWEEP_STEP = 500;
@@ -33,9 +43,12 @@ const SWEEP_STEP = 500;
 export class PostgresRecords implements RecordStore {
   readonly #feed = new RecordFeed(false);
   readonly #sweeper: NodeJS.Timeout;
+  readonly #codec: RecordCodec;
   #source: RecordSource | null = null;
 
-  constructor() {
+  /** @param sealer seals what is a secret; without, all is kept as it is. */
+  constructor(sealer: Sealer = NO_SEALING) {
+    this.#codec = new RecordCodec(sealer);
     this.#sweeper = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS).unref();
   }
 
@@ -50,29 +63,27 @@ export class PostgresRecords implements RecordStore {
 
   async get(collection: string, key: string): Promise<StoredRecord | null> {
     if (!isName(collection) || !isName(key)) return null;
-    return await this.#with(({ handle }) => getRecord(handle, collection, key));
+    return await this.#with((place) => getRecord(place, collection, key));
   }
 
   async findBy(collection: string, index: string, value: string): Promise<StoredRecord | null> {
     if (!isName(collection) || !isName(index) || !isName(value)) return null;
-    return await this.#with(({ handle }) => findRecord(handle, { collection, index, value }));
+    return await this.#with((place) => findRecord(place, { collection, index, value }));
   }
 
   async list(collection: string, options: ListOptions): Promise<RecordPage> {
     checkPage(options);
     if (!isName(collection)) return { records: [], next: null };
     const { size } = options;
-    const found = await this.#with(({ handle }) =>
-      listRecords(handle, collection, { ...options, size: size + 1 }),
-    );
+    const found = await this.#with((place) => listRecords(place, collection, { ...options, size: size + 1 }));
     const records = found.slice(0, size);
     return { records, next: found.length > size ? (records.at(-1)?.key ?? null) : null };
   }
 
   async put(collection: string, record: RecordInput, options: PutOptions = {}): Promise<PutResult> {
     checkPut(collection, record, options);
-    const { result, marks } = await this.#with(({ handle, timing }) =>
-      putRecord(handle, { collection, record, options }, timing),
+    const { result, marks } = await this.#with((place) =>
+      putRecord(place, { collection, record, options }, place.timing),
     );
     this.#feed.tell(marks);
     return result;
@@ -112,10 +123,10 @@ export class PostgresRecords implements RecordStore {
     this.#source = null;
   }
 
-  async #with<T>(work: (source: RecordSource) => Promise<T>): Promise<T> {
+  async #with<T>(work: (place: RecordSource & RecordPlace) => Promise<T>): Promise<T> {
     if (this.#source === null) throw new StoreUnavailable('the database was not reached yet');
     try {
-      return await work(this.#source);
+      return await work({ ...this.#source, codec: this.#codec });
     } catch (error) {
       throw unavailable(error);
     }

@@ -8,17 +8,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { marksOf } from '../records/marks.ts';
-import type { PutOptions, PutResult, RecordInput } from '../records/records.ts';
+import type { PutResult, RecordInput } from '../records/records.ts';
 import { finish, giveUp, guard, type Timing, type Transaction } from './append.ts';
 import { DEADLOCK, LOCK_NOT_AVAILABLE, sqlState } from './failure.ts';
-import { ALIVE, notifyMarks, NOW, type Content } from './record-rows.ts';
+import { ALIVE, notifyMarks, NOW, type RecordPlace } from './record-rows.ts';
+import { takeUniques, type EncodedPut, type Put } from './record-uniques.ts';
 import { tableOf, type Handle } from './tables.ts';
-
-export interface Put {
-  readonly collection: string;
-  readonly record: RecordInput;
-  readonly options: PutOptions;
-}
 
 /** The result, and the marks of what has changed. */
 export interface PutDone {
@@ -32,7 +27,19 @@ const PAUSE_MS = 5;
 /** Somebody was faster, in a way that changes what there is to do. */
 class Overtaken extends Error {}
 
-export async function putRecord(handle: Handle, put: Put, timing: Timing): Promise<PutDone> {
+export async function putRecord(
+  { handle, codec }: RecordPlace,
+  given: Put,
+  timing: Timing,
+): Promise<PutDone> {
+  const { collection, record } = given;
+  const encoded = codec.encode(collection, record);
+  const older = Object.entries(record.unique ?? {}).flatMap(([index, value]) =>
+    codec
+      .uniqueTexts(collection, index, value)
+      .flatMap((text) => (text === encoded.unique[index] ? [] : [[index, text] as const])),
+  );
+  const put: EncodedPut = { ...given, encoded, older };
   const limit = performance.now() + timing.patience;
   for (;;) {
     try {
@@ -46,7 +53,7 @@ export async function putRecord(handle: Handle, put: Put, timing: Timing): Promi
   }
 }
 
-async function attempt(handle: Handle, put: Put, timing: Timing): Promise<PutDone> {
+async function attempt(handle: Handle, put: EncodedPut, timing: Timing): Promise<PutDone> {
   const transaction = await handle.db.startTransaction().execute();
   let done: PutDone;
   try {
@@ -61,7 +68,7 @@ async function attempt(handle: Handle, put: Put, timing: Timing): Promise<PutDon
   return done;
 }
 
-async function work(transaction: Transaction, handle: Handle, put: Put): Promise<PutDone> {
+async function work(transaction: Transaction, handle: Handle, put: EncodedPut): Promise<PutDone> {
   const { collection, record, options } = put;
   const owned = await holdOwners(transaction, handle, record);
   const { rows } = await sql<{ version: number; marks: string; alive: boolean }>`
@@ -121,34 +128,6 @@ async function clearLinks(
   }
 }
 
-/** Answers whether all of them are this record's now. What is over gives way. */
-async function takeUniques(
-  transaction: Transaction,
-  handle: Handle,
-  { collection, record }: Put,
-): Promise<boolean> {
-  const unique = Object.entries(record.unique ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (unique.length === 0) return true;
-  const pairs = sql`unnest(${unique.map(([index]) => index)}::text[], ${unique.map(([, value]) => value)}::text[])
-    as wanted (field, value)`;
-  const table = tableOf(handle, 'record_uniques');
-  const insertFree = async (): Promise<number> => {
-    const { numAffectedRows } = await sql`insert into ${table} (collection, field, value, key)
-      select ${collection}, field, value, ${record.key} from ${pairs} order by field, value
-      on conflict do nothing`.execute(transaction);
-    return Number(numAffectedRows ?? 0n);
-  };
-  const free = await insertFree();
-  if (free === unique.length) return true;
-  await sql`delete from ${tableOf(handle, 'records')} as record
-    using ${table} as held join ${pairs} on held.field = wanted.field and held.value = wanted.value
-    where held.collection = ${collection} and held.key <> ${record.key}
-      and record.collection = held.collection and record.key = held.key and not ${ALIVE}`.execute(
-    transaction,
-  );
-  return free + (await insertFree()) === unique.length;
-}
-
 async function addOwners(
   transaction: Transaction,
   handle: Handle,
@@ -165,13 +144,11 @@ async function addOwners(
 async function write(
   transaction: Transaction,
   handle: Handle,
-  { collection, record, options }: Put,
+  { collection, record, options, encoded }: EncodedPut,
 ): Promise<number> {
-  const { key, value, unique = {}, owners = [] } = record;
-  const content = JSON.stringify({ value, unique, owners } satisfies Content);
   const { rows } = await sql<{ version: number }>`update ${tableOf(handle, 'records')} set
-      version = nextval(${`"${handle.schema}".record_versions`}), content = ${content},
+      version = nextval(${`"${handle.schema}".record_versions`}), content = ${encoded.content},
       marks = ${marksOf(collection, record).join(' ')}, expires = ${NOW} + ${options.ttlMs ?? null}::bigint
-    where collection = ${collection} and key = ${key} returning version`.execute(transaction);
+    where collection = ${collection} and key = ${record.key} returning version`.execute(transaction);
   return rows[0]?.version ?? 0;
 }

@@ -6,14 +6,19 @@
  */
 import { sql, type RawBuilder } from 'kysely';
 import { MAX_MARKS } from '../records/marks.ts';
-import type { ListOptions, RecordInput, StoredRecord } from '../records/records.ts';
+import type { RecordCodec } from '../records/record-codec.ts';
+import type { ListOptions, StoredRecord } from '../records/records.ts';
 import { channelOf, tableOf, type Db, type Handle } from './tables.ts';
 
 /** How a notification about records begins. */
 export const RECORDS = 'records ';
 export const ANYTHING = '*';
 
-export type Content = Pick<Required<RecordInput>, 'value' | 'unique' | 'owners'>;
+/** Where records are, and how they are read. */
+export interface RecordPlace {
+  readonly handle: Handle;
+  readonly codec: RecordCodec;
+}
 
 /** Milliseconds since 1970. */
 export const NOW = sql<number>`(extract(epoch from statement_timestamp()) * 1000)::bigint`;
@@ -31,29 +36,29 @@ function select(handle: Handle): RawBuilder<unknown> {
 }
 
 export async function getRecord(
-  handle: Handle,
+  { handle, codec }: RecordPlace,
   collection: string,
   key: string,
 ): Promise<StoredRecord | null> {
   const { rows } = await sql<Row>`${select(handle)}
     where collection = ${collection} and key = ${key} and ${ALIVE}`.execute(handle.db);
-  return rows[0] === undefined ? null : recordOf(rows[0]);
+  return rows[0] === undefined ? null : recordOf(codec, collection, rows[0]);
 }
 
 export async function findRecord(
-  handle: Handle,
+  { handle, codec }: RecordPlace,
   { collection, index, value }: { collection: string; index: string; value: string },
 ): Promise<StoredRecord | null> {
+  const texts = codec.uniqueTexts(collection, index, value);
   const { rows } =
     await sql<Row>`${select(handle)} join ${tableOf(handle, 'record_uniques')} using (collection, key)
-    where collection = ${collection} and field = ${index} and value = ${value} and ${ALIVE}`.execute(
-      handle.db,
-    );
-  return rows[0] === undefined ? null : recordOf(rows[0]);
+    where collection = ${collection} and field = ${index} and value = any(${texts}::text[]) and ${ALIVE}
+    limit 1`.execute(handle.db);
+  return rows[0] === undefined ? null : recordOf(codec, collection, rows[0]);
 }
 
 export async function listRecords(
-  handle: Handle,
+  { handle, codec }: RecordPlace,
   collection: string,
   { owner, after, size }: ListOptions,
 ): Promise<StoredRecord[]> {
@@ -66,7 +71,7 @@ export async function listRecords(
   const { rows } = await sql<Row>`${select(handle)} ${owned}
     where record.collection = ${collection} and record.key > ${after ?? ''} and ${ALIVE}
     order by record.key limit ${size}`.execute(handle.db);
-  return rows.map(recordOf);
+  return rows.map((row) => recordOf(codec, collection, row));
 }
 
 /** Answers the marks of what was removed; null: there was nothing. */
@@ -120,6 +125,10 @@ export async function sweepRecords(handle: Handle, limit: number): Promise<numbe
   return removed;
 }
 
-function recordOf({ key, content, version, left }: Row): StoredRecord {
-  return { key, ...(JSON.parse(content) as Content), version, ttlMs: left };
+function recordOf(
+  codec: RecordCodec,
+  collection: string,
+  { key, content, version, left }: Row,
+): StoredRecord {
+  return { key, ...codec.decode(collection, key, content), version, ttlMs: left };
 }

@@ -1,17 +1,30 @@
 /** Records as rows of SQLite, on one connection, as they are at a moment. Writes are within the caller's transaction. */
 import type { Connection, Row } from '../catalog/connection.ts';
+import { marksOf } from './marks.ts';
+import type { RecordCodec } from './record-codec.ts';
 import { type ListOptions, type Owner, type RecordInput, type StoredRecord } from './records.ts';
-
-type Content = Pick<Required<RecordInput>, 'value' | 'unique' | 'owners'>;
 
 /** Milliseconds since 1970 at which there is no time left. */
 const ALIVE = '(expires IS NULL OR expires > ?)';
 
 export class RecordRows {
   readonly #connection: Connection;
+  readonly #codec: RecordCodec;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, codec: RecordCodec) {
     this.#connection = connection;
+    this.#codec = codec;
+  }
+
+  /** 0: there is none. */
+  version(collection: string, key: string, now: number): number {
+    const row = this.#connection.get(
+      `SELECT version FROM records WHERE collection = ? AND key = ? AND ${ALIVE}`,
+      collection,
+      key,
+      now,
+    );
+    return Number(row?.['version'] ?? 0);
   }
 
   get(collection: string, key: string, now: number): StoredRecord | null {
@@ -21,18 +34,20 @@ export class RecordRows {
       key,
       now,
     );
-    return row === undefined ? null : recordOf(row, now);
+    return row === undefined ? null : this.#recordOf(row, now);
   }
 
-  /** Key of the record that has the value, be it over. */
-  holder(collection: string, index: string, value: string): string | null {
-    const row = this.#connection.get(
-      'SELECT key FROM uniques WHERE collection = ? AND field = ? AND value = ?',
-      collection,
-      index,
-      value,
-    );
-    return row === undefined ? null : String(row['key']);
+  /** Keys of the records that have the value, be they over; it may stand in the index in more than one way. */
+  holders(collection: string, index: string, value: string): string[] {
+    return this.#codec.uniqueTexts(collection, index, value).flatMap((text) => {
+      const row = this.#connection.get(
+        'SELECT key FROM uniques WHERE collection = ? AND field = ? AND value = ?',
+        collection,
+        index,
+        text,
+      );
+      return row === undefined ? [] : [String(row['key'])];
+    });
   }
 
   list(collection: string, { owner, after, size }: ListOptions, now: number): StoredRecord[] {
@@ -56,12 +71,13 @@ export class RecordRows {
             now,
             size,
           );
-    return rows.map((row) => recordOf(row, now));
+    return rows.map((row) => this.#recordOf(row, now));
   }
 
   /** Writes a record that is not there. Answers its version. */
   put(collection: string, record: RecordInput, expires: number | null): number {
-    const { key, value, unique = {}, owners = [] } = record;
+    const { key, owners = [] } = record;
+    const { content, unique } = this.#codec.encode(collection, record);
     const version = this.#nextVersion();
     this.#connection.run(
       'INSERT INTO records (collection, key, version, expires, content) VALUES (?, ?, ?, ?, ?)',
@@ -69,7 +85,7 @@ export class RecordRows {
       key,
       version,
       expires,
-      JSON.stringify({ value, unique, owners } satisfies Content),
+      content,
     );
     for (const [index, text] of Object.entries(unique)) {
       this.#connection.run(
@@ -92,16 +108,20 @@ export class RecordRows {
     return version;
   }
 
-  /** Answers what is removed, be it over; null when there is none. */
-  remove(collection: string, key: string): StoredRecord | null {
+  /**
+   * Answers the marks of what is removed, be it over: none when there is none, null when they cannot be told because
+   * its key for secrets is gone.
+   */
+  remove(collection: string, key: string): readonly string[] | null {
     const row = this.#connection.get(
-      'DELETE FROM records WHERE collection = ? AND key = ? RETURNING *',
+      'DELETE FROM records WHERE collection = ? AND key = ? RETURNING content',
       collection,
       key,
     );
-    if (row === undefined) return null;
-    const record = recordOf(row, 0);
-    for (const [index, value] of Object.entries(record.unique)) {
+    if (row === undefined) return [];
+    const content = String(row['content']);
+    const { unique, owners } = this.#codec.links(content);
+    for (const [index, value] of Object.entries(unique)) {
       this.#connection.run(
         'DELETE FROM uniques WHERE collection = ? AND field = ? AND value = ?',
         collection,
@@ -109,7 +129,7 @@ export class RecordRows {
         value,
       );
     }
-    for (const { kind, id } of record.owners) {
+    for (const { kind, id } of owners) {
       this.#connection.run(
         'DELETE FROM owners WHERE kind = ? AND id = ? AND collection = ? AND key = ?',
         kind,
@@ -118,7 +138,7 @@ export class RecordRows {
         key,
       );
     }
-    return record;
+    return this.#marksOf(collection, key, content);
   }
 
   owned({ kind, id }: Owner, limit: number): Array<{ collection: string; key: string }> {
@@ -161,6 +181,25 @@ export class RecordRows {
     );
   }
 
+  #marksOf(collection: string, key: string, content: string): readonly string[] | null {
+    try {
+      return marksOf(collection, { key, unique: this.#codec.decode(collection, key, content).unique });
+    } catch {
+      return null;
+    }
+  }
+
+  #recordOf(row: Row, now: number): StoredRecord {
+    const { expires } = row;
+    const { collection, key } = placeOf(row);
+    return {
+      key,
+      ...this.#codec.decode(collection, key, String(row['content'])),
+      version: Number(row['version']),
+      ttlMs: typeof expires === 'number' ? expires - now : null,
+    };
+  }
+
   #nextVersion(): number {
     return Number(this.#connection.get('UPDATE versions SET last = last + 1 RETURNING last')?.['last']);
   }
@@ -168,14 +207,4 @@ export class RecordRows {
 
 function placeOf(row: Row): { collection: string; key: string } {
   return { collection: String(row['collection']), key: String(row['key']) };
-}
-
-function recordOf(row: Row, now: number): StoredRecord {
-  const { expires } = row;
-  return {
-    key: String(row['key']),
-    ...(JSON.parse(String(row['content'])) as Content),
-    version: Number(row['version']),
-    ttlMs: typeof expires === 'number' ? expires - now : null,
-  };
 }

@@ -7,9 +7,11 @@
 import { chmodSync } from 'node:fs';
 import { Connection } from '../catalog/connection.ts';
 import { StoreUnavailable } from '../errors.ts';
+import { NO_SEALING, type Sealer } from '../sealing.ts';
 import { CounterRows } from './counter-rows.ts';
 import { RecordFeed } from './feed.ts';
 import { marksOf } from './marks.ts';
+import { RecordCodec } from './record-codec.ts';
 import { RecordRows } from './record-rows.ts';
 import {
   checkPage,
@@ -35,6 +37,8 @@ export interface SqliteRecordsOptions {
   readonly path: string;
   /** Is there such an entity in the configuration? */
   readonly exists: (owner: Owner) => boolean;
+  /** Seals what is a secret; without, all is kept as it is. */
+  readonly sealer?: Sealer;
 }
 
 const CACHE_KIB = 2048;
@@ -51,16 +55,16 @@ export class SqliteRecords implements RecordStore {
   readonly #exists: SqliteRecordsOptions['exists'];
   readonly #feed = new RecordFeed(true);
   readonly #sweeper: NodeJS.Timeout;
-  /** Of the transaction under way. */
-  #marks: string[] = [];
+  /** Of the transaction under way; null: they cannot be told. */
+  #marks: string[] | null = [];
   #closed = false;
 
   /** @throws Error of SQLite, WrongCatalog */
-  constructor({ path, exists }: SqliteRecordsOptions) {
+  constructor({ path, exists, sealer = NO_SEALING }: SqliteRecordsOptions) {
     this.#connection = new Connection(path, { durable: true, cacheKib: CACHE_KIB });
     chmodSync(path, 0o600);
     prepareRecordTables(this.#connection);
-    this.#rows = new RecordRows(this.#connection);
+    this.#rows = new RecordRows(this.#connection, new RecordCodec(sealer));
     this.#counters = new CounterRows(this.#connection);
     this.#exists = exists;
     this.#queue = new WriteQueue(this.#connection, {
@@ -77,8 +81,12 @@ export class SqliteRecords implements RecordStore {
 
   findBy(collection: string, index: string, value: string): Promise<StoredRecord | null> {
     return this.#read(() => {
-      const key = isName(value) ? this.#rows.holder(collection, index, value) : null;
-      return key === null ? null : this.#get(collection, key);
+      const keys = isName(value) ? this.#rows.holders(collection, index, value) : [];
+      for (const key of keys) {
+        const found = this.#get(collection, key);
+        if (found !== null) return found;
+      }
+      return null;
     });
   }
 
@@ -102,8 +110,8 @@ export class SqliteRecords implements RecordStore {
     { ifVersion }: { readonly ifVersion?: number } = {},
   ): Promise<boolean> {
     return await this.#queue.add(() => {
-      const record = this.#get(collection, key);
-      if (record === null || (ifVersion ?? record.version) !== record.version) return false;
+      const version = this.#version(collection, key);
+      if (version === 0 || (ifVersion ?? version) !== version) return false;
       this.#remove(collection, key);
       return true;
     });
@@ -167,27 +175,32 @@ export class SqliteRecords implements RecordStore {
     return isName(key) ? this.#rows.get(collection, key, Date.now()) : null;
   }
 
+  #version(collection: string, key: string): number {
+    return isName(key) ? this.#rows.version(collection, key, Date.now()) : 0;
+  }
+
   #put(collection: string, record: RecordInput, { ifVersion, ttlMs }: PutOptions): PutResult {
     const { key, unique = {}, owners = [] } = record;
-    const version = this.#get(collection, key)?.version ?? 0;
+    const version = this.#version(collection, key);
     if (ifVersion !== undefined && ifVersion !== version) return { stored: false, conflict: 'version' };
     if (!owners.every((owner) => this.#exists(owner))) return { stored: false, conflict: 'owner' };
     const others = Object.entries(unique)
-      .map(([index, value]) => this.#rows.holder(collection, index, value))
-      .filter((holder) => holder !== null && holder !== key);
-    if (others.some((other) => other !== null && this.#get(collection, other) !== null)) {
+      .flatMap(([index, value]) => this.#rows.holders(collection, index, value))
+      .filter((holder) => holder !== key);
+    if (others.some((other) => this.#version(collection, other) > 0)) {
       return { stored: false, conflict: 'unique' };
     }
-    for (const over of new Set(others)) this.#remove(collection, over ?? '');
+    for (const over of new Set(others)) this.#remove(collection, over);
     this.#remove(collection, key);
-    this.#marks.push(...marksOf(collection, record));
+    this.#marks?.push(...marksOf(collection, record));
     const expires = ttlMs === undefined ? null : Date.now() + ttlMs;
     return { stored: true, version: this.#rows.put(collection, record, expires) };
   }
 
   #remove(collection: string, key: string): void {
-    const removed = this.#rows.remove(collection, key);
-    if (removed !== null) this.#marks.push(...marksOf(collection, removed));
+    const marks = this.#rows.remove(collection, key);
+    if (marks === null) this.#marks = null;
+    else this.#marks?.push(...marks);
   }
 
   #removeOver(limit: number): number {
@@ -195,7 +208,7 @@ export class SqliteRecords implements RecordStore {
     return this.#rows.sweep(now, limit) + this.#counters.sweep(now, limit);
   }
 
-  #takeMarks(): string[] {
+  #takeMarks(): string[] | null {
     const marks = this.#marks;
     this.#marks = [];
     return marks;

@@ -7,6 +7,7 @@ import { Catalog } from '../../../src/store/catalog/catalog.ts';
 import { CatalogStore } from '../../../src/store/catalog-store.ts';
 import { Cascade } from '../../../src/store/records/cascade.ts';
 import { SqliteRecords } from '../../../src/store/records/sqlite-records.ts';
+import type { Sealer } from '../../../src/store/sealing.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import type { OpenRecords } from './records-contract.ts';
 
@@ -20,12 +21,13 @@ export interface Node extends Disposable {
   readonly errors: readonly string[];
 }
 
-export function openNode(folder: string, retention = 1000): Node {
+export function openNode(folder: string, retention = 1000, sealer?: Sealer): Node {
   const catalog = new Catalog({ path: join(folder, 'store.db'), durable: true });
   const { reader } = catalog;
   const records = new SqliteRecords({
     path: join(folder, 'records.db'),
     exists: ({ kind, id }) => reader.has(kind, id),
+    ...(sealer !== undefined && { sealer }),
   });
   const errors: string[] = [];
   const cascade = new Cascade({ records, reader, onError: (reason) => void errors.push(reason) });
@@ -56,9 +58,9 @@ export interface OpenSqliteRecords extends OpenRecords {
   rows(): Readonly<Record<string, number>>;
 }
 
-export async function openSqliteRecords(): Promise<OpenSqliteRecords> {
+export async function openSqliteRecords(sealer?: Sealer): Promise<OpenSqliteRecords> {
   const folder = await tempDir();
-  const node = openNode(folder.path);
+  const node = openNode(folder.path, 1000, sealer);
   return {
     store: node.records,
     other: node.records,
