@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { Catalog } from './catalog/catalog.ts';
-import { CatalogStore } from './catalog-store.ts';
+import { CatalogStore, type Sequencer } from './catalog-store.ts';
 import type { CommitOptions, Write } from './config-store.ts';
 import type { Values } from '../entities/schema/field.ts';
 
@@ -16,7 +16,10 @@ interface Opened extends AsyncDisposable {
   readonly path: string;
 }
 
-async function open({ retention = 1000 } = {}): Promise<Opened> {
+async function open({
+  retention = 1000,
+  sequencer = null,
+}: { readonly retention?: number; readonly sequencer?: Sequencer | null } = {}): Promise<Opened> {
   const folder = await tempDir();
   const path = join(folder.path, 'store.db');
   const catalog = new Catalog({ path, durable: true });
@@ -24,6 +27,7 @@ async function open({ retention = 1000 } = {}): Promise<Opened> {
     catalog,
     context: () => ({ flavor: 'traditional_compatible' }),
     retention,
+    sequencer,
   });
   return {
     store,
@@ -84,4 +88,57 @@ test('a write that the disk refuses is told with its reason, and the next one ha
     await one(store, service('a', { tags: ['x'] }));
     assert.deepEqual([store.revision, store.count('services')], [1, 1]);
   }
+});
+
+test('changes of a commit come in pages, by kind and id', async () => {
+  await using opened = await open();
+  const { store } = opened;
+  const writes = Array.from({ length: 12 }, (_, n) => service(`s${n}`));
+  await store.commit([...writes, { op: 'create', kind: 'consumers', input: { username: 'c' } }], BY);
+  const found: string[] = [];
+  for (let after: { kind: string; id: string } | null = null; ;) {
+    const page = store.changes(1, { size: 5, after });
+    assert.ok(page !== null && page.length <= 5);
+    found.push(...page.map(({ kind, id }) => `${kind} ${id}`));
+    after = page.at(-1) ?? null;
+    if (after === null) break;
+  }
+  assert.equal(new Set(found).size, 13);
+  assert.deepEqual(found, found.toSorted());
+  assert.equal(store.changes(2, { size: 5 }), null);
+});
+
+test('another node was faster: what can be read again is, what cannot was kept', async () => {
+  const appended: Array<{ length: number; kinds: string[] }> = [];
+  let refusals = 0;
+  const sequencer: Sequencer = {
+    append({ changes }) {
+      // Twice: a log may have to try again.
+      for (const _ of changes);
+      appended.push({ length: changes.length, kinds: [...changes].map(({ kind }) => kind) });
+      return Promise.resolve(refusals-- <= 0);
+    },
+    catchUp: () => Promise.resolve(),
+  };
+  await using opened = await open({ sequencer });
+  const { store } = opened;
+  let begun = 0;
+  const many = function* (prefix: string): Generator<Write> {
+    begun++;
+    for (let n = 0; n < 1200; n++) yield service(`${prefix}${n}`);
+  };
+  refusals = 2;
+  await store.commit({ [Symbol.iterator]: () => many('a') }, BY);
+  assert.equal(begun, 3);
+  assert.deepEqual(
+    appended.map(({ length, kinds }) => [length, kinds.length]),
+    [
+      [1200, 1200],
+      [1200, 1200],
+      [1200, 1200],
+    ],
+  );
+  refusals = 1;
+  await store.commit(many('b'), BY);
+  assert.deepEqual([begun, store.count('services'), store.revision], [4, 2400, 2]);
 });

@@ -21,13 +21,13 @@ import {
   type WriteResult,
 } from './config-store.ts';
 import { RevisionConflict, StoreError, StoreUnavailable } from './errors.ts';
-import type { StoredCommit } from './shared-log.ts';
+import type { NewCommit } from './shared-log.ts';
 import { Slices } from './slices.ts';
 
 /** The order of commits among several nodes. */
 export interface Sequencer {
   /** Answers false when another commit has that revision. @throws StoreUnavailable */
-  append(commit: StoredCommit): Promise<boolean>;
+  append(commit: NewCommit): Promise<boolean>;
   /** Brings the catalog to the newest revision. @throws StoreUnavailable */
   catchUp(): Promise<void>;
 }
@@ -88,7 +88,8 @@ export class CatalogStore implements ConfigStore {
   changes: ConfigStore['changes'] = (revision, page) => this.reader.changes(revision, page);
 
   async commit(writes: Iterable<Write> | AsyncIterable<Write>, options: CommitOptions): Promise<Committed> {
-    const again = this.#options.sequencer == null ? writes : await Array.fromAsync(writes);
+    const collect = this.#options.sequencer != null && isReadOnce(writes);
+    const again = collect ? await Array.fromAsync(writes) : writes;
     return await this.#whenLive(() =>
       this.#tryUntilTaken(options, (tx) => this.#applyAll(tx, again, options)),
     );
@@ -185,7 +186,7 @@ export class CatalogStore implements ConfigStore {
       const commit = { uuid: randomUUID(), time: Date.now(), author };
       if (sequencer != null) {
         const { revision } = tx;
-        if (!(await sequencer.append({ ...commit, revision, changes: tx.changes() }))) return null;
+        if (!(await sequencer.append({ ...commit, revision, changes: tx.changes(changes) }))) return null;
       }
       commitHere(tx, commit, changes, sequencer != null);
       open = false;
@@ -228,7 +229,7 @@ export class CatalogStore implements ConfigStore {
 /** @param shared the other nodes have it already: what fails here does not undo it. */
 function commitHere(
   tx: CatalogTransaction,
-  commit: Omit<StoredCommit, 'changes' | 'revision'>,
+  commit: Omit<NewCommit, 'changes' | 'revision'>,
   changes: number,
   shared: boolean,
 ): void {
@@ -242,6 +243,13 @@ function commitHere(
       { cause: error },
     );
   }
+}
+
+/** Does it have one iterator, that is itself? */
+function isReadOnce(writes: Iterable<Write> | AsyncIterable<Write>): boolean {
+  const iterator =
+    Symbol.asyncIterator in writes ? writes[Symbol.asyncIterator]() : writes[Symbol.iterator]();
+  return (iterator as unknown) === writes;
 }
 
 /** After a commit, which counts whether or not this can be done: the next one tries again. */

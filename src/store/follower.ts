@@ -10,7 +10,7 @@ import type { LogLevel } from '../settings/settings.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { CatalogStore, Sequencer } from './catalog-store.ts';
 import { StoreUnavailable } from './errors.ts';
-import { UncertainCommit, type SharedLog, type StoredCommit } from './shared-log.ts';
+import { UncertainCommit, type NewCommit, type SharedLog, type StoredCommit } from './shared-log.ts';
 import { Slices } from './slices.ts';
 
 export interface FollowerOptions {
@@ -90,7 +90,7 @@ export class Follower implements Sequencer {
     void this.#run(store);
   }
 
-  async append(commit: StoredCommit): Promise<boolean> {
+  async append(commit: NewCommit): Promise<boolean> {
     const log = this.#connected();
     try {
       return (await log.append(commit)).appended;
@@ -150,7 +150,7 @@ export class Follower implements Sequencer {
   }
 
   /** Did the connection break before or after the commit happened? */
-  async #settle(log: SharedLog, commit: StoredCommit): Promise<boolean> {
+  async #settle(log: SharedLog, commit: NewCommit): Promise<boolean> {
     const limit = performance.now() + UNCERTAIN;
     for (;;) {
       try {

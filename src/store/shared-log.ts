@@ -23,6 +23,16 @@ export interface StoredCommit {
   readonly changes: readonly StoredChange[];
 }
 
+/** Changes that may be too many for memory: read from their beginning as often as somebody asks. */
+export interface StoredChanges extends Iterable<StoredChange> {
+  readonly length: number;
+}
+
+/** A commit on its way to the log. */
+export interface NewCommit extends Omit<StoredCommit, 'changes'> {
+  readonly changes: StoredChanges;
+}
+
 export interface StoredEntity {
   readonly kind: string;
   readonly id: string;
@@ -44,7 +54,7 @@ export interface SharedLog {
    * Appends the commit as `commit.revision`, if the head is one less; else answers the head.
    * @throws StoreUnavailable when it has certainly not happened, UncertainCommit when nobody knows.
    */
-  append(commit: StoredCommit): Promise<{ readonly appended: boolean; readonly head: number }>;
+  append(commit: NewCommit): Promise<{ readonly appended: boolean; readonly head: number }>;
   /** Is there a commit with this uuid? Answers its revision. */
   find(uuid: string): Promise<number | null>;
   /** The commits after a revision, in order, at most `limit`; null when the log no longer reaches back so far. */

@@ -67,7 +67,8 @@ test('commits of one node are seen by the other, and by one that comes later', a
   }
   assert.deepEqual(told, [1, 2, 3]);
   assert.deepEqual(two.store.revisions({ size: 10 }), one.store.revisions({ size: 10 }));
-  assert.deepEqual(two.store.changes(2), one.store.changes(2));
+  const size = 10;
+  assert.deepEqual(two.store.changes(2, { size }), one.store.changes(2, { size }));
 });
 
 test('writers on several nodes: independent writes all happen, of two with one name one does', async () => {

@@ -5,7 +5,6 @@
  * and see the last commit.
  */
 import { chmodSync, rmSync } from 'node:fs';
-import type { StoredCommit } from '../shared-log.ts';
 import { PLAIN_CODEC, type EntityCodec } from './codec.ts';
 import { Connection } from './connection.ts';
 import { CatalogReader } from './reader.ts';
@@ -152,11 +151,6 @@ export class Catalog {
   emptyLog(): boolean {
     const checkpoint = 'PRAGMA wal_checkpoint(TRUNCATE)';
     return this.#writing.withoutWaiting(() => this.#writing.get(checkpoint)?.['busy'] === 0);
-  }
-
-  /** A commit of the log as it is stored; null when it is not there. */
-  storedCommit(revision: number): StoredCommit | null {
-    return this.reader.storedCommit(revision);
   }
 
   close(): void {

@@ -12,10 +12,9 @@ import type {
   TagRow,
 } from '../config-store.ts';
 import { INTERNAL_KINDS } from '../file/kinds.ts';
-import type { StoredChange, StoredCommit } from '../shared-log.ts';
+import { changePage } from './changes.ts';
 import type { Row } from './connection.ts';
 import type { Rows } from './rows.ts';
-import { storedChange } from './transaction.ts';
 
 /** A change's place in the log. */
 export interface LogPlace {
@@ -106,7 +105,7 @@ export class CatalogReader implements ConfigReader, ConfigLog {
 
   changes(revision: number, page: ChangesPage = { size: -1 }): Change[] | null {
     if (this.uuidOf(revision) === null) return null;
-    return this.#storedChanges(revision, page).map(({ kind, id, before, after }) => ({
+    return changePage(this.#rows.connection, revision, page).map(({ kind, id, before, after }) => ({
       kind,
       id,
       before: before === null ? null : this.#rows.decode(kind, before),
@@ -170,27 +169,6 @@ export class CatalogReader implements ConfigReader, ConfigLog {
   uuidOf(revision: number): string | null {
     const row = this.#rows.connection.get('SELECT uuid FROM commits WHERE revision = ?', revision);
     return row === undefined ? null : String(row['uuid']);
-  }
-
-  storedCommit(revision: number): StoredCommit | null {
-    const row = this.#rows.connection.get('SELECT * FROM commits WHERE revision = ?', revision);
-    if (row === undefined) return null;
-    const changes = this.#storedChanges(revision, { size: -1 });
-    const { time, author } = revisionOf(row);
-    return { uuid: String(row['uuid']), revision, time, author, changes };
-  }
-
-  #storedChanges(revision: number, { size, after }: ChangesPage): StoredChange[] {
-    return this.#rows.connection
-      .all(
-        `SELECT kind, id, before, after FROM changes WHERE revision = ? AND (kind, id) > (?, ?)
-         ORDER BY kind, id LIMIT ?`,
-        revision,
-        after?.kind ?? '',
-        after?.id ?? '',
-        size,
-      )
-      .map(storedChange);
   }
 
   #meta(name: string): number {

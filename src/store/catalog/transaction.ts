@@ -3,7 +3,8 @@ import type { CheckContext, Values } from '../../entities/schema/field.ts';
 import type { Judge } from '../config-store.ts';
 import { Forbidden } from '../errors.ts';
 import { INTERNAL_KINDS } from '../file/kinds.ts';
-import type { StoredChange, StoredCommit, StoredEntity } from '../shared-log.ts';
+import type { StoredChange, StoredChanges, StoredCommit, StoredEntity } from '../shared-log.ts';
+import { changesOf } from './changes.ts';
 import type { Recorder } from './recorder.ts';
 import type { Rows } from './rows.ts';
 import { Writer } from './writer.ts';
@@ -87,11 +88,10 @@ export class CatalogTransaction {
     }
   }
 
-  /** What the transaction has changed. */
-  changes(): StoredChange[] {
-    return this.rows.connection
-      .all('SELECT kind, id, before, after FROM changes WHERE revision = ?', this.revision)
-      .map(storedChange);
+  /** What the transaction has changed. @param length what `finish` answered. */
+  changes(length: number): StoredChanges {
+    const { rows, revision } = this;
+    return { length, [Symbol.iterator]: () => changesOf(rows.connection, revision) };
   }
 
   /** Number of changes so far. */
@@ -144,15 +144,4 @@ export class CatalogTransaction {
       String(value),
     );
   }
-}
-
-export function storedChange(row: Readonly<Record<string, string | number | null>>): StoredChange {
-  const text = (value: string | number | null | undefined): string | null =>
-    typeof value === 'string' ? value : null;
-  return {
-    kind: String(row['kind']),
-    id: String(row['id']),
-    before: text(row['before']),
-    after: text(row['after']),
-  };
 }

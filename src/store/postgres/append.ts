@@ -7,7 +7,7 @@
  * if this node falls silent, so that a cut network does not keep the lock.
  */
 import { sql, type ControlledTransaction } from 'kysely';
-import type { StoredChange, StoredCommit } from '../shared-log.ts';
+import type { NewCommit, StoredChange } from '../shared-log.ts';
 import { UncertainCommit } from '../shared-log.ts';
 import { DEADLOCK, isConnectionFailure, LOCK_NOT_AVAILABLE, sqlState, unavailable } from './failure.ts';
 import { removeOwned } from './record-rows.ts';
@@ -32,7 +32,7 @@ export interface Appended {
 }
 
 /** @throws StoreUnavailable, UncertainCommit */
-export async function append(handle: Handle, commit: StoredCommit, timing: Timing): Promise<Appended> {
+export async function append(handle: Handle, commit: NewCommit, timing: Timing): Promise<Appended> {
   const limit = performance.now() + timing.patience;
   for (;;) {
     try {
@@ -45,7 +45,7 @@ export async function append(handle: Handle, commit: StoredCommit, timing: Timin
   }
 }
 
-async function attempt(handle: Handle, commit: StoredCommit, timing: Timing): Promise<Appended> {
+async function attempt(handle: Handle, commit: NewCommit, timing: Timing): Promise<Appended> {
   // A race that is lost already needs no lock.
   const seen = await readHead(handle.db);
   if (seen !== commit.revision - 1) return { appended: false, head: seen };
@@ -106,7 +106,7 @@ export async function finish(transaction: Transaction): Promise<void> {
   }
 }
 
-async function write(transaction: Transaction, handle: Handle, commit: StoredCommit): Promise<void> {
+async function write(transaction: Transaction, handle: Handle, commit: NewCommit): Promise<void> {
   const { revision, uuid, time, author, changes } = commit;
   await transaction
     .insertInto('commits')
@@ -135,7 +135,7 @@ function storable(text: string | null): string | null {
   return text === null ? null : text.replaceAll('\0', '\u{FFFD}');
 }
 
-function* batches(changes: readonly StoredChange[]): Generator<readonly StoredChange[]> {
+function* batches(changes: Iterable<StoredChange>): Generator<readonly StoredChange[]> {
   let batch: StoredChange[] = [];
   let characters = 0;
   for (const change of changes) {

@@ -10,7 +10,7 @@
 import { sql } from 'kysely';
 import type { EntityCodec } from '../catalog/codec.ts';
 import type { Resealed, SealCounts } from '../catalog/reseal.ts';
-import type { SharedLog, SharedState, StoredCommit } from '../shared-log.ts';
+import type { SharedLog, NewCommit, SharedState, StoredCommit } from '../shared-log.ts';
 import { UncertainCommit } from '../shared-log.ts';
 import { StoreUnavailable } from '../errors.ts';
 import { append, type Appended, type Timing } from './append.ts';
@@ -96,7 +96,7 @@ export class PostgresLog implements SharedLog {
     });
   }
 
-  async append(commit: StoredCommit): Promise<Appended> {
+  async append(commit: NewCommit): Promise<Appended> {
     const result = await append(this.#primary, commit, this.#timing);
     this.#known = Math.max(this.#known, result.head);
     if (result.appended) this.#compact(result.head);

@@ -394,3 +394,26 @@ test('a write to what is not there names the field by which it was looked for', 
     assert.deepEqual([status, body], [404, { code: 6, name: 'not found', message, fields, index: 0 }]);
   }
 });
+
+test('a large diff comes in pages', async () => {
+  await using admin = await startAdmin();
+  const writes = Array.from({ length: 25 }, (_, n) => ({
+    op: 'create',
+    kind: 'services',
+    entity: { host: `h${n}` },
+  }));
+  await admin.call('POST', '/transactions', { writes });
+  const ids: string[] = [];
+  let path: string | null = '/revisions/1/diff?size=10';
+  let pages = 0;
+  while (path !== null) {
+    const { status, body } = await admin.call('GET', path);
+    assert.deepEqual([status, body['changes']], [200, 25]);
+    ids.push(...data(body).map(({ id }) => String(id)));
+    path = body['next'] as string | null;
+    pages++;
+  }
+  assert.deepEqual([pages, new Set(ids).size], [3, 25]);
+  const refused = await admin.call('GET', '/revisions/1/diff?offset=x');
+  assert.deepEqual([refused.status, refused.body['code']], [400, 7]);
+});

@@ -110,18 +110,16 @@ async function apply(
   const { revision: before } = request.store;
   const options = request.commitOptions();
   const author = message === null ? options.author : { ...options.author, message };
-  const counts = { create: 0, put: 0, patch: 0, delete: 0 };
-  /** Only when they are shown: there may be very many. */
-  const kinds: string[] | null = entities ? [] : null;
+  const counted = new CountedWrites(request, writes, entities);
   let committed: Committed;
   try {
-    const counted = counting(request, writes(), counts, kinds);
     committed = await request.store.commit(counted, { ...options, author, discardResults: !entities });
   } catch (error) {
     if (error instanceof StoreError)
       throw new RequestError(error.status, { ...error.toBody(), index: error.index });
     throw error;
   }
+  const { counts, kinds } = counted;
   const body = { ...resultBody(request, committed, before), writes: counts };
   if (kinds === null) return request.answer(200, body, committed);
   const made = committed.results.map(({ entity }, index) =>
@@ -130,17 +128,35 @@ async function apply(
   return request.answer(200, { ...body, entities: made }, committed);
 }
 
-async function* counting(
-  request: AdminRequest,
-  writes: Iterable<Write> | AsyncIterable<Write>,
-  counts: Record<Write['op'], number>,
-  kinds: string[] | null,
-): AsyncGenerator<Write> {
-  let index = 0;
-  for await (const write of writes) {
-    at(index++, () => checkKind(request.principal, write));
-    counts[write.op]++;
-    kinds?.push(write.kind);
-    yield write;
+/** The writes, permitted and counted. Each iterator begins anew: a store may have to read them more than once. */
+class CountedWrites implements AsyncIterable<Write> {
+  counts: Record<Write['op'], number> = { create: 0, put: 0, patch: 0, delete: 0 };
+  /** Only when they are shown: there may be very many. */
+  kinds: string[] | null = null;
+  readonly #request: AdminRequest;
+  readonly #writes: () => Iterable<Write> | AsyncIterable<Write>;
+  readonly #withKinds: boolean;
+
+  constructor(
+    request: AdminRequest,
+    writes: () => Iterable<Write> | AsyncIterable<Write>,
+    withKinds: boolean,
+  ) {
+    this.#request = request;
+    this.#writes = writes;
+    this.#withKinds = withKinds;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Write> {
+    const { principal } = this.#request;
+    this.counts = { create: 0, put: 0, patch: 0, delete: 0 };
+    this.kinds = this.#withKinds ? [] : null;
+    let index = 0;
+    for await (const write of this.#writes()) {
+      at(index++, () => checkKind(principal, write));
+      this.counts[write.op]++;
+      this.kinds?.push(write.kind);
+      yield write;
+    }
   }
 }
