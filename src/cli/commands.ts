@@ -20,6 +20,10 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     'config parse',
     { summary: 'validate a declarative file', load: () => import('./commands/config-parse.ts') },
   ],
+  [
+    'config init',
+    { summary: 'write a declarative file to begin with', load: () => import('./commands/config-init.ts') },
+  ],
   ['config dump', { summary: 'write a declarative file', load: () => import('./commands/config-dump.ts') }],
   [
     'config validate',
@@ -43,12 +47,24 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
   ],
   ['config import', { summary: 'take a Kong over', load: () => import('./commands/config-import.ts') }],
   [
+    'config db_import',
+    { summary: 'add files, and delete nothing', load: () => import('./commands/config-db-import.ts') },
+  ],
+  [
+    'config db_export',
+    { summary: 'dump into a new file', load: () => import('./commands/config-db-export.ts') },
+  ],
+  [
     'migrations bootstrap',
     { summary: 'make the schema in Postgres', load: () => import('./commands/migrations-bootstrap.ts') },
   ],
   [
     'migrations up',
     { summary: 'bring the schema up to date', load: () => import('./commands/migrations-up.ts') },
+  ],
+  [
+    'migrations finish',
+    { summary: "nothing: 'up' is enough", load: () => import('./commands/migrations-finish.ts') },
   ],
   [
     'migrations list',

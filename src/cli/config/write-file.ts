@@ -1,6 +1,15 @@
 /** Writes a file that only its owner may read, as a whole or not at all: beside it first, then in its place. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, realpathSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { CommandError } from '../command.ts';
 
 const OWNER_ONLY = 0o600;
@@ -26,6 +35,17 @@ export function writeWhole(file: string, text: Iterable<string>): void {
   } finally {
     closeSync(handle);
   }
+}
+
+/** @throws CommandError when there is such a file. */
+export function refuseExisting(file: string): void {
+  if (existsSync(file)) throw new CommandError(`${file} already exists: will not overwrite it`);
+}
+
+/** @throws CommandError, also when there is such a file. */
+export function writeNew(file: string, text: Iterable<string>): void {
+  refuseExisting(file);
+  writeWhole(file, text);
 }
 
 /** Of a symbolic link, the file that it points to is replaced, not the link. */
