@@ -8,7 +8,7 @@ export const NOTES: ReadonlyMap<string, string> = new Map([
   ['/cache', 'every node has the whole configuration in memory, so there is nothing to forget'],
   ['/cache/{key}', 'finds nothing, for the same reason'],
   ['/debug/node/log-level/{level}', 'all logs of all threads; 405 without a database, as in Kong'],
-  ['/debug/cluster/log-level/{level}', 'changes this node; other nodes of the database are not told yet'],
+  ['/debug/cluster/log-level/{level}', 'all nodes that share the database'],
   ['/clustering/data-planes', 'answers 400, as Kong does on a node that is no control plane'],
   ['/clustering/status', 'answers 400, as Kong does on a node that is no control plane'],
   ['/upstreams/{upstreams}/health', 'there are no health checks yet: HEALTHCHECKS_OFF or DNS_ERROR'],

@@ -15,11 +15,13 @@ import { openControlSocket, socketPathProblem } from './control-socket.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import type { SecretKeeper } from '../store/secret-keeper.ts';
 import type { Reach } from '../store/follower.ts';
+import type { ClusterLogLevel } from './cluster-log-level.ts';
 import { controlHandlers } from './control-handlers.ts';
 import type { TokenStore } from './access/token-store.ts';
 import type { AdminSide } from './admin-side.ts';
 import { Life } from './life.ts';
 import { MainLog } from './log.ts';
+import { LogLevelOverride } from './log-level-override.ts';
 import type { OpenStore } from './open-store.ts';
 import { portProblems } from './ports.ts';
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
@@ -49,6 +51,9 @@ export interface Gateway {
   readonly reloader: Reloader;
   readonly life: Life;
   readonly records: RecordDesk;
+  readonly logLevel: LogLevelOverride;
+  /** Null where no other nodes are to be told. */
+  clusterLogLevel: ClusterLogLevel | null;
   /** The configuration as the Admin API reads and changes it; null until it is open. */
   store: ConfigStore | null;
   /** Looks names up for the Admin API; null until that is open. */
@@ -139,6 +144,8 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     reloader,
     life,
     records,
+    logLevel: new LogLevelOverride(reloader),
+    clusterLogLevel: null,
     store: null,
     resolver: null,
     reach: null,
@@ -154,6 +161,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     await start(gateway, settings, store?.publisher ?? null);
     if (life.state === 'starting') {
       store ??= await openedStore(gateway, settings);
+      await followLogLevel(gateway, store);
       adminSide = await openAdminSide(gateway, settings);
       life.running();
       log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
@@ -163,6 +171,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   } finally {
     await supervisor.stop(0);
     adminSide?.close();
+    gateway.clusterLogLevel?.close();
     store?.close();
     closeServer(control);
     rmSync(socketPath, { force: true });
@@ -184,6 +193,13 @@ async function openedStore(gateway: Gateway, settings: Settings): Promise<OpenSt
   } catch (error) {
     throw new CannotStart([messageOf(error, false)]);
   }
+}
+
+/** Not before the workers serve: a level that was set is published to them. */
+async function followLogLevel(gateway: Gateway, { records }: OpenStore): Promise<void> {
+  if (records === null) return;
+  const { ClusterLogLevel } = await import('./cluster-log-level.ts');
+  gateway.clusterLogLevel = new ClusterLogLevel(records, gateway.logLevel, gateway.log.log);
 }
 
 /** Returns early, with nothing served, when a signal ends the start. */

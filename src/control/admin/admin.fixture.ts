@@ -3,7 +3,9 @@ import type { Settings } from '../../settings/settings.ts';
 import { loadSettings } from '../../settings/load.ts';
 import type { ConfigStore } from '../../store/config-store.ts';
 import type { Authenticator } from '../access/authenticator.ts';
+import { LogLevelOverride } from '../log-level-override.ts';
 import type { Gateway } from '../main.ts';
+import type { Reloader } from '../reload.ts';
 import { adminApp } from './app.ts';
 
 export interface Asked {
@@ -30,9 +32,11 @@ const EMPTY = {
 /** Answers a function that asks it: method, path, JSON body. */
 export function fakeAdmin(options: FakeOptions = {}) {
   const { settings } = loadSettings({ file: '/dev/null', env: {} });
+  const reloader = { settings: { ...settings, node_id: NODE_ID, ...options.settings } };
   const gateway = {
     log: { admin: { error: (_level: string, message: string) => process.stderr.write(`${message}\n`) } },
-    reloader: { settings: { ...settings, node_id: NODE_ID, ...options.settings } },
+    reloader,
+    logLevel: new LogLevelOverride(reloader as unknown as Reloader),
     supervisor: { workers: [] },
     store: options.store ?? EMPTY,
   } as unknown as Gateway;

@@ -45,7 +45,11 @@ export const SPECIAL_ENDPOINTS: readonly ApiEndpoint[] = [
   other('/cache/{key}', ['GET', 'DELETE'], 'one cached row'),
   other('/debug/node/log-level', ['GET'], 'the log level'),
   other('/debug/node/log-level/{level}', ['PUT'], 'another log level for a time'),
-  other('/debug/cluster/log-level/{level}', ['PUT'], 'another log level for a time'),
+  other(
+    '/debug/cluster/log-level/{level}',
+    ['PUT'],
+    'another log level for a time, on all nodes of the database',
+  ),
   other('/clustering/data-planes', ['GET'], 'data planes of this control plane'),
   other('/clustering/status', ['GET'], 'data planes of this control plane (deprecated)'),
 ];

@@ -3,7 +3,7 @@ import type { Gateway } from '../main.ts';
 import { NODE, WHOLE } from '../access/principal.ts';
 import { cache, cacheEntry } from './cache.ts';
 import { config } from './config.ts';
-import { LogLevelOverride, changeLogLevel, showLogLevel } from './log-level.ts';
+import { changeLogLevel, showLogLevel } from './log-level.ts';
 import { endpoints, openapi } from './openapi/serve.ts';
 import { enabledPlugins } from './plugin-list.ts';
 import { type AdminApp, type Methods, json, resource } from './resource.ts';
@@ -22,7 +22,6 @@ import { clustering, dnsStatistics, robots } from './switched-off.ts';
 import { timers } from './timers.ts';
 
 function specialHandlers(gateway: Gateway): Readonly<Record<string, Methods>> {
-  const override = new LogLevelOverride(gateway.reloader);
   return {
     '/': root(gateway),
     '/robots.txt': robots(),
@@ -45,9 +44,9 @@ function specialHandlers(gateway: Gateway): Readonly<Record<string, Methods>> {
     '/plugins/schema/{name}': pluginConfigSchema(gateway),
     '/cache': cache(),
     '/cache/{key}': cacheEntry(),
-    '/debug/node/log-level': showLogLevel(override),
-    '/debug/node/log-level/{level}': changeLogLevel(gateway, override),
-    '/debug/cluster/log-level/{level}': changeLogLevel(gateway, override),
+    '/debug/node/log-level': showLogLevel(gateway),
+    '/debug/node/log-level/{level}': changeLogLevel(gateway, 'node'),
+    '/debug/cluster/log-level/{level}': changeLogLevel(gateway, 'cluster'),
     '/clustering/data-planes': clustering(),
     '/clustering/status': clustering(),
   };
