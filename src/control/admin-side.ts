@@ -31,7 +31,8 @@ export class AdminSide {
 
   /** @throws Error that says what cannot be had. */
   async open(settings: Settings): Promise<void> {
-    const { log } = this.#gateway;
+    const { log, life } = this.#gateway;
+    const { writes } = life;
     this.#gateway.resolver = createResolver(settings, (line) => log.admin.error('warn', line));
     const authenticator = new Authenticator({
       store: this.#tokens(settings),
@@ -43,7 +44,7 @@ export class AdminSide {
       status: statusApp(this.#gateway, authenticator),
     };
     for (const side of SIDES) {
-      const options = { app: apps[side], access: log[side].access, tls: tlsOf(settings, side) };
+      const options = { app: apps[side], access: log[side].access, tls: tlsOf(settings, side), writes };
       this.#listeners[side] = await openHttp(settings[`${side}_listen`], options);
     }
     this.#warnClosed(settings);

@@ -10,6 +10,7 @@ import { type Counting, closer, createHttpServer, renewTls } from './http-server
 import { bindProblem } from './ports.ts';
 import type { ServerTls } from './tls.ts';
 import type { Listener } from '../settings/settings.ts';
+import type { InFlight } from './in-flight.ts';
 
 export interface HttpListener {
   readonly host: string;
@@ -26,7 +27,11 @@ export interface HttpOptions {
   readonly access: AccessLog | null;
   /** For the listeners with `ssl`. */
   readonly tls: ServerTls | null;
+  /** Gets what is not a read. */
+  readonly writes: InFlight;
 }
+
+const READS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Open connections of one listener; an admin side has few clients. */
 const MAX_CONNECTIONS = 1024;
@@ -37,7 +42,7 @@ const CLIENT_GONE = 499;
 /** @throws Error that names the address, when one cannot be had. */
 export async function openHttp(
   listeners: readonly Listener[],
-  { app, access, tls }: HttpOptions,
+  { app, access, tls, writes }: HttpOptions,
 ): Promise<HttpListener[]> {
   const opened: HttpListener[] = [];
   for (const listener of listeners) {
@@ -47,6 +52,9 @@ export async function openHttp(
       listener,
       listener.ssl ? tls : null,
     );
+    server.on('request', ({ method }: IncomingMessage, response: ServerResponse) => {
+      if (!READS.has(method)) writes.track(response);
+    });
     if (access !== null) logAccess(server, access);
     answerClientErrors(server);
     server.maxConnections = MAX_CONNECTIONS;

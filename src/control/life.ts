@@ -9,6 +9,7 @@
  * not be lost). So the same wish again within `ECHO_MS` is an echo of the first.
  */
 import type { EventEmitter } from 'node:events';
+import { InFlight } from './in-flight.ts';
 import type { MainLog } from './log.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -30,6 +31,8 @@ export class Life {
   state: LifeState = 'starting';
   /** Resolves when the workers have ended. */
   readonly stopped: Promise<void>;
+  /** A graceful stop waits for them. */
+  readonly writes = new InFlight();
   /** Set by `POST /status/ready`: load balancers shall leave, nothing else changes. */
   announcedDraining = false;
   readonly #supervisor: Supervisor;
@@ -79,7 +82,7 @@ export class Life {
         setTimeout(resolve, waitMs).unref();
       });
     }
-    await this.#supervisor.stop(graceMs);
+    await Promise.all([this.#supervisor.stop(graceMs), this.writes.settled(graceMs)]);
     this.#log.log('notice', 'stopped');
     this.#resolveStopped();
   }

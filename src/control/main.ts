@@ -157,7 +157,10 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   life.onSignals(() => void reloader.reload());
   let store: OpenStore | null = null;
   try {
-    if (settings.database !== 'off') store = await openedStore(gateway, settings);
+    if (settings.database !== 'off') {
+      store = await openedUnlessStopped(gateway, settings);
+      if (store === null) return EXIT_STOPPED;
+    }
     await start(gateway, settings, store?.publisher ?? null);
     if (life.state === 'starting') {
       store ??= await openedStore(gateway, settings);
@@ -177,6 +180,18 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     rmSync(socketPath, { force: true });
     life.dispose();
   }
+}
+
+/** A database that says nothing must not keep a start from ending. Null: it was told to stop meanwhile. */
+async function openedUnlessStopped(gateway: Gateway, settings: Settings): Promise<OpenStore | null> {
+  const opening = openedStore(gateway, settings);
+  const opened = await Promise.race([opening, gateway.life.stopped]);
+  if (opened !== undefined) return opened;
+  void opening.then(
+    (late) => late.close(),
+    () => undefined,
+  );
+  return null;
 }
 
 /** Its code is loaded here: without a database only the Admin API needs it. */
