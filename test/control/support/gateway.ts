@@ -167,11 +167,14 @@ export async function startStandIn(options: Options = {}): Promise<StandInGatewa
   }
 }
 
+/** As patient as `startGateway`: a machine may have other things to do. */
+const STARTED = { timeout: 20_000, what: 'the gateway to run' };
+
 async function running(gateway: StandInGateway): Promise<void> {
   await waitFor(async () => {
     if (gateway.child.exit !== null) throw new Error(`it ended: ${gateway.child.output}`);
     return (await gateway.health().catch(() => null))?.status === 'running';
-  });
+  }, STARTED);
 }
 
 export function spawnMain(conf: string, tuning: Partial<SupervisorTuning> = {}): Child {
