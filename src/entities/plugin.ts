@@ -78,7 +78,8 @@ export const plugins: EntityDefinition = {
   cache_key: ['name', 'route', 'service', 'consumer', 'consumer_group'],
   fields,
   subschemas: PLUGIN_SCHEMAS,
-  variants: (input) => PLUGIN_SCHEMAS.get(String(input['name'])) ?? null,
+  // Not made a text: a value may have a `toString` that is no function.
+  variants: ({ name }) => (typeof name === 'string' ? (PLUGIN_SCHEMAS.get(name) ?? null) : null),
   subschema_key: 'name',
   subschema_error: (name) =>
     typeof name !== 'string' || PLUGIN_NAMES.has(name)

@@ -60,7 +60,8 @@ async function toldFailure(
 
 function timeoutOf(context: AdminContext, given: unknown): number {
   const text = given ?? context.req.query('timeout');
-  const seconds = text === undefined || text === '' ? Number.NaN : Number(text);
+  const scalar = typeof text === 'number' || (typeof text === 'string' && text !== '');
+  const seconds = scalar ? Number(text) : Number.NaN;
   return Number.isNaN(seconds) ? DEFAULT_TIMEOUT : Math.ceil(seconds);
 }
 

@@ -1,6 +1,8 @@
 /** What somebody sends who means harm: each of these once named the wrong entity, blocked the node or was a 500. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ENDPOINTS } from '../../../src/control/admin/endpoints.ts';
+import { definitionOf } from '../../../src/control/admin/kinds.ts';
 import { type AdminServer, type Json, startAdmin } from '../support/admin-server.ts';
 
 test('dots in a path name what is routed to, not what they came from', async () => {
@@ -57,6 +59,25 @@ async function fillGroup(admin: AdminServer): Promise<number> {
   assert.equal(made['changes'], 2 * MEMBERS);
   return Number(made['revision']);
 }
+
+test('values that cannot become texts are no error of ours in any field', async () => {
+  await using admin = await startAdmin();
+  const value = { toString: {}, valueOf: {} };
+  const kinds = ENDPOINTS.filter(({ shape }) => shape === 'entity').flatMap(({ kind }) => kind ?? []);
+  for (const kind of kinds) {
+    const { fields, subschema_key: chooser = '' } = definitionOf(kind);
+    for (const name of [...Object.keys(fields), chooser, 'unknown', '__proto__']) {
+      for (const given of [value, [value], { a: value }, { id: value }, { name: value }]) {
+        const entity = Object.fromEntries([[name, given]]);
+        const { status, text } = await admin.call('POST', '/transactions', {
+          writes: [{ op: 'create', kind, entity }],
+        });
+        assert.ok(status < 500, `${kind}.${name} ${text}`);
+      }
+    }
+  }
+  assert.deepEqual(admin.errors, []);
+});
 
 test('an error names no secret', async () => {
   await using admin = await startAdmin();
