@@ -37,6 +37,9 @@ export function maskIssues(kind: KindIndex, entity: Values): Issue[] {
 export function shownValues(kind: KindIndex, index: UniqueIndex, entity: Values): Values {
   const secrets = new Set(secretFields(kind.definition, entity).map(([field]) => field));
   return Object.fromEntries(
-    index.fields.map((field) => [field, secrets.has(field) ? MASK : (entity[field] ?? null)]),
+    index.fields
+      // Kong Enterprise's; Kong's own message does not know it.
+      .filter((field) => field !== 'consumer_group' || entity[field] !== null)
+      .map((field) => [field, secrets.has(field) ? MASK : (entity[field] ?? null)]),
   );
 }

@@ -22,6 +22,7 @@ import { SealedForm } from '../sealing.ts';
 import { checkDerived, checkNames, checkTtl, expiry, type Given, transform, withoutTtl } from './derive.ts';
 import { withForeignIssues } from './foreign-values.ts';
 import { mergePatch, resolveReferences } from './inputs.ts';
+import { checkProtocols } from './plugin-protocols.ts';
 import { maskIssues, notYetIssues, sameContent, shownValues } from './refuse.ts';
 import { keyField, kindIndex, referencedIds, referenceOf, type KindIndex } from './kind-index.ts';
 import type { Recorder } from './recorder.ts';
@@ -139,6 +140,7 @@ export class Writer {
     const { entity, issues } = kind.validator.validate({ input: whole, overrides: resolved }, context);
     if (issues !== null) throw schemaViolation(withForeignIssues(kind.name, whole, issues, context));
     if (stored !== null) checkDerived(kind, input, entity, stored);
+    if (kind.name === 'plugins') checkProtocols(this.#rows, input, entity, stored !== null);
     const refused = [...notYetIssues(kind.name, entity), ...maskIssues(kind, entity)];
     if (refused.length > 0) throw schemaViolation(refused);
     transform(kind, entity, given, stored);

@@ -4,7 +4,7 @@
  * answer differs from time to time, a regular expression or a question stands in its place.
  */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { type Gateway, type GatewayOptions, startGateway } from '../../support/gateway.ts';
 
 export interface Case {
@@ -110,7 +110,7 @@ export const notUnique = (field: string, value: string): unknown => ({
 export const NOT_FOUND = { message: 'Not found' };
 export const NOT_ALLOWED = { message: 'Method not allowed' };
 
-export class Player {
+class Player {
   readonly #origin: string;
   readonly #kept = new Map<string, string>();
 
@@ -179,23 +179,27 @@ export class Player {
 
 export const SQLITE: GatewayOptions = { settings: { database: 'sqlite' } };
 
-/** One gateway for all tables of a file; each table is a test, and tells all that differs at once. */
-export function compare(
-  tables: Readonly<Record<string, readonly Case[]>>,
-  options: GatewayOptions = SQLITE,
-): void {
+export type Tables = Readonly<Record<string, readonly Case[]>>;
+
+/** Plays tables against what listens at an origin; each is a test, and tells all that differs at once. */
+export async function playAll(context: TestContext, origin: string, tables: Tables): Promise<void> {
+  const player = new Player(origin);
+  for (const [what, cases] of Object.entries(tables)) {
+    await context.test(what, async () => {
+      const differs: string[] = [];
+      for (const one of cases) {
+        const found = await player.play(one);
+        if (found !== null) differs.push(found);
+      }
+      assert.equal(differs.join('\n'), '');
+    });
+  }
+}
+
+/** One gateway for all tables of a file. */
+export function compare(tables: Tables, options: GatewayOptions = SQLITE): void {
   test('as Kong answers', async (context) => {
     await using gateway: Gateway = await startGateway(options);
-    const player = new Player(gateway.adminUrl);
-    for (const [what, cases] of Object.entries(tables)) {
-      await context.test(what, async () => {
-        const differs: string[] = [];
-        for (const one of cases) {
-          const found = await player.play(one);
-          if (found !== null) differs.push(found);
-        }
-        assert.equal(differs.join('\n'), '');
-      });
-    }
+    await playAll(context, gateway.adminUrl, tables);
   });
 }
