@@ -10,10 +10,13 @@ export function notYetIssues(kind: string, entity: Values): Issue[] {
   return notYet(kind, entity).map(({ path, message }) => ({ at: path, message }));
 }
 
-/** Is it the same but for the timestamps? Then nothing has changed, and no revision says so. */
-export function sameContent(a: Values, b: Values): boolean {
-  const text = (entity: Values): string =>
-    JSON.stringify({ ...entity, created_at: undefined, updated_at: undefined });
+/**
+ * Is it the same but for the timestamps that the store makes? Then nothing has changed, and no revision says so.
+ * @param dated `created_at` is the client's.
+ */
+export function sameContent(a: Values, b: Values, dated: boolean): boolean {
+  const made = dated ? { updated_at: undefined } : { created_at: undefined, updated_at: undefined };
+  const text = (entity: Values): string => JSON.stringify({ ...entity, ...made });
   return text(a) === text(b);
 }
 

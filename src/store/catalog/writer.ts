@@ -35,6 +35,8 @@ interface Prepared {
   readonly entity: Record<string, unknown>;
   /** Names of a certificate's SNIs, when the input says them. */
   readonly snis: readonly string[] | null;
+  /** The input says when the entity was created; else that is no change. */
+  readonly dated: boolean;
 }
 
 export class Writer {
@@ -148,17 +150,17 @@ export class Writer {
     if (kind.definition.ttl === true) entity['ttl'] = expiry(ttl, stored);
     const snis = (entity['snis'] as readonly string[] | undefined | null) ?? null;
     for (const name of kind.transient) delete entity[name];
-    return { entity, snis };
+    return { entity, snis, dated: Object.hasOwn(input, 'created_at') };
   }
 
   *#store(kind: KindIndex, stored: Values | null, prepared: Prepared): Generator<void, Values> {
-    const { entity, snis } = prepared;
+    const { entity, snis, dated } = prepared;
     const { name } = kind;
     // Also when it changes nothing: or it would tell whether a secret is what was sent.
     this.#allow(name, stored, entity);
     this.#checkUnique(kind, entity);
     this.#checkReferences(kind, entity, stored);
-    const same = stored !== null && sameContent(stored, entity);
+    const same = stored !== null && sameContent(stored, entity, dated);
     if (!same) {
       const before = stored === null ? null : this.#rows.text(name, String(stored['id']));
       const text = this.#encoded(name, entity);
