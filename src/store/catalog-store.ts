@@ -204,7 +204,7 @@ export class CatalogStore implements ConfigStore {
     { discardResults, judge }: CommitOptions,
   ): Promise<WriteResult[]> {
     const now = Date.now() / 1000;
-    const writer = tx.writer({ ...this.#options.context(), now: Math.floor(now) }, judge);
+    const writer = tx.writer({ ...this.#options.context(), now }, judge);
     const slices = new Slices();
     for (const { kind, id } of tx.rows.expired(now, SWEEP)) await slices.run(writer.removeExpired(kind, id));
     const results: WriteResult[] = [];

@@ -154,6 +154,24 @@ const lists: readonly Case[] = [
   },
   { ask: 'GET /upstreams/w/targets/all?foo=bar', status: 200, body: having({ next: null }) },
   { ask: 'GET /upstreams/nobody/targets/all', status: 404, body: NOT_FOUND },
+  // Those of one second, too: their times have milliseconds.
+  { ask: 'POST /upstreams', json: { name: 'x' }, status: 201 },
+  {
+    ask: 'POST /upstreams/x/targets',
+    json: { target: 'older.test:1', id: 'ffffffff-0000-0000-0000-000000000000' },
+    status: 201,
+  },
+  { ask: 'GET /upstreams/x/targets', status: 200 },
+  {
+    ask: 'POST /upstreams/x/targets',
+    json: { target: 'newer.test:1', id: '00000000-0000-0000-0000-000000000001' },
+    status: 201,
+  },
+  {
+    ask: 'GET /upstreams/x/targets',
+    status: 200,
+    body: page(having({ target: 'newer.test:1' }), having({ target: 'older.test:1' })),
+  },
   // Targets go with their upstream.
   { ask: 'DELETE /upstreams/w', status: 204 },
   { ask: 'GET /upstreams/w/targets', status: 404, body: NOT_FOUND },

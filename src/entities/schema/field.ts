@@ -164,7 +164,7 @@ export type RouterFlavor = 'traditional_compatible' | 'expressions' | 'tradition
 /** What the outside world says to a validation. */
 export interface CheckContext {
   readonly flavor: RouterFlavor;
-  /** Unix seconds, for timestamps and expiry of certificates. */
+  /** Unix seconds, with a fraction if need be, for timestamps and expiry of certificates. */
   readonly now: number;
   /** A PATCH: some of Kong's messages say so. */
   readonly updating?: boolean;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import * as t from '../typedefs.ts';
 import { CompiledRecord, type Extras, type Run } from './compile.ts';
-import type { CheckContext, EntityDefinition, EntityVariant, Values } from './field.ts';
+import type { CheckContext, EntityDefinition, EntityVariant, Field, Values } from './field.ts';
 import { Issues, type Issue } from './issue.ts';
 import { MESSAGES } from './messages.ts';
 import { randomKey } from './random-key.ts';
@@ -53,8 +53,9 @@ export class EntityValidator {
     if (run.count > 0) return { entity: null, issues: run.list };
     for (const name of this.#generated) entity[name] ??= name === 'id' ? randomUUID() : randomKey();
     // The timestamps of the store: created_at as given, updated_at always now.
-    if ('created_at' in entity) entity['created_at'] ??= context.now;
-    if ('updated_at' in entity) entity['updated_at'] = context.now;
+    const { created_at: created, updated_at: updated } = this.definition.fields;
+    if (created !== undefined) entity['created_at'] ??= timeOf(created, context);
+    if (updated !== undefined) entity['updated_at'] = timeOf(updated, context);
     return { entity, issues: null };
   }
 
@@ -101,6 +102,11 @@ export class EntityValidator {
     }
     return record;
   }
+}
+
+/** Whole seconds, except where milliseconds count (Kong's targets: the newest comes first). */
+function timeOf(field: Field, { now }: CheckContext): number {
+  return field.type === 'number' ? now : Math.floor(now);
 }
 
 /** Without its subschema Kong checks no more of an entity. */
