@@ -23,7 +23,7 @@ export interface WorkerData {
 export type Command =
   /** Build the image's snapshot beside the one that is served. */
   | { readonly type: 'prepare'; readonly image: SharedArrayBuffer; readonly flavor: RouterFlavor }
-  /** Serve the revision that was prepared (or goes on, when it is served already), with these settings. */
+  /** Serve the revision that was prepared (or goes on, when it is served already), with these settings; null: with those it has. */
   | { readonly type: 'commit'; readonly revision: number; readonly settings: Settings | null }
   | { readonly type: 'listen' }
   /** Accept no more; answer when nothing is in flight any more or the time is over. */

@@ -172,10 +172,14 @@ export class Publisher {
     return await worker.call({ type: 'prepare', image, flavor }, prepareMs);
   }
 
+  /** Settings go along only when they are others: a worker looks at all its connections again then. */
   async #commit(worker: WorkerHandle, next: Publication): Promise<CallResult> {
-    const { revision, settings } = next;
+    const { revision } = next;
+    const settings = next.settings === worker.settings ? null : next.settings;
     const result = await worker.call({ type: 'commit', revision, settings }, this.#tuning.callMs);
     if (result.ok) worker.revision = revision;
+    // It may do it yet although its answer did not come.
+    worker.settings = result.ok ? next.settings : null;
     return result;
   }
 

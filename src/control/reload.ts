@@ -56,6 +56,8 @@ export class Reloader {
   #settings: Settings;
   /** What the Admin API has put in place of `log_level`, for a while. */
   #logLevel: LogLevel | null = null;
+  /** Settings, and the same with that level. */
+  #leveled: { readonly of: Settings; readonly settings: Settings };
   #loaded: Loaded;
   readonly #compiler = new Compiler();
   readonly #dumps = new SharedDump(this.#compiler);
@@ -67,6 +69,7 @@ export class Reloader {
     this.#options = options;
     this.directory = new DirectoryKeeper(options.supervisor.directory);
     this.#settings = options.settings;
+    this.#leveled = { of: options.settings, settings: options.settings };
     this.#loaded = {
       revision: 0,
       hash: EMPTY_HASH,
@@ -100,7 +103,7 @@ export class Reloader {
   async publish(next: StoreRevision): Promise<readonly string[]> {
     const publish = async (): Promise<readonly string[]> => {
       const { router_flavor: flavor } = this.#settings;
-      const publication = { ...next, flavor, settings: this.#settings };
+      const publication = { ...next, flavor, settings: this.settings };
       const { supervisor } = this.#options;
       // The first one is what the workers start with.
       const warnings = this.#store === null ? [] : await supervisor.publish(publication);
@@ -141,8 +144,13 @@ export class Reloader {
     });
   }
 
+  /** The same object as long as nothing changes: so it is known what workers have already. */
   #effective(settings: Settings): Settings {
-    return this.#logLevel === null ? settings : { ...settings, log_level: this.#logLevel };
+    const level = this.#logLevel;
+    if (level === null) return settings;
+    if (this.#leveled.of !== settings || this.#leveled.settings.log_level !== level)
+      this.#leveled = { of: settings, settings: { ...settings, log_level: level } };
+    return this.#leveled.settings;
   }
 
   /** What is served, as a declarative file. */

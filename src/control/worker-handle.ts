@@ -1,6 +1,7 @@
 /** One worker thread as the main thread sees it: its life and calls to it. */
 import { Worker } from 'node:worker_threads';
 import { monotonicMs } from '../lib/monotonic.ts';
+import type { Settings } from '../settings/settings.ts';
 import { moduleUrl } from './module-url.ts';
 import type { Command, FromWorker, Reply, ToWorker, WorkerData } from './protocol.ts';
 import type { RecordDesk } from './record-desk.ts';
@@ -39,6 +40,8 @@ export class WorkerHandle {
   state: WorkerState = 'starting';
   /** The revision it serves. */
   revision = 0;
+  /** The settings that it has; null: not known. */
+  settings: Settings | null;
   /** By `monotonicMs`. */
   readonly startedAt = monotonicMs();
   readonly #worker: Worker;
@@ -50,6 +53,7 @@ export class WorkerHandle {
 
   constructor(data: WorkerData, { heapMb, records, onExit }: WorkerOptions) {
     this.id = data.workerId;
+    this.settings = data.settings;
     this.#worker = new Worker(moduleUrl('./worker-thread', import.meta.url), {
       name: `sluice worker ${data.workerId}`,
       workerData: data,

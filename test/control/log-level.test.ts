@@ -40,6 +40,19 @@ test('a level holds in every thread, across a reload, and ends when its time is 
   await waitFor(async () => (await levels(gateway)).join() === 'warn');
 });
 
+test('a commit leaves the level as it is', async () => {
+  await using gateway = await startStandIn(options);
+  const [status] = await call(gateway, 'PUT', '/debug/node/log-level/debug');
+  assert.equal(status, 200);
+  const response = await fetch(gateway.url('admin', '/services'), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'one', host: 'a.test' }),
+  });
+  assert.equal(response.status, 201);
+  assert.deepEqual(await levels(gateway), ['debug']);
+});
+
 test('what is no level, and no time', async () => {
   await using gateway = await startStandIn(options);
   const path = '/debug/node/log-level';
