@@ -8,8 +8,9 @@
  */
 import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import type { Values } from '../entities/schema/field.ts';
+import type { Steps } from '../lib/steps.ts';
 import { readImage } from '../snapshot/image.ts';
-import type { CatalogReader } from '../store/catalog/reader.ts';
+import type { CatalogReader, Touched } from '../store/catalog/reader.ts';
 import { withExpiries } from '../store/file/expiry.ts';
 import { Slices } from '../store/slices.ts';
 import type { DirectoryWriter } from '../zone/directory/writer.ts';
@@ -55,8 +56,8 @@ export class DirectoryKeeper {
     const since = this.#revision;
     const { revision } = reader;
     const known = since !== null && since >= reader.oldest;
-    const touched = known ? reader.touchedSince(since, KINDS, MAX_TOUCHED) : null;
-    if (touched !== null && touched.length < MAX_TOUCHED) {
+    const touched = known ? await new Slices().run(touchedSince(reader, since)) : null;
+    if (touched !== null) {
       await new Slices().run(this.#update(reader, touched));
     } else {
       this.#revision = null;
@@ -70,10 +71,7 @@ export class DirectoryKeeper {
   }
 
   /** What is gone goes first: it needs no memory, and revoking matters more than adding. */
-  *#update(
-    reader: CatalogReader,
-    touched: ReadonlyArray<{ readonly kind: string; readonly id: string }>,
-  ): Generator<void> {
+  *#update(reader: CatalogReader, touched: Iterable<Touched>): Generator<void> {
     const left: Found[] = [];
     for (const { kind, id } of touched) {
       const entity = reader.stored(kind, id);
@@ -86,6 +84,17 @@ export class DirectoryKeeper {
       yield;
     }
   }
+}
+
+/** Each entity once; null when there are too many. */
+function* touchedSince(reader: CatalogReader, revision: number): Steps<Iterable<Touched> | null> {
+  const touched = new Map<string, Touched>();
+  for (const page of reader.touchedSince(revision, KINDS)) {
+    for (const one of page) touched.set(`${one.kind}/${one.id}`, one);
+    if (touched.size > MAX_TOUCHED) return null;
+    yield;
+  }
+  return touched.values();
 }
 
 function* storeEntities(reader: CatalogReader): Generator<Found> {

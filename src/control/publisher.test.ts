@@ -28,7 +28,7 @@ for (const [when, filled] of [
     const next: Publication = {
       revision: 2,
       flavor: 'traditional_compatible',
-      image: () => new SharedArrayBuffer(8),
+      image: () => Promise.resolve(new SharedArrayBuffer(8)),
       delta: null,
       fill,
       settings: {} as Settings,

@@ -18,7 +18,7 @@ export interface Publication {
   readonly revision: number;
   readonly flavor: RouterFlavor;
   /** The whole configuration, made when it is asked for; null is the empty one, which is revision 0. */
-  readonly image: () => SharedArrayBuffer | null;
+  readonly image: () => Promise<SharedArrayBuffer | null>;
   /** What leads there from the current revision, when that is known. */
   readonly delta: SharedArrayBuffer | null;
   /** Brings what the workers share (the directory) to this revision. */
@@ -46,6 +46,7 @@ export class Publisher {
   readonly #log: Log;
   readonly #tuning: PublisherTuning;
   #current: Publication | null = null;
+  #filled: Promise<void> = Promise.resolve();
   #broken: readonly BrokenRoute[] = [];
 
   constructor(log: Log, tuning: PublisherTuning) {
@@ -62,9 +63,10 @@ export class Publisher {
     return this.#broken;
   }
 
-  /** The one that the workers start with. */
-  begin(first: Publication): void {
+  /** The one that the workers start with: they build it while what they share is filled, and serve it afterwards. */
+  begin(first: Publication, filled: Promise<void>): void {
     this.#current = first;
+    this.#filled = filled;
   }
 
   /**
@@ -106,6 +108,7 @@ export class Publisher {
         if (!prepared.ok) return failureText(prepared);
         this.#noteBroken(prepared.broken ?? []);
       }
+      await this.#filled;
       const committed = await this.#commit(worker, target);
       if (!committed.ok) return failureText(committed);
       if (target !== this.#current) continue;
@@ -167,7 +170,12 @@ export class Publisher {
       const result = await worker.call({ type: 'prepare', image: next.delta, flavor }, prepareMs);
       if (result.ok || !('stale' in result) || !result.stale) return result;
     }
-    const image = next.image();
+    let image: SharedArrayBuffer | null;
+    try {
+      image = await next.image();
+    } catch (error) {
+      return { ok: false, stale: false, message: error instanceof Error ? error.message : String(error) };
+    }
     if (image === null) return { ok: false, stale: false, message: 'there is no image' };
     return await worker.call({ type: 'prepare', image, flavor }, prepareMs);
   }

@@ -279,8 +279,8 @@ export class Reloader {
   }
 }
 
-function imageOf(image: SharedArrayBuffer | null): () => SharedArrayBuffer | null {
-  return () => image;
+function imageOf(image: SharedArrayBuffer | null): () => Promise<SharedArrayBuffer | null> {
+  return () => Promise.resolve(image);
 }
 
 /** Errors of a refused reload that the log lists; its answer has all. Who tries again and again must not fill a disk. */

@@ -4,16 +4,21 @@
  * One publication is under way at a time; commits that come meanwhile go together in the next one, so that many small
  * writes cost few publications. A delta holds what the log says was touched, as it is now; a route is compiled together
  * with its service, so that a changed service takes its routes along. A whole image is made only for a worker that
- * starts or that fell behind.
+ * starts or that fell behind. What is large is read from a snapshot of the catalog, in slices, while the main thread
+ * answers others; it may then hold later commits than its revision says. The next delta puts those again, and no harm.
  */
 import type { Values } from '../entities/schema/field.ts';
-import { encodeImage, readImage, RUNTIME } from '../snapshot/image.ts';
-import { encodeDelta } from '../snapshot/image-delta.ts';
+import { finish, type Steps } from '../lib/steps.ts';
+import { encodeImageInSteps, readImage, RUNTIME } from '../snapshot/image.ts';
+import { encodeDeltaInSteps } from '../snapshot/image-delta.ts';
+import type { ImageMeta } from '../snapshot/image-format.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
+import type { CatalogReader } from '../store/catalog/reader.ts';
 import type { CatalogStore } from '../store/catalog-store.ts';
 import { cannotUse, DiskFailure } from '../store/disk-failure.ts';
 import { RevisionConflict } from '../store/errors.ts';
 import { withExpiries } from '../store/file/expiry.ts';
+import { Slices } from '../store/slices.ts';
 import type { Compiled } from './compile-job.ts';
 import type { DirectoryKeeper } from './directory-keeper.ts';
 import type { Log } from './log.ts';
@@ -30,6 +35,8 @@ export interface StorePublisherOptions {
 const RETRY_MS = 1000;
 /** A delta of more entities costs as much as the whole image. */
 const MAX_DELTA = 50_000;
+/** Changes that are read at once, without a snapshot. */
+const FEW = 100;
 
 const KINDS = [...RUNTIME];
 
@@ -121,7 +128,7 @@ export class StorePublisher {
     const { store, publish, log } = this.#options;
     const { revision } = store;
     try {
-      const warnings = await publish(this.#revision(revision, this.#delta()));
+      const warnings = await publish(this.#revision(revision, await this.#delta(revision)));
       this.#published = revision;
       this.#answer(revision, warnings);
       return true;
@@ -135,8 +142,9 @@ export class StorePublisher {
 
   #revision(revision: number, delta: SharedArrayBuffer | null): StoreRevision {
     const { directory, store } = this.#options;
+    const image = shared(() => this.#image(revision));
     const run = (): Promise<void> => directory.follow(store.reader);
-    return { revision, image: () => this.#image(), delta, fill: { run, when: 'first' } };
+    return { revision, image, delta, fill: { run, when: 'first' } };
   }
 
   #answer(revision: number, warnings: readonly string[]): void {
@@ -145,32 +153,56 @@ export class StorePublisher {
     for (const waiter of waiting) if (waiter.revision <= revision) waiter.resolve(warnings);
   }
 
-  #image(): SharedArrayBuffer {
-    const { reader } = this.#options.store;
+  async #image(revision: number): Promise<SharedArrayBuffer> {
+    using snapshot = this.#options.store.snapshot();
+    const { reader } = snapshot;
     const entities = new Map(KINDS.map((kind) => [kind, reader.all(kind)]));
-    return encodeImage(entities, { revision: reader.revision, hash: EMPTY_HASH });
+    return await new Slices().run(encodeImageInSteps(entities, { revision, hash: EMPTY_HASH }));
   }
 
   /** From what is published to what is there; null when the log does not tell, or tells too much. */
-  #delta(): SharedArrayBuffer | null {
-    const { reader } = this.#options.store;
-    const baseRevision = this.#published;
-    if (baseRevision < reader.oldest) return null;
-    const put = new Map<string, { readonly kind: string; readonly entity: Values }>();
-    const removed: Array<{ readonly kind: string; readonly id: string }> = [];
-    for (const { kind, id } of reader.touchedSince(baseRevision, KINDS, MAX_DELTA)) {
-      const entity = reader.get(kind, { id });
-      if (entity === null) removed.push({ kind, id });
-      else put.set(id, { kind, entity });
-      if (kind !== 'services' || entity === null) continue;
-      for (const route of reader.childrenOf('routes', 'service', id)) {
-        put.set(String(route['id']), { kind: 'routes', entity: route });
-      }
-    }
-    if (put.size + removed.length >= MAX_DELTA) return null;
-    const meta = { revision: reader.revision, hash: EMPTY_HASH, baseRevision };
-    return encodeDelta({ put: put.values(), removed }, meta);
+  async #delta(revision: number): Promise<SharedArrayBuffer | null> {
+    const { store } = this.#options;
+    const base = this.#published;
+    const meta = { revision, hash: EMPTY_HASH, baseRevision: base };
+    if (base < store.oldest) return null;
+    if (store.reader.changesSince(base) <= FEW) return finish(deltaInSteps(store.reader, meta));
+    using snapshot = store.snapshot();
+    return await new Slices().run(deltaInSteps(snapshot.reader, meta));
   }
+}
+
+function* deltaInSteps(
+  reader: CatalogReader,
+  meta: ImageMeta & { readonly baseRevision: number },
+): Steps<SharedArrayBuffer | null> {
+  const put = new Map<string, { readonly kind: string; readonly entity: Values }>();
+  const removed = new Map<string, { readonly kind: string; readonly id: string }>();
+  for (const page of reader.touchedSince(meta.baseRevision, KINDS)) {
+    for (const { kind, id } of page) {
+      const entity = reader.get(kind, { id });
+      const key = `${kind}/${id}`;
+      if (entity === null) removed.set(key, { kind, id });
+      else put.set(key, { kind, entity });
+      if (kind === 'services' && entity !== null) {
+        for (const route of reader.childrenOf('routes', 'service', id)) {
+          put.set(`routes/${String(route['id'])}`, { kind: 'routes', entity: route });
+        }
+      }
+      yield;
+    }
+    if (put.size + removed.size >= MAX_DELTA) return null;
+  }
+  return yield* encodeDeltaInSteps({ put: put.values(), removed: removed.values() }, meta);
+}
+
+/** Who asks while it is being made waits for the same: all workers start at once. */
+function shared<T>(make: () => Promise<T>): () => Promise<T> {
+  let making: Promise<T> | null = null;
+  return () =>
+    (making ??= make().finally(() => {
+      making = null;
+    }));
 }
 
 /** False: another node that shares the store was faster, with a configuration of its own. */

@@ -82,14 +82,13 @@ export class Supervisor {
 
   /** Resolves when every worker serves the configuration on its listeners. @throws Error when one cannot. */
   async serve(first: Publication): Promise<void> {
-    await first.fill?.run();
-    this.#publisher.begin(first);
-    await Promise.all(
-      this.#workers.map(async (worker) => {
-        const failure = await this.#bringUp(worker);
-        if (failure !== null) throw new Error(`worker ${worker.id}: ${failure}`);
-      }),
-    );
+    const filled = first.fill?.run() ?? Promise.resolve();
+    this.#publisher.begin(first, filled);
+    const started = this.#workers.map(async (worker) => {
+      const failure = await this.#bringUp(worker);
+      if (failure !== null) throw new Error(`worker ${worker.id}: ${failure}`);
+    });
+    await Promise.all([filled, ...started]);
   }
 
   get revision(): number {

@@ -8,6 +8,7 @@
  * A hundred thousand routes take some 200 ms to write, so it is done in steps: each function that walks a tree stops
  * after a few nodes, for the caller to let the event loop turn or to go on at once.
  */
+import { finish, type Steps } from '../lib/steps.ts';
 import {
   Arena,
   BASE_SHIFT,
@@ -39,9 +40,6 @@ export interface FrozenIndex<T> {
   readonly anyHigh: number;
 }
 
-/** Work that can be left off after each step; its answer is at the end. */
-export type Steps<R> = Generator<void, R, void>;
-
 /** Nodes that are written in one step. */
 const STEP = 16;
 
@@ -64,14 +62,6 @@ export function* freezeAnew<T>(index: HostIndex<T>): Steps<FrozenIndex<T>> {
 /** What the arena does not have yet of the index; all of it into a new one when too much of this is garbage. */
 export function refreeze<T>(arena: Arena<T>, index: HostIndex<T>): Steps<FrozenIndex<T>> {
   return arena.isWasteful() ? freezeAnew(index) : freezeIndex(arena, index);
-}
-
-/** All steps at once. */
-export function finish<R>(steps: Steps<R>): R {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
 }
 
 function* freezeIndex<T>(arena: Arena<T>, index: HostIndex<T>): Steps<FrozenIndex<T>> {

@@ -2,6 +2,7 @@
  * What leads from one configuration to the next, as an image: from two whole images (a declarative file that was read
  * again) or from lists of changes (commits to a store). It holds the kinds that the data plane reads and no others.
  */
+import { finish, type Steps } from '../lib/steps.ts';
 import {
   type DeltaMeta,
   type ImageMeta,
@@ -10,7 +11,7 @@ import {
   type Row,
   rowOf,
   type Rows,
-  writeImage,
+  imageInSteps,
 } from './image-format.ts';
 import { ORDER, RUNTIME } from './image.ts';
 
@@ -25,15 +26,24 @@ export function encodeDelta(
   changes: Changes,
   meta: ImageMeta & { readonly baseRevision: number },
 ): SharedArrayBuffer {
+  return finish(encodeDeltaInSteps(changes, meta));
+}
+
+/** The same, one step for each entity and each row. */
+export function* encodeDeltaInSteps(
+  changes: Changes,
+  meta: ImageMeta & { readonly baseRevision: number },
+): Steps<SharedArrayBuffer> {
   const put = new Map<string, Row[]>();
   const removed = new Map<string, Row[]>();
   for (const { kind, entity } of changes.put) {
     if (RUNTIME.has(kind)) listOf(put, kind).push(rowOf(entity, NO_SERVICE));
+    yield;
   }
   for (const { kind, id } of changes.removed) {
     if (RUNTIME.has(kind)) listOf(removed, kind).push(removalOf(id));
   }
-  return writeDelta(meta, put, removed);
+  return yield* deltaInSteps(meta, put, removed);
 }
 
 /**
@@ -63,7 +73,7 @@ export function diffImages(old: SharedArrayBuffer | null, next: SharedArrayBuffe
     removed.set(kind, found.removed.map(removalOf));
   }
   const { revision, hash } = after.meta;
-  return writeDelta({ revision, hash, baseRevision: before.meta.revision }, put, removed);
+  return finish(deltaInSteps({ revision, hash, baseRevision: before.meta.revision }, put, removed));
 }
 
 function removalOf(id: string): Row {
@@ -76,18 +86,18 @@ function listOf(rows: Map<string, Row[]>, kind: string): Row[] {
   return list;
 }
 
-function writeDelta(
+function deltaInSteps(
   meta: DeltaMeta,
   put: ReadonlyMap<string, readonly Row[]>,
   removed: ReadonlyMap<string, readonly Row[]>,
-): SharedArrayBuffer {
+): Steps<SharedArrayBuffer> {
   const removals = ORDER.toReversed().map((kind): Rows => ({
     op: 'remove',
     kind,
     rows: removed.get(kind) ?? [],
   }));
   const puts = ORDER.map((kind): Rows => ({ op: 'put', kind, rows: put.get(kind) ?? [] }));
-  return writeImage(meta, [...removals, ...puts]);
+  return imageInSteps(meta, [...removals, ...puts]);
 }
 
 /** Rows of `after` that are new or different, and ids that only `before` has. */

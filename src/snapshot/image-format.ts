@@ -11,6 +11,7 @@
  * keeps its first timestamps then.
  */
 import type { Values } from '../entities/schema/field.ts';
+import type { Steps } from '../lib/steps.ts';
 
 export interface ImageMeta {
   readonly revision: number;
@@ -71,7 +72,8 @@ function timeOf(value: unknown): number {
   return typeof value === 'number' ? value : NaN;
 }
 
-export function writeImage(meta: DeltaMeta, all: readonly Rows[]): SharedArrayBuffer {
+/** One step for each row. */
+export function* imageInSteps(meta: DeltaMeta, all: readonly Rows[]): Steps<SharedArrayBuffer> {
   const filled = all.filter(({ rows }) => rows.length > 0);
   const { revision, hash, baseRevision } = meta;
   const sections = filled.map(({ op, kind, rows }) => ({ op, kind, rows: rows.length }));
@@ -81,7 +83,10 @@ export function writeImage(meta: DeltaMeta, all: readonly Rows[]): SharedArrayBu
   let size = indexAt;
   for (const { rows } of filled) {
     textAt += rows.length * ROW_SIZE;
-    for (const { text } of rows) size += typeof text === 'string' ? Buffer.byteLength(text) : text.length;
+    for (const { text } of rows) {
+      size += typeof text === 'string' ? Buffer.byteLength(text) : text.length;
+      yield;
+    }
   }
   size += textAt - indexAt;
   const image = new SharedArrayBuffer(size);
@@ -93,6 +98,7 @@ export function writeImage(meta: DeltaMeta, all: readonly Rows[]): SharedArrayBu
     for (const row of rows) {
       textAt += writeRow(bytes, row, indexRow, textAt);
       indexRow += ROW_SIZE;
+      yield;
     }
   }
   return image;

@@ -14,6 +14,7 @@ import type { Values } from '../entities/schema/field.ts';
 import type { Service } from '../entities/service.ts';
 import type { Target } from '../entities/target.ts';
 import type { Upstream } from '../entities/upstream.ts';
+import { finish, type Steps } from '../lib/steps.ts';
 import {
   type ImageMeta,
   ImageView,
@@ -21,7 +22,7 @@ import {
   type Row,
   rowOf,
   type Rows,
-  writeImage,
+  imageInSteps,
 } from './image-format.ts';
 
 interface RuntimeEntities {
@@ -73,17 +74,27 @@ export function encodeImage(
   entities: ReadonlyMap<string, Iterable<object>>,
   meta: ImageMeta,
 ): SharedArrayBuffer {
+  return finish(encodeImageInSteps(entities, meta));
+}
+
+/** The same, one step for each entity and each row. */
+export function* encodeImageInSteps(
+  entities: ReadonlyMap<string, Iterable<object>>,
+  meta: ImageMeta,
+): Steps<SharedArrayBuffer> {
   const serviceRows = new Map<string, number>();
-  const sections = ORDER.map((kind): Rows => {
+  const sections: Rows[] = [];
+  for (const kind of ORDER) {
     const rows: Row[] = [];
     for (const entity of entities.get(kind) ?? []) {
       if (kind === 'services') serviceRows.set((entity as Service).id, rows.length);
       const serviceRow = kind === 'routes' ? serviceRowOf(entity as Route, serviceRows) : NO_SERVICE;
       rows.push(rowOf(entity, serviceRow));
+      yield;
     }
-    return { op: 'put', kind, rows };
-  });
-  return writeImage({ ...meta, baseRevision: null }, sections);
+    sections.push({ op: 'put', kind, rows });
+  }
+  return yield* imageInSteps({ ...meta, baseRevision: null }, sections);
 }
 
 /** Throws when the bytes are not an image. */

@@ -66,6 +66,11 @@ export class CatalogStore implements ConfigStore {
     return this.#options.catalog.reader;
   }
 
+  /** What is committed now, to be read at leisure. */
+  snapshot(): ReturnType<Catalog['snapshot']> {
+    return this.#options.catalog.snapshot();
+  }
+
   get revision(): number {
     return this.reader.revision;
   }

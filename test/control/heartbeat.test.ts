@@ -25,7 +25,7 @@ test('a clock that jumps stalls no worker', async (t) => {
     await supervisor.serve({
       revision: 0,
       flavor: settings.router_flavor,
-      image: () => null,
+      image: () => Promise.resolve(null),
       delta: null,
       fill: null,
       settings,

@@ -22,6 +22,7 @@ export interface CatalogOptions {
 }
 
 const READ_CACHE_KIB = 4096;
+const SNAPSHOT_CACHE_KIB = 1024;
 /** What a large transaction touches lies all over the file: ids are random. Given back when it is over. */
 const WRITE_CACHE_KIB = 131_072;
 /** Where the ids of the keys are noted that something may be sealed by. */
@@ -32,6 +33,7 @@ const COMPACT_STEP = 100;
 export class Catalog {
   readonly reader: CatalogReader;
   readonly codec: EntityCodec;
+  readonly #path: string;
   readonly #writing: Connection;
   readonly #reading: Connection;
   readonly #rows: Rows;
@@ -39,6 +41,7 @@ export class Catalog {
   /** @throws Error of SQLite, WrongCatalog */
   constructor({ path, durable, codec = PLAIN_CODEC }: CatalogOptions) {
     this.codec = codec;
+    this.#path = path;
     this.#writing = new Connection(path, { durable, cacheKib: WRITE_CACHE_KIB });
     // It holds secrets; SQLite's companions take over its mode.
     chmodSync(path, 0o600);
@@ -57,6 +60,21 @@ export class Catalog {
       this.#writing.rollback();
       throw error;
     }
+  }
+
+  /** What is committed now, to be read at leisure: later commits do not show in it. */
+  snapshot(): Disposable & { readonly reader: CatalogReader } {
+    const connection = new Connection(this.#path, { durable: false, cacheKib: SNAPSHOT_CACHE_KIB });
+    const reader = new CatalogReader(new Rows(connection, this.codec));
+    try {
+      connection.exec('BEGIN');
+      // The first read is what it sees from then on.
+      void reader.revision;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return { reader, [Symbol.dispose]: () => connection.close() };
   }
 
   /** Facts about the catalog itself: `revision`, `cluster`, … */

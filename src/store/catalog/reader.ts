@@ -23,6 +23,14 @@ export interface LogPlace {
   readonly id: string;
 }
 
+/** An entity that a commit has changed, made or deleted. */
+export interface Touched {
+  readonly kind: string;
+  readonly id: string;
+}
+
+const TOUCHED_PAGE = 256;
+
 export class CatalogReader implements ConfigReader, ConfigLog {
   readonly #rows: Rows;
 
@@ -113,21 +121,45 @@ export class CatalogReader implements ConfigReader, ConfigLog {
     }));
   }
 
-  /** Entities of these kinds that commits after a revision have touched, at most `limit`. */
-  touchedSince(
-    revision: number,
-    kinds: readonly string[],
-    limit: number,
-  ): ReadonlyArray<{ readonly kind: string; readonly id: string }> {
-    const marks = kinds.map(() => '?').join(', ');
-    return this.#rows.connection
-      .all(
-        `SELECT DISTINCT kind, id FROM changes WHERE revision > ? AND kind IN (${marks}) LIMIT ?`,
-        revision,
-        ...kinds,
-        limit,
-      )
-      .map((row) => ({ kind: String(row['kind']), id: String(row['id']) }));
+  /** Number of changes that commits after a revision have made. */
+  changesSince(revision: number): number {
+    const row = this.#rows.connection.get(
+      'SELECT sum(changes) AS n FROM commits WHERE revision > ?',
+      revision,
+    );
+    return Number(row?.['n'] ?? 0);
+  }
+
+  /**
+   * Entities of these kinds that commits after a revision have touched, page by page. One comes again for each commit.
+   * Other kinds' changes are not read.
+   */
+  *touchedSince(revision: number, kinds: readonly string[]): Generator<readonly Touched[]> {
+    const { connection } = this.#rows;
+    const commits = connection.all('SELECT revision FROM commits WHERE revision > ?', revision);
+    for (const { revision: number } of commits) {
+      for (const kind of kinds) yield* this.#touchedBy(Number(number), kind);
+    }
+  }
+
+  *#touchedBy(revision: number, kind: string): Generator<readonly Touched[]> {
+    let after = '';
+    for (;;) {
+      const page = this.#rows.connection
+        .all(
+          'SELECT id FROM changes WHERE revision = ? AND kind = ? AND id > ? ORDER BY id LIMIT ?',
+          revision,
+          kind,
+          after,
+          TOUCHED_PAGE,
+        )
+        .map((row) => ({ kind, id: String(row['id']) }));
+      const last = page.at(-1);
+      if (last === undefined) return;
+      yield page;
+      if (page.length < TOUCHED_PAGE) return;
+      after = last.id;
+    }
   }
 
   /** What commits have touched, in the log's order, after a place in it. */

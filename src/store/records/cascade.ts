@@ -13,8 +13,9 @@ import type { SqliteRecords } from './sqlite-records.ts';
 
 const META = 'followed';
 const STEP = 256;
-/** Commits without deletions of owners that may be followed again after a restart. */
+/** Commits and changes without deletions of owners that may be followed again after a restart. */
 const MAX_UNSAVED = 256;
+const MAX_UNSAVED_CHANGES = 10_000;
 
 interface Position {
   readonly revision: number;
@@ -83,7 +84,10 @@ export class Cascade {
     const { revision } = reader;
     const next = { revision, uuid: reader.uuidOf(revision) };
     const known = this.#known();
-    const gone = known ? this.#deleted() : this.#missing();
+    // Without owned records there is nothing to do: one that is put from now on has an owner that is there now.
+    const idle = records.owners({ kind: '', id: '' }, 1).length === 0;
+    const many = known && reader.changesSince(this.#saved) > MAX_UNSAVED_CHANGES;
+    const gone = idle ? [] : known ? this.#deleted() : this.#missing();
     let removed = false;
     const slices = new Slices();
     for (const owner of gone) {
@@ -93,7 +97,7 @@ export class Cascade {
       if (slices.over) await slices.pause();
     }
     this.#position = next;
-    if (!removed && known && revision - this.#saved < MAX_UNSAVED) return;
+    if (!removed && known && !many && revision - this.#saved < MAX_UNSAVED) return;
     await records.setMeta(META, JSON.stringify(next));
     this.#saved = revision;
   }
