@@ -15,7 +15,7 @@ import type {
   CompilerStart,
   Dumped,
 } from './compile-job.ts';
-import { moduleUrl } from './module-url.ts';
+import { moduleUrl } from '../lib/module-url.ts';
 
 export interface CompilerLimits {
   /** MiB of JavaScript heap. */

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
-import { moduleUrl } from './module-url.ts';
+import { moduleUrl } from '../lib/module-url.ts';
 import type { Command, FromWorker, Reply, ToWorker, WorkerData } from './protocol.ts';
 import type { RecordDesk } from './record-desk.ts';
 

@@ -48,8 +48,6 @@ const MAX_WAITING = 1024;
 /** Tries of one commit against other nodes. */
 const MAX_TRIES = 20;
 const SWEEP = 256;
-/** Changes of a commit that is large. */
-const LARGE = 1000;
 
 export class CatalogStore implements ConfigStore {
   readonly writable = true;
@@ -193,10 +191,10 @@ export class CatalogStore implements ConfigStore {
         const { revision } = tx;
         if (!(await sequencer.append({ ...commit, revision, changes: tx.changes(changes) }))) return null;
       }
-      commitHere(tx, commit, changes, sequencer != null);
+      await catalog.commit(changes, () => commitHere(tx, commit, changes, sequencer != null));
       open = false;
       this.announce(tx.revision);
-      tidy(catalog, retention, changes);
+      tidy(catalog, retention);
       return { revision: tx.revision, results };
     } finally {
       if (open) tx.rollback();
@@ -258,10 +256,9 @@ function isReadOnce(writes: Iterable<Write> | AsyncIterable<Write>): boolean {
 }
 
 /** After a commit, which counts whether or not this can be done: the next one tries again. */
-function tidy(catalog: Catalog, retention: number, changes: number): void {
+function tidy(catalog: Catalog, retention: number): void {
   try {
     catalog.compact(retention);
-    if (changes >= LARGE) catalog.trim();
   } catch {
     // A full disk, most likely: the next write says so.
   }

@@ -200,12 +200,11 @@ export class Follower implements Sequencer {
       tx.clear();
       for await (const batch of entities) await slices.run(tx.load(batch));
       catalog.setMeta('cluster', log.clusterId);
-      tx.commitState(revision);
+      await catalog.commit(Infinity, () => tx.commitState(revision));
       open = false;
     } finally {
       if (open) tx.rollback();
     }
-    catalog.trim();
     this.#options.log('notice', `the whole configuration was loaded, revision ${revision}`);
     this.#store?.announce(revision);
   }
@@ -218,7 +217,8 @@ export class Follower implements Sequencer {
       if (tx.revision !== commit.revision)
         throw new Error(`revision ${commit.revision} after ${tx.revision - 1}`);
       await new Slices().run(tx.applyStored(commit.changes));
-      tx.commit(commit, tx.finish());
+      const changes = tx.finish();
+      await catalog.commit(changes, () => tx.commit(commit, changes));
       open = false;
     } finally {
       if (open) tx.rollback();

@@ -5,6 +5,8 @@
  * and see the last commit.
  */
 import { chmodSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { checkpoint } from './checkpoint.ts';
 import { PLAIN_CODEC, type EntityCodec } from './codec.ts';
 import { Connection } from './connection.ts';
 import { CatalogReader } from './reader.ts';
@@ -23,8 +25,15 @@ export interface CatalogOptions {
 
 const READ_CACHE_KIB = 4096;
 const SNAPSHOT_CACHE_KIB = 1024;
-/** What a large transaction touches lies all over the file: ids are random. Given back when it is over. */
-const WRITE_CACHE_KIB = 131_072;
+/**
+ * What a large transaction touches lies all over the file: ids are random. What has no room goes to the log meanwhile, in
+ * slices, and what has room is written by the commit at once. Given back when it is over.
+ */
+const WRITE_CACHE_KIB = 49_152;
+/** SQLite's own: pages in the log after which a commit moves them to the file. */
+const AUTO_CHECKPOINT = 1000;
+/** Changes of a commit that is large. */
+const LARGE = 1000;
 /** Where the ids of the keys are noted that something may be sealed by. */
 const SEAL_KEYS = 'seal_keys';
 /** Revisions dropped from the log at once, so that nobody waits. */
@@ -34,6 +43,8 @@ export class Catalog {
   readonly reader: CatalogReader;
   readonly codec: EntityCodec;
   readonly #path: string;
+  readonly #durable: boolean;
+  #closed = false;
   readonly #writing: Connection;
   readonly #reading: Connection;
   readonly #rows: Rows;
@@ -42,6 +53,7 @@ export class Catalog {
   constructor({ path, durable, codec = PLAIN_CODEC }: CatalogOptions) {
     this.codec = codec;
     this.#path = path;
+    this.#durable = durable;
     this.#writing = new Connection(path, { durable, cacheKib: WRITE_CACHE_KIB });
     // It holds secrets; SQLite's companions take over its mode.
     chmodSync(path, 0o600);
@@ -110,9 +122,30 @@ export class Catalog {
     return end < head - keep;
   }
 
-  /** Gives back what a large transaction took of memory. */
-  trim(): void {
-    this.#writing.exec('PRAGMA shrink_memory');
+  /**
+   * Runs the commit of a transaction with so many changes. Of a large one, what need not be done by the commit itself is
+   * done beside others: what it has written so far reaches the disk before it, and its place in the file after it.
+   */
+  async commit(changes: number, commit: () => void): Promise<void> {
+    if (changes < LARGE) return commit();
+    if (this.#durable) await onDisk(`${this.#path}-wal`);
+    this.#writing.exec('PRAGMA wal_autocheckpoint = 0');
+    try {
+      commit();
+    } finally {
+      void this.#settle();
+    }
+  }
+
+  /** What it leaves undone, the next commits do. */
+  async #settle(): Promise<void> {
+    try {
+      this.#writing.exec('PRAGMA shrink_memory');
+      await checkpoint({ path: this.#path, durable: this.#durable });
+      if (!this.#closed) this.#writing.exec(`PRAGMA wal_autocheckpoint = ${AUTO_CHECKPOINT}`);
+    } catch {
+      // A full disk, most likely: the next write says so.
+    }
   }
 
   /** Steps for `inTransaction`. */
@@ -172,8 +205,19 @@ export class Catalog {
   }
 
   close(): void {
+    this.#closed = true;
     this.#reading.close();
     this.#writing.close();
+  }
+}
+
+/** Waits for the disk without holding up others. What it refuses, the commit says. */
+async function onDisk(path: string): Promise<void> {
+  try {
+    await using file = await open(path, 'r');
+    await file.datasync();
+  } catch {
+    // The commit waits for all of it, then.
   }
 }
 
