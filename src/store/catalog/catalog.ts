@@ -103,12 +103,15 @@ export class Catalog {
     );
   }
 
-  /** Drops a few of the oldest commits beyond `keep`. Answers whether there are more. */
+  /**
+   * Drops a few of the oldest commits beyond `keep`. Answers whether there are more. It waits for the disk as a commit
+   * does, so it is not done before there is a tenth too many, or enough.
+   */
   compact(keep: number): boolean {
     const head = Number(this.meta('revision') ?? 0);
     const oldest = this.reader.oldest;
     const end = Math.min(head - keep, oldest + COMPACT_STEP);
-    if (end <= oldest) return false;
+    if (end - oldest < Math.min(Math.max(1, keep / 10), COMPACT_STEP)) return false;
     this.#writing.exec('BEGIN IMMEDIATE');
     try {
       this.#writing.run('DELETE FROM commits WHERE revision <= ?', end);
