@@ -11,7 +11,7 @@ import { setFlagsFromString } from 'node:v8';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { DIRECTORY_KINDS, type DirectoryEntities } from '../../src/entities/directory-kinds.ts';
 import { DirectoryKeeper } from '../../src/control/directory-keeper.ts';
-import { encodeImage } from '../../src/snapshot/image.ts';
+import { encodeImage } from '../../src/snapshot/image-encode.ts';
 import { Directory } from '../../src/zone/directory/directory.ts';
 import { DirectoryWriter } from '../../src/zone/directory/writer.ts';
 import { micro, microTable } from '../support/micro.ts';

@@ -1,13 +1,14 @@
 /**
  * The admin and status listeners together: what they share (who may come in, TLS), and what a reload changes in them.
- * Loaded when the workers serve already.
+ * Loaded when the workers serve already. The Admin API itself is loaded when it is first asked for something: with what
+ * it needs to know of entities it takes ten MiB, which most gateways without a database never need.
  */
 import { existsSync } from 'node:fs';
 import { createResolver } from '../balancer/resolver/create-resolver.ts';
 import type { Settings } from '../settings/settings.ts';
 import { formatAddress } from '../settings/parse-listen.ts';
-import { adminApp } from './admin/app.ts';
 import { listenerMode } from './admin/access.ts';
+import type { AdminApp } from './admin/resource.ts';
 import { statusApp } from './admin/status-app.ts';
 import { Authenticator } from './access/authenticator.ts';
 import { FileTokens, grantsFile } from './access/file-tokens.ts';
@@ -23,10 +24,13 @@ export class AdminSide {
   readonly #gateway: Gateway;
   readonly #listeners: Record<Side, readonly HttpListener[]> = { admin: [], status: [] };
   readonly #next: Record<Side, ServerTls | null> = { admin: null, status: null };
+  readonly #openStore: () => Promise<void>;
   #auth: Settings['admin_auth'] = null;
 
-  constructor(gateway: Gateway) {
+  /** @param openStore opens what the Admin API shows, if it is not open yet. */
+  constructor(gateway: Gateway, openStore: () => Promise<void>) {
     this.#gateway = gateway;
+    this.#openStore = openStore;
   }
 
   /** @throws Error that says what cannot be had. */
@@ -39,15 +43,19 @@ export class AdminSide {
       throttle: new FailureThrottle(),
       log: log.admin.error,
     });
-    const apps = {
-      admin: adminApp(this.#gateway, authenticator),
-      status: statusApp(this.#gateway, authenticator),
-    };
+    const status = statusApp(this.#gateway, authenticator);
+    let admin: Promise<AdminApp> | null = null;
+    const apps = { admin: () => (admin ??= this.#adminApp(authenticator)), status: () => status };
     for (const side of SIDES) {
       const options = { app: apps[side], access: log[side].access, tls: tlsOf(settings, side), writes };
       this.#listeners[side] = await openHttp(settings[`${side}_listen`], options);
     }
     this.#warnClosed(settings);
+  }
+
+  async #adminApp(authenticator: Authenticator): Promise<AdminApp> {
+    const [{ adminApp }] = await Promise.all([import('./admin/app.ts'), this.#openStore()]);
+    return adminApp(this.#gateway, authenticator);
   }
 
   /** Before a reload: files of certificates are read again. @throws Error that says why it cannot serve them. */

@@ -7,7 +7,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { diffImages } from '../snapshot/image-delta.ts';
-import { encodeImage, readImage } from '../snapshot/image.ts';
+import { encodeImage } from '../snapshot/image-encode.ts';
+import { readImage } from '../snapshot/image.ts';
 import { compileDeclarative } from '../store/file/compile.ts';
 import { decodeText } from '../store/file/utf8.ts';
 import type { CompileFailure, CompileJob, Compiled, CompilerJob, Dumped } from './compile-job.ts';

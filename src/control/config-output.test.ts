@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { encodeImage } from '../snapshot/image.ts';
+import { encodeImage } from '../snapshot/image-encode.ts';
 import { compileDeclarative } from '../store/file/compile.ts';
 import type { DeclarativeConfig } from '../store/file/declarative.ts';
 import { renderErrors } from '../store/file/render.ts';

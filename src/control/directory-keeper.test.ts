@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { tempDir } from '../../test/support/temp-dir.ts';
 import { DIRECTORY_KINDS, type DirectoryEntities } from '../entities/directory-kinds.ts';
 import type { Values } from '../entities/schema/field.ts';
-import { encodeImage } from '../snapshot/image.ts';
+import { encodeImage } from '../snapshot/image-encode.ts';
 import { Catalog } from '../store/catalog/catalog.ts';
 import { CatalogStore } from '../store/catalog-store.ts';
 import type { CommitOptions, Write } from '../store/config-store.ts';

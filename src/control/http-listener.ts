@@ -23,7 +23,8 @@ export interface HttpListener {
 }
 
 export interface HttpOptions {
-  readonly app: AdminApp;
+  /** Answers the application; the first request may have to wait until it is loaded. */
+  readonly app: () => AdminApp | Promise<AdminApp>;
   readonly access: AccessLog | null;
   /** For the listeners with `ssl`. */
   readonly tls: ServerTls | null;
@@ -48,7 +49,7 @@ export async function openHttp(
   for (const listener of listeners) {
     let listenAddress = '';
     const server = createHttpServer(
-      (request, { incoming }) => app.fetch(request, { incoming, listenAddress }),
+      async (request, { incoming }) => (await app()).fetch(request, { incoming, listenAddress }),
       listener,
       listener.ssl ? tls : null,
     );

@@ -54,7 +54,7 @@ export interface Gateway {
   readonly logLevel: LogLevelOverride;
   /** Null where no other nodes are to be told. */
   clusterLogLevel: ClusterLogLevel | null;
-  /** The configuration as the Admin API reads and changes it; null until it is open. */
+  /** The configuration as the Admin API reads and changes it; null until it is open, which may be when it is asked. */
   store: ConfigStore | null;
   /** Looks names up for the Admin API; null until that is open. */
   resolver: Resolver | null;
@@ -163,9 +163,10 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     }
     await start(gateway, settings, store?.publisher ?? null);
     if (life.state === 'starting') {
-      store ??= await openedStore(gateway, settings);
-      await followLogLevel(gateway, store);
-      adminSide = await openAdminSide(gateway, settings);
+      if (store !== null) await followLogLevel(gateway, store);
+      adminSide = await openAdminSide(gateway, settings, async () => {
+        store ??= await openedStore(gateway, settings);
+      });
       life.running();
       log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
     }
@@ -240,10 +241,14 @@ async function start(gateway: Gateway, settings: Settings, publisher: StorePubli
 }
 
 /** What the admin side imports is loaded here, when the workers serve already. */
-async function openAdminSide(gateway: Gateway, settings: Settings): Promise<AdminSide | null> {
+async function openAdminSide(
+  gateway: Gateway,
+  settings: Settings,
+  openStore: () => Promise<void>,
+): Promise<AdminSide | null> {
   if (settings.admin_listen.length === 0 && settings.status_listen.length === 0) return null;
   const { AdminSide } = await import('./admin-side.ts');
-  const side = new AdminSide(gateway);
+  const side = new AdminSide(gateway, openStore);
   try {
     await side.open(settings);
     return side;

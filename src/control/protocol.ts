@@ -8,6 +8,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { RouterFlavor } from '../router/router.ts';
 import type { RecordAsk, RecordTell } from '../store/records/remote-records.ts';
 import type { DirectoryFeed } from '../zone/directory/feeds.ts';
+import type { DirectoryKind } from '../zone/directory/row-kind.ts';
 
 export interface WorkerData {
   readonly workerId: number;
@@ -16,6 +17,8 @@ export interface WorkerData {
   readonly zone: SharedArrayBuffer;
   /** The node's consumers and credentials. */
   readonly directory: DirectoryFeed;
+  /** What lies in it; said, because a worker does not load the definitions of entities. */
+  readonly directoryKinds: readonly DirectoryKind[];
   /** Module that exports `DataPlane`, when it is not the gateway's own (tests of supervision). */
   readonly dataPlane: string | null;
 }

@@ -9,7 +9,8 @@
  */
 import type { Values } from '../entities/schema/field.ts';
 import { finish, type Steps } from '../lib/steps.ts';
-import { encodeImageInSteps, readImage, RUNTIME } from '../snapshot/image.ts';
+import { encodeImageInSteps } from '../snapshot/image-encode.ts';
+import { readImage, RUNTIME } from '../snapshot/image.ts';
 import { encodeDeltaInSteps } from '../snapshot/image-delta.ts';
 import type { ImageMeta } from '../snapshot/image-format.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';

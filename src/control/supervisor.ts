@@ -143,6 +143,7 @@ export class Supervisor {
       settings: this.#publisher.current?.settings ?? this.#settings,
       zone: this.zone.buffer,
       directory: { control: feed.control, port: feed.port },
+      directoryKinds: DIRECTORY_KINDS,
       dataPlane: this.#dataPlane,
     };
     const onExit = (worker: WorkerHandle, error: unknown): void => {

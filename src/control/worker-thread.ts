@@ -5,7 +5,7 @@
  * An uncaught error ends the thread: the supervisor logs it and starts another with the current image.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { DIRECTORY_KINDS, type DirectoryEntities } from '../entities/directory-kinds.ts';
+import type { DirectoryEntities } from '../entities/directory-kinds.ts';
 import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
@@ -58,12 +58,13 @@ const {
   settings,
   zone: buffer,
   directory: feed,
+  directoryKinds,
   dataPlane: dataPlaneUrl,
 } = workerData as WorkerData;
 const zone = new WorkerZone(buffer, workerId);
 const records = new RemoteRecords({ post: say, timeoutMs: RECORDS_MS });
 const recordCache = new CachedRecords(records, RECORDS_KEPT);
-const directory = new Directory<DirectoryEntities>(DIRECTORY_KINDS, feed);
+const directory = new Directory<DirectoryEntities>(directoryKinds, feed);
 const dataPlane = await loadDataPlane();
 const builder = new SnapshotBuilder(settings.router_flavor, { workerId });
 let prepared: Snapshot | null = null;

@@ -5,7 +5,7 @@ import type { Service } from '../entities/service.ts';
 import type { RouterInput } from '../router/router.ts';
 import { SnapshotBuilder, StaleBase } from './builder.ts';
 import { diffImages } from './image-delta.ts';
-import { encodeImage } from './image.ts';
+import { encodeImage } from './image-encode.ts';
 import type { RouteTarget, Snapshot } from './snapshot.ts';
 
 const FLAVOR = 'traditional_compatible';

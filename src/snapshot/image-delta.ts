@@ -13,7 +13,8 @@ import {
   type Rows,
   imageInSteps,
 } from './image-format.ts';
-import { ORDER, RUNTIME } from './image.ts';
+import { ORDER } from './image-encode.ts';
+import { RUNTIME } from './image.ts';
 
 export interface Changes {
   /** New and changed entities, complete; with a changed service its routes, too. */

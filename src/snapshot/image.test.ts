@@ -8,7 +8,8 @@ import type { Target } from '../entities/target.ts';
 import type { Upstream } from '../entities/upstream.ts';
 import type { ImageRecord } from './image.ts';
 import { diffImages, encodeDelta } from './image-delta.ts';
-import { encodeImage, readImage } from './image.ts';
+import { encodeImage } from './image-encode.ts';
+import { readImage } from './image.ts';
 
 /** Entities by kind. */
 interface Config {

@@ -8,22 +8,12 @@
  * Workers decode the kinds that the data plane reads and pass over the others, and a delta holds nothing else. The
  * bytes are described in image-format.ts; deltas are made in image-delta.ts.
  */
-import { DEFINITIONS } from '../entities/registry.ts';
 import type { Route } from '../entities/route.ts';
 import type { Values } from '../entities/schema/field.ts';
 import type { Service } from '../entities/service.ts';
 import type { Target } from '../entities/target.ts';
 import type { Upstream } from '../entities/upstream.ts';
-import { finish, type Steps } from '../lib/steps.ts';
-import {
-  type ImageMeta,
-  ImageView,
-  NO_SERVICE,
-  type Row,
-  rowOf,
-  type Rows,
-  imageInSteps,
-} from './image-format.ts';
+import { ImageView } from './image-format.ts';
 
 interface RuntimeEntities {
   readonly services: Service;
@@ -59,8 +49,6 @@ export interface Image {
   entities(kinds?: ReadonlySet<string>): Generator<{ readonly kind: string; readonly entity: Values }>;
 }
 
-/** Parents before children. */
-export const ORDER: readonly string[] = DEFINITIONS.map(({ name }) => name);
 /** What workers decode. A kind that begins to matter to them gets its line here and in {@link RuntimeEntities}. */
 export const RUNTIME: ReadonlySet<string> = new Set<RuntimeKind>([
   'services',
@@ -68,34 +56,6 @@ export const RUNTIME: ReadonlySet<string> = new Set<RuntimeKind>([
   'routes',
   'targets',
 ]);
-
-/** @param entities complete entities by kind; kinds without any may be left out. */
-export function encodeImage(
-  entities: ReadonlyMap<string, Iterable<object>>,
-  meta: ImageMeta,
-): SharedArrayBuffer {
-  return finish(encodeImageInSteps(entities, meta));
-}
-
-/** The same, one step for each entity and each row. */
-export function* encodeImageInSteps(
-  entities: ReadonlyMap<string, Iterable<object>>,
-  meta: ImageMeta,
-): Steps<SharedArrayBuffer> {
-  const serviceRows = new Map<string, number>();
-  const sections: Rows[] = [];
-  for (const kind of ORDER) {
-    const rows: Row[] = [];
-    for (const entity of entities.get(kind) ?? []) {
-      if (kind === 'services') serviceRows.set((entity as Service).id, rows.length);
-      const serviceRow = kind === 'routes' ? serviceRowOf(entity as Route, serviceRows) : NO_SERVICE;
-      rows.push(rowOf(entity, serviceRow));
-      yield;
-    }
-    sections.push({ op: 'put', kind, rows });
-  }
-  return yield* imageInSteps({ ...meta, baseRevision: null }, sections);
-}
 
 /** Throws when the bytes are not an image. */
 export function readImage(image: SharedArrayBuffer): Image {
@@ -130,11 +90,4 @@ function* entities(
     if (op === 'remove' || kinds?.has(kind) === false) continue;
     for (let row = first; row < end; row++) yield { kind, entity: view.entity(row) };
   }
-}
-
-function serviceRowOf(route: Route, serviceRows: ReadonlyMap<string, number>): number {
-  const row = route.service === null ? NO_SERVICE : serviceRows.get(route.service.id);
-  if (row === undefined)
-    throw new Error(`route ${route.id} refers to a service that is not in the configuration`);
-  return row;
 }

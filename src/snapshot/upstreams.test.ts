@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import type { Balancer } from '../balancer/balancer.ts';
 import { SnapshotBuilder } from './builder.ts';
 import { diffImages, encodeDelta } from './image-delta.ts';
-import { encodeImage } from './image.ts';
+import { encodeImage } from './image-encode.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const FLAVOR = 'traditional_compatible';

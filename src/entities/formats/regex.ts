@@ -1,5 +1,5 @@
 /** Regular expressions of routes: Rust's syntax, which RE2's is nearly; both run in linear time. */
-import { RE2JS } from 're2js';
+import { re2 } from '../../lib/re2.ts';
 
 /** Longer ones are refused: a compiled expression grows with its source. */
 const MAX_LENGTH = 8192;
@@ -8,7 +8,7 @@ const MAX_LENGTH = 8192;
 export function regexProblem(source: string): string | null {
   if (source.length > MAX_LENGTH) return `longer than ${MAX_LENGTH} characters`;
   try {
-    RE2JS.compile(source);
+    re2().compile(source);
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
