@@ -1,7 +1,8 @@
 /**
  * The control plane with a large configuration: 10,000 services and routes, 100,000 consumers with a key, on SQLite and
- * on Postgres. How long a transaction from empty takes, a start, one change until all workers serve it; what ten changes
- * a second do to the requests; and, on Postgres, what stopping the database does to them.
+ * on Postgres. How long a transaction from empty takes, and health probes and requests meanwhile; a start, one change
+ * until all workers serve it; what ten changes a second do to the requests; and, on Postgres, what stopping the database
+ * does to them.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Gateway, sluice, startGateway } from '../../test/support/gateway.ts';
@@ -14,6 +15,7 @@ import { median, quantile } from '../support/statistics.ts';
 import { table } from '../support/table.ts';
 import { type LoadResult, runLoad } from '../support/wrk.ts';
 import { type Size, transactionBody } from './entities.ts';
+import { type Probed, probing } from './probe.ts';
 
 const SIZE: Size = { services: 10_000, consumers: 100_000 };
 const ENTITIES = 2 * (SIZE.services + SIZE.consumers);
@@ -21,12 +23,16 @@ const ENTITIES = 2 * (SIZE.services + SIZE.consumers);
 const CHANGES = 50;
 /** Milliseconds between two changes under load. */
 const PACE = 100;
+/** Milliseconds after which memory is looked at. */
+const SETTLE = 3000;
 const MIB = 1 << 20;
 
 type Settings = Readonly<Record<string, string | number>>;
 
 interface Figures {
   readonly syncMs: number;
+  /** Meanwhile: `/status/ready`, and a request without a route, which a worker answers by itself. */
+  readonly probes: readonly Probed[];
   readonly startMs: number;
   readonly changeMs: readonly number[];
   readonly emptyBytes: number;
@@ -118,23 +124,25 @@ async function measure(context: Context, settings: Settings, postgres: Postgres 
       timeout: 60_000,
     });
   await using gateway = await start();
-  await delay(1000);
+  await delay(SETTLE);
   const emptyBytes = residentMemory(gateway.pid);
-  const syncMs = await sync(gateway, upstream.port);
+  const urls = [`${gateway.statusUrl}/status/ready`, `${gateway.url}/none`];
+  const [syncMs, probes] = await probing(urls, () => sync(gateway, upstream.port));
   say(`${ENTITIES} entities in ${(syncMs / 1000).toFixed(1)} s`);
   const changeMs: number[] = [];
   for (let n = 0; n < CHANGES; n++) changeMs.push(await patch(gateway, n, 7));
   say(`a change: ${median(changeMs).toFixed(1)} ms`);
+  await delay(SETTLE);
   const fullBytes = residentMemory(gateway.pid);
   await gateway.stop('SIGTERM');
   const begun = performance.now();
   await using again = await start(gateway.prefix);
   const startMs = performance.now() - begun;
   say(`start: ${startMs.toFixed(0)} ms`);
-  await delay(1000);
+  await delay(SETTLE);
   const startedBytes = residentMemory(again.pid);
   const loaded = await underLoad(context, again, postgres);
-  return { syncMs, startMs, changeMs, emptyBytes, fullBytes, startedBytes, ...loaded };
+  return { syncMs, probes, startMs, changeMs, emptyBytes, fullBytes, startedBytes, ...loaded };
 }
 
 function row(name: string, figures: Figures): string[] {
@@ -145,12 +153,17 @@ function row(name: string, figures: Figures): string[] {
   return [
     name,
     (figures.syncMs / 1000).toFixed(1),
+    figures.probes.map(shown).join('; '),
     (figures.startMs / 1000).toFixed(2),
     `${median(figures.changeMs).toFixed(1)} (p95 ${quantile(figures.changeMs, 0.95).toFixed(1)})`,
     `${failed}, ${ratio.toFixed(2)}`,
     `${(figures.emptyBytes / MIB).toFixed(0)} → ${(figures.startedBytes / MIB).toFixed(0)} (after sync ${(figures.fullBytes / MIB).toFixed(0)}), ${perEntity.toFixed(0)} B each`,
     away === null ? '-' : `${away.failed} of ${away.requests}, p99 ${away.p99.toFixed(2)} ms`,
   ];
+}
+
+function shown({ failed, p99, worst }: Probed): string {
+  return `p99 ${p99.toFixed(1)}, worst ${worst.toFixed(0)}, ${failed} failed`;
 }
 
 async function onPostgres(context: Context): Promise<Figures> {
@@ -182,6 +195,7 @@ export const store: Scenario = {
     const header = [
       `${ENTITIES} entities`,
       'sync s',
+      'meanwhile ms: /status/ready; a worker',
       'start s',
       'one change live ms',
       'failed, p99 ratio at 10 changes/s',
