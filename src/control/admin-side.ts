@@ -45,7 +45,13 @@ export class AdminSide {
     });
     const status = statusApp(this.#gateway, authenticator);
     let admin: Promise<AdminApp> | null = null;
-    const apps = { admin: () => (admin ??= this.#adminApp(authenticator)), status: () => status };
+    const load = (): Promise<AdminApp> =>
+      (admin ??= this.#adminApp(authenticator).catch((error: unknown) => {
+        // The next request tries again.
+        admin = null;
+        throw error;
+      }));
+    const apps = { admin: load, status: () => status };
     for (const side of SIDES) {
       const options = { app: apps[side], access: log[side].access, tls: tlsOf(settings, side), writes };
       this.#listeners[side] = await openHttp(settings[`${side}_listen`], options);
