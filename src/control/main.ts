@@ -153,8 +153,8 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     secrets: null,
   };
   const socketPath = controlSocketPath(settings.prefix);
-  const control = await openControlSocket(socketPath, controlHandlers(gateway));
   life.onSignals(() => void reloader.reload());
+  const control = await openControlSocket(socketPath, controlHandlers(gateway));
   let store: OpenStore | null = null;
   try {
     if (settings.database !== 'off') {
@@ -236,7 +236,9 @@ async function start(gateway: Gateway, settings: Settings, publisher: StorePubli
     const served = publisher === null ? reloader.serveFirst(compiled) : publisher.first(compiled);
     await Promise.race([served, life.stopped]);
   } catch (error) {
-    throw new CannotStart([messageOf(error, false)]);
+    if (life.state === 'starting') throw new CannotStart([messageOf(error, false)]);
+    // The end that somebody wanted took the workers away while they were building.
+    await life.stopped;
   }
 }
 

@@ -100,6 +100,18 @@ test('quit cuts what is left after its time, and a second signal cuts at once', 
   await other;
 });
 
+test('a signal at any moment of a start is an end that was wanted', async () => {
+  await Promise.all(
+    [0, 20, 40, 60, 80, 120, 160].map(async (moment) => {
+      await using gateway = await startStandIn({ config: ONE, unready: true });
+      await waitFor(() => existsSync(join(gateway.prefix, 'control.sock')));
+      await delay(moment);
+      gateway.child.kill('SIGQUIT');
+      assert.deepEqual(await gateway.child.exited, { code: 0, signal: null }, gateway.child.output);
+    }),
+  );
+});
+
 test('stop cuts a quit short, while it waits and while it drains', async () => {
   for (const wait of [600, 0]) {
     await using gateway = await startStandIn({ config: ONE });
