@@ -103,12 +103,15 @@ export class Supervisor {
     return this.#workers;
   }
 
-  /** Every worker accepts connections with the current configuration. */
+  /**
+   * Every worker accepts connections with the current configuration, or takes it in this moment: one that does not take
+   * it is no longer `running`.
+   */
   get ready(): boolean {
     return (
       !this.#stopping &&
       this.#publisher.current !== null &&
-      this.#workers.every((worker) => worker.state === 'running' && worker.revision === this.revision)
+      this.#workers.every((worker) => worker.state === 'running')
     );
   }
 
