@@ -90,7 +90,7 @@ export class FileStore implements ConfigStore {
       tx.clear();
       const slices = new Slices();
       for (const { kind, entity } of served.entities()) {
-        await slices.run(tx.load([{ kind, id: String(entity['id']), text: JSON.stringify(entity) }]));
+        await slices.run(tx.loadInSteps([{ kind, id: String(entity['id']), text: JSON.stringify(entity) }]));
       }
       tx.commitState(served.revision);
       this.#filled = served.revision;

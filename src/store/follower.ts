@@ -198,7 +198,7 @@ export class Follower implements Sequencer {
     let open = true;
     try {
       tx.clear();
-      for await (const batch of entities) await slices.run(tx.load(batch));
+      for await (const batch of entities) await slices.run(tx.loadInSteps(batch));
       catalog.setMeta('cluster', log.clusterId);
       await catalog.commit(Infinity, () => tx.commitState(revision));
       open = false;

@@ -122,7 +122,7 @@ function resealEntity(
 
 /** In one step: the transaction may end after any. */
 function replace(rows: Rows, kind: string, entity: Values, text: string): void {
-  for (const steps of [rows.remove(kind, entity), rows.put(kind, entity, text)]) {
+  for (const steps of [rows.removeInSteps(kind, entity), rows.putInSteps(kind, entity, text)]) {
     while (steps.next().done !== true);
   }
 }

@@ -125,8 +125,8 @@ export class Rows {
       .map((row) => ({ kind: String(row['kind']), id: String(row['id']) }));
   }
 
-  /** Writes a row whose index rows are not there: it is new, or `remove` went before. In steps, as it may have very many. */
-  *put(kind: string, entity: Values, text: string): Generator<void> {
+  /** Writes a row whose index rows are not there: it is new, or `removeInSteps` went before. In steps, as it may have very many. */
+  *putInSteps(kind: string, entity: Values, text: string): Generator<void> {
     const id = String(entity['id']);
     const index = kindIndex(kind);
     const { connection } = this;
@@ -163,7 +163,7 @@ export class Rows {
   }
 
   /** @param entity as it stands there. */
-  *remove(kind: string, entity: Values): Generator<void> {
+  *removeInSteps(kind: string, entity: Values): Generator<void> {
     const id = String(entity['id']);
     const index = kindIndex(kind);
     const { connection } = this;

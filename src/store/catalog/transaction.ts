@@ -37,12 +37,12 @@ export class CatalogTransaction {
     for (const { kind, id, after } of changes) {
       const before = this.rows.text(kind, id);
       if (judge !== null) this.#allow(judge, kind, before, after);
-      if (before !== null) yield* this.rows.remove(kind, this.rows.decode(kind, before));
+      if (before !== null) yield* this.rows.removeInSteps(kind, this.rows.decode(kind, before));
       this.#recorder.record(kind, id, before, after);
       yield;
     }
     for (const { kind, after } of changes) {
-      if (after !== null) yield* this.rows.put(kind, this.rows.decode(kind, after), after);
+      if (after !== null) yield* this.rows.putInSteps(kind, this.rows.decode(kind, after), after);
       yield;
     }
   }
@@ -51,7 +51,7 @@ export class CatalogTransaction {
   *insert(entities: Iterable<{ readonly kind: string; readonly entity: Values }>): Generator<void> {
     for (const { kind, entity } of entities) {
       const text = this.rows.encode(kind, entity);
-      yield* this.rows.put(kind, entity, text);
+      yield* this.rows.putInSteps(kind, entity, text);
       this.#recorder.record(kind, String(entity['id']), null, text);
       yield;
     }
@@ -81,9 +81,9 @@ export class CatalogTransaction {
   }
 
   /** Entities of a whole state, after `clear`. */
-  *load(entities: Iterable<StoredEntity>): Generator<void> {
+  *loadInSteps(entities: Iterable<StoredEntity>): Generator<void> {
     for (const { kind, text } of entities) {
-      yield* this.rows.put(kind, this.rows.decode(kind, text), text);
+      yield* this.rows.putInSteps(kind, this.rows.decode(kind, text), text);
       yield;
     }
   }

@@ -164,8 +164,8 @@ export class Writer {
     if (!same) {
       const before = stored === null ? null : this.#rows.text(name, String(stored['id']));
       const text = this.#encoded(name, entity);
-      if (stored !== null) yield* this.#rows.remove(name, stored);
-      yield* this.#rows.put(name, entity, text);
+      if (stored !== null) yield* this.#rows.removeInSteps(name, stored);
+      yield* this.#rows.putInSteps(name, entity, text);
       this.#recorder.record(name, String(entity['id']), before, text);
     }
     if (snis !== null && name === 'certificates') yield* this.#replaceSnis(String(entity['id']), snis);
@@ -225,7 +225,7 @@ export class Writer {
       }
     }
     const before = this.#rows.text(kind, id);
-    yield* this.#rows.remove(kind, stored);
+    yield* this.#rows.removeInSteps(kind, stored);
     this.#recorder.record(kind, id, before, null);
   }
 

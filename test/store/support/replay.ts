@@ -85,7 +85,7 @@ function checkIndexes(database: DatabaseSync, scratch: Catalog): void {
       id: String(id),
       text: String(text),
     }));
-    for (const _ of tx.load(entities)) continue;
+    for (const _ of tx.loadInSteps(entities)) continue;
     for (const table of INDEXES) {
       const sql = `SELECT * FROM ${table}`;
       assert.deepEqual(all(database, sql), tx.rows.connection.all(sql), table);
