@@ -180,7 +180,8 @@ const baseline = await resident();
 
 async function assertFlat(work: Promise<unknown>): Promise<void> {
   const grown = (await peak(work)) - baseline;
-  assert.ok(grown < 64 * MIB, `grown by ${Math.round(grown / MIB)} MiB`);
+  // A heap's own garbage is about 60 MiB on a busy machine; what would be kept is 300 and more.
+  assert.ok(grown < 96 * MIB, `grown by ${Math.round(grown / MIB)} MiB`);
 }
 
 for (const target of ['/kept/source', '/streamed/source', '/streamed/source/chunked']) {

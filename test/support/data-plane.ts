@@ -12,6 +12,7 @@ import type { RouteTarget, ServiceTarget } from '../../src/snapshot/snapshot.ts'
 import { NO_UPSTREAMS } from '../../src/snapshot/upstreams.ts';
 import { Directory } from '../../src/zone/directory/directory.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
+import { freePort } from './ports.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitFor } from './wait.ts';
 
@@ -72,7 +73,8 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     overrides: {
       prefix: prefix.path,
       database: 'off',
-      proxy_listen: '127.0.0.1:0',
+      // Not 0: the system may give a port that another test's listener shares (SO_REUSEPORT).
+      proxy_listen: `127.0.0.1:${await freePort()}`,
       proxy_access_log: 'off',
       proxy_error_log: 'off',
       log_level: 'error',
