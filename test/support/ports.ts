@@ -2,7 +2,8 @@
  * Ports for servers that tests start.
  *
  * They come from below the kernel's ephemeral range, so that no outgoing connection of another test takes one
- * between the check and the server's own bind, and each test process draws from a stretch of its own.
+ * between the check and the server's own bind, and each test process draws from a stretch of its own: it holds the
+ * stretch's first port as long as it lives.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -11,8 +12,23 @@ const FIRST = 20_000;
 const STRETCH = 250;
 const STRETCHES = 48;
 
-const base = FIRST + (process.pid % STRETCHES) * STRETCH;
-let next = 0;
+const base = await takeStretch();
+let next = 1;
+
+async function takeStretch(): Promise<number> {
+  for (let tried = 0; tried < STRETCHES; tried++) {
+    const first = FIRST + ((process.pid + tried) % STRETCHES) * STRETCH;
+    const guard = createServer().unref();
+    try {
+      guard.listen({ port: first, host: '127.0.0.1', exclusive: true });
+      await once(guard, 'listening');
+      return first;
+    } catch {
+      // Another test process has it.
+    }
+  }
+  throw new Error('all stretches of ports are taken');
+}
 
 async function canBind(port: number): Promise<boolean> {
   const server = createServer();
