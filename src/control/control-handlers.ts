@@ -1,5 +1,5 @@
 /** What the control socket answers. */
-import { formatAddress } from '../settings/parse-listen.ts';
+import { formatListener } from '../settings/parse-listen.ts';
 import type { Listener } from '../settings/settings.ts';
 import type { ControlHandlers, ControlReply } from './control-socket.ts';
 import type { Gateway } from './main.ts';
@@ -67,7 +67,7 @@ function health({ life, supervisor, reloader }: Gateway): ControlReply {
 }
 
 function addresses(listeners: readonly Listener[]): string[] {
-  return listeners.map(({ host, port }) => formatAddress(host, port));
+  return listeners.map((listener) => formatListener(listener));
 }
 
 function seconds(value: unknown, fallback: number): number {

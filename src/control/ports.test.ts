@@ -14,6 +14,10 @@ const listener = (port: number, host = '127.0.0.1'): Listener => ({
   ipv6only: false,
   ssl: false,
   http2: false,
+  path: null,
+  proxyProtocol: false,
+  udp: false,
+  keepAlive: null,
 });
 
 async function listen(reusePort: boolean): Promise<{ port: number; close: () => void }> {

@@ -2,7 +2,7 @@
  * The data plane of one worker: its listeners, its connections, and what they share. One instance for each thread;
  * nothing in it knows of other workers but the counters of its zone.
  */
-import * as net from 'node:net';
+import type * as net from 'node:net';
 import { createResolver } from '../balancer/resolver/create-resolver.ts';
 import type { Resolver } from '../balancer/resolver/resolver.ts';
 import type { DirectoryEntities } from '../entities/directory-kinds.ts';
@@ -12,9 +12,10 @@ import { AccessLog } from '../observe/access-log.ts';
 import { ErrorLog } from '../observe/error-log.ts';
 import { LogFile, logPath } from '../observe/log-file.ts';
 import { Router } from '../router/router.ts';
-import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
+import type { LogLevel, Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
+import { NO_TRUST } from '../snapshot/trust.ts';
 import { NO_UPSTREAMS } from '../snapshot/upstreams.ts';
 import { ClientConnection } from '../wire/http1/client-connection.ts';
 import type { ClientContext, ClientTimeouts, MalformedRequest } from '../wire/http1/client-context.ts';
@@ -27,11 +28,11 @@ import type { Peer, RequestHead, ServerStream } from '../wire/message.ts';
 import type { Directory } from '../zone/directory/directory.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
-import { closeQuiet } from './close-quiet.ts';
 import type { ProxyContext } from './context.ts';
 import { ErrorBodies } from './error-body.ts';
 import { errorContext, errorText } from './error-context.ts';
 import { Exchange } from './exchange.ts';
+import { Listeners, type ArrivalFacts } from './listeners.ts';
 import { replyMalformed } from './malformed.ts';
 import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
@@ -72,7 +73,7 @@ export class DataPlane implements ProxyContext, ClientContext {
   #settings: Settings;
   readonly #requestLimits: HeadLimits;
   readonly #logFiles: LogFile[] = [];
-  readonly #servers: net.Server[] = [];
+  readonly #listeners: Listeners;
   readonly #connections = new Set<ClientConnection>();
   readonly #parsers: RequestHeadParser[] = [];
   #drained: (() => void) | null = null;
@@ -82,7 +83,7 @@ export class DataPlane implements ProxyContext, ClientContext {
     this.zone = zone;
     this.directory = directory;
     const router = Router.empty<RouteTarget>(settings.router_flavor);
-    this.snapshot = { revision: 0, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS };
+    this.snapshot = { revision: 0, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS, trust: NO_TRUST };
     this.policy = policyOf(settings);
     this.realIp = new RealIp(settings);
     this.errorBodies = new ErrorBodies(settings);
@@ -103,6 +104,11 @@ export class DataPlane implements ProxyContext, ClientContext {
       onDefect: (error: unknown) => this.onDefect(error),
     };
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
+    this.#listeners = new Listeners({
+      zone,
+      serve: (socket, facts) => this.#serve(socket, facts),
+      onError: (message) => this.errorLog.log('alert', 'accept', message),
+    });
   }
 
   applySnapshot(snapshot: Snapshot): void {
@@ -124,12 +130,12 @@ export class DataPlane implements ProxyContext, ClientContext {
 
   /** Opens all of `proxy_listen`. */
   async listen(): Promise<void> {
-    for (const listener of this.#settings.proxy_listen) this.#servers.push(await this.#open(listener));
+    for (const listener of this.#settings.proxy_listen) await this.#listeners.open(listener);
   }
 
   /** Ports that are open, in the order of `proxy_listen`. */
   get ports(): number[] {
-    return this.#servers.map((server) => (server.address() as net.AddressInfo).port);
+    return this.#listeners.ports;
   }
 
   /**
@@ -138,7 +144,7 @@ export class DataPlane implements ProxyContext, ClientContext {
    */
   async drain(graceMs: number): Promise<void> {
     this.draining = true;
-    await closeQuiet(this.#servers, () => this.zone.get(CELL.accepted), Math.min(graceMs, CLOSE_MS));
+    await this.#listeners.closeQuiet(Math.min(graceMs, CLOSE_MS));
     this.pool.drain();
     const gone = new Promise<void>((resolve) => (this.#drained = resolve));
     for (const connection of this.#connections) connection.drain();
@@ -151,7 +157,7 @@ export class DataPlane implements ProxyContext, ClientContext {
 
   /** Closes everything at once; logs are written out. */
   async close(): Promise<void> {
-    for (const server of this.#servers) server.close();
+    this.#listeners.close();
     this.#cut();
     this.pool.drain();
     this.resolver.close();
@@ -204,53 +210,18 @@ export class DataPlane implements ProxyContext, ClientContext {
     this.errorLog.log(level, error.code, errorText(error), errorContext(exchange));
   }
 
-  async #open(listener: Listener): Promise<net.Server> {
-    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(socket, listener),
-    );
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once('error', reject);
-    server.listen(
-      {
-        host: listener.host,
-        port: listener.port,
-        backlog: listener.backlog,
-        ipv6Only: listener.ipv6only,
-        reusePort: process.platform === 'linux',
-      },
-      resolve,
-    );
-    await promise;
-    server.off('error', reject);
-    server.on('error', (error) => this.errorLog.log('alert', 'accept', `accept failed: ${error.message}`));
-    return server;
-  }
-
-  #accept(socket: net.Socket, listener: Listener): void {
-    this.zone.increment(CELL.accepted);
-    const { remoteAddress } = socket;
-    // The client has gone while it waited in the kernel's queue.
-    if (remoteAddress === undefined) {
-      socket.destroy();
-      return;
-    }
+  /** A connection that is ready for its protocol. */
+  #serve(socket: net.Socket, facts: ArrivalFacts): void {
     this.zone.increment(CELL.handled);
-    const peer = this.#judge({
-      remoteAddress: unmapped(remoteAddress),
-      remotePort: socket.remotePort ?? 0,
-      localAddress: unmapped(socket.localAddress ?? ''),
-      localPort: socket.localPort ?? listener.port,
-      encrypted: false,
-    });
-    this.#connections.add(new ClientConnection(socket, peer, this));
+    this.#connections.add(new ClientConnection(socket, this.#judge(facts), this));
   }
 
   /** A peer with what the settings say of it: worked out once for each connection, and again when they change. */
-  #judge(address: Omit<Peer, 'trusted' | 'publicPort'>): Peer {
+  #judge(facts: ArrivalFacts): Peer {
     return {
-      ...address,
-      trusted: this.realIp.trusts(address.remoteAddress),
-      publicPort: this.#settings.port_maps[address.localPort] ?? address.localPort,
+      ...facts,
+      trusted: this.realIp.trusts(facts.remoteAddress),
+      publicPort: this.#settings.port_maps[facts.localPort] ?? facts.localPort,
     };
   }
 
@@ -272,11 +243,6 @@ export class DataPlane implements ProxyContext, ClientContext {
   #checkDrained(): void {
     if (this.#drained !== null && this.#connections.size === 0) this.#drained();
   }
-}
-
-/** `::ffff:1.2.3.4` is the client 1.2.3.4 on a socket that takes both families. */
-function unmapped(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 function requestLimits(settings: Settings): HeadLimits {

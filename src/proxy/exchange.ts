@@ -112,11 +112,11 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   }
 
   get scheme(): 'http' | 'https' {
-    return this.peer.encrypted ? 'https' : 'http';
+    return this.peer.tls === null ? 'http' : 'https';
   }
 
   get sni(): string {
-    return '';
+    return this.peer.tls === null ? '' : this.peer.tls.serverName;
   }
 
   get srcIp(): string {

@@ -50,6 +50,10 @@ test("defaults are Kong's, and every default parses", () => {
       ipv6only: true,
       ssl: false,
       http2: false,
+      path: null,
+      proxyProtocol: false,
+      udp: false,
+      keepAlive: null,
     },
   ]);
   assert.equal(settings.admin_listen[0]?.host, '127.0.0.1');
@@ -337,7 +341,7 @@ const ERRORS: readonly (readonly [
   ['keepalive_timeout with a header', 'nginx_http_keepalive_timeout = 75s 60s', {}, [/only one time/]],
   ['old TLS', 'ssl_protocols = TLSv1.1 TLSv1.2', {}, [/'TLSv1.1' is not safe any more/]],
   ['HTTP/2 without TLS', 'admin_listen = 127.0.0.1:1 http2', {}, [/needs ssl beside it/]],
-  ['TLS of the proxy', 'proxy_listen = 127.0.0.1:1 ssl', {}, [/TLS listeners are not there yet/]],
+  ['datagrams of the proxy', 'proxy_listen = 127.0.0.1:1 udp', {}, [/unknown flag 'udp'/]],
   ['a certificate without its key', 'admin_ssl_cert = /etc/hosts', {}, [/must name as many files/]],
   ['an authority without TLS', 'admin_client_ca = /etc/hosts', {}, [/needs a listener with ssl/]],
   ['verification without authority', 'admin_client_verify = on', {}, [/needs admin_client_ca/]],

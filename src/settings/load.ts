@@ -11,9 +11,9 @@ import { defaultPrefix } from './default-prefix.ts';
 import { readEnvironment } from './environment.ts';
 import { judgeDatabase } from './judge-database.ts';
 import { MEANINGLESS_KEYS, MEANINGLESS_PREFIXES, REFUSED_KEYS } from './kong-keys.ts';
-import { formatAddress } from './parse-listen.ts';
+import { formatListener } from './parse-listen.ts';
 import { InvalidValue } from './parse-value.ts';
-import type { Settings } from './settings.ts';
+import type { Listener, Settings } from './settings.ts';
 import { accessContradictions } from './table-access.ts';
 import { SETTINGS, type SettingSpec } from './table.ts';
 
@@ -246,16 +246,21 @@ function contradictions(settings: Settings): string[] {
     problems.push('declarative_config and declarative_config_string are both set: one of them is enough');
   }
   problems.push(...accessContradictions(settings));
-  const owners: Array<{ readonly name: string; readonly host: string; readonly port: number }> = [];
+  const owners: Array<{ readonly name: string; readonly listener: Listener }> = [];
   for (const name of ['proxy_listen', 'admin_listen', 'status_listen'] as const) {
-    for (const { host, port } of settings[name]) {
-      const owner = owners.find((other) => other.port === port && port !== 0 && overlap(other.host, host));
+    for (const listener of settings[name]) {
+      const owner = owners.find((other) => collide(other.listener, listener));
       if (owner !== undefined && owner.name !== name)
-        problems.push(`${name}: '${formatAddress(host, port)}' is taken by ${owner.name}`);
-      owners.push({ name, host, port });
+        problems.push(`${name}: '${formatListener(listener)}' is taken by ${owner.name}`);
+      owners.push({ name, listener });
     }
   }
   return problems;
+}
+
+function collide(a: Listener, b: Listener): boolean {
+  if (a.path !== null || b.path !== null) return a.path === b.path;
+  return a.port === b.port && a.port !== 0 && a.udp === b.udp && overlap(a.host, b.host);
 }
 
 /** Whoever listens on all addresses has each of them. IPv4 and IPv6 are counted as one, as `::` mostly has both. */

@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
-import { listeners } from './parse-listen.ts';
+import { adminListeners, listeners, streamListeners } from './parse-listen.ts';
 import * as parse from './parse-value.ts';
 
 type Parser = (text: string) => unknown;
 
 const size = parse.size(0);
-const wide = { backlog: 511, reuseport: false, ipv6only: true, ssl: false, http2: false };
+/** A listener that says nothing of itself. */
+const PLAIN = {
+  path: null,
+  backlog: 511,
+  reuseport: false,
+  ipv6only: true,
+  ssl: false,
+  http2: false,
+  proxyProtocol: false,
+  udp: false,
+  keepAlive: null,
+};
 
 const GOOD: readonly (readonly [Parser, string, unknown])[] = [
   [parse.boolean, 'on', true],
@@ -45,32 +56,33 @@ const GOOD: readonly (readonly [Parser, string, unknown])[] = [
   [parse.logTarget, '/dev/stdout', '/dev/stdout'],
   [parse.logTarget, 'logs/a.log kong_log_format', 'logs/a.log'],
   [listeners, 'off', []],
-  [listeners, '0.0.0.0:8000', [{ host: '0.0.0.0', port: 8000, ...wide }]],
-  [listeners, '*:8000', [{ host: '0.0.0.0', port: 8000, ...wide }]],
-  [listeners, '[::]:8000 ipv6only=off', [{ host: '::', port: 8000, ...wide, ipv6only: false }]],
-  [listeners, 'localhost:1 bind so_keepalive=off', [{ host: 'localhost', port: 1, ...wide }]],
+  [listeners, '0.0.0.0:8000', [{ host: '0.0.0.0', port: 8000, ...PLAIN }]],
+  [listeners, '*:8000', [{ host: '0.0.0.0', port: 8000, ...PLAIN }]],
+  [listeners, '[::]:8000 ipv6only=off', [{ host: '::', port: 8000, ...PLAIN, ipv6only: false }]],
+  [listeners, 'localhost:1 bind deferred', [{ host: 'localhost', port: 1, ...PLAIN }]],
+  [listeners, 'unix:/run/s.sock ssl', [{ host: '', port: 0, ...PLAIN, path: '/run/s.sock', ssl: true }]],
+  [
+    listeners,
+    '1.2.3.4:1 ssl http2 proxy_protocol so_keepalive=30m::10',
+    [
+      {
+        host: '1.2.3.4',
+        port: 1,
+        ...PLAIN,
+        ssl: true,
+        http2: true,
+        proxyProtocol: true,
+        keepAlive: { enable: true, idle: 1800, interval: null, count: 10 },
+      },
+    ],
+  ],
+  [streamListeners, '1.2.3.4:53 udp', [{ host: '1.2.3.4', port: 53, ...PLAIN, udp: true }]],
   [
     listeners,
     '0.0.0.0:8000 reuseport backlog=16384, 127.0.0.1:8001  reuseport',
     [
-      {
-        host: '0.0.0.0',
-        port: 8000,
-        backlog: 16384,
-        reuseport: true,
-        ipv6only: true,
-        ssl: false,
-        http2: false,
-      },
-      {
-        host: '127.0.0.1',
-        port: 8001,
-        backlog: 511,
-        reuseport: true,
-        ipv6only: true,
-        ssl: false,
-        http2: false,
-      },
+      { host: '0.0.0.0', port: 8000, ...PLAIN, backlog: 16384, reuseport: true },
+      { host: '127.0.0.1', port: 8001, ...PLAIN, reuseport: true },
     ],
   ],
 ];
@@ -114,14 +126,16 @@ const BAD: readonly (readonly [Parser, string, RegExp])[] = [
   [parse.logTarget, 'logs/a.log combined', /format or level .* not supported/],
   [parse.readableFile, '/nonexistent/x', /cannot read/],
   [parse.readableFile, '/tmp', /not a file/],
-  [listeners, '0.0.0.0:8443 ssl', /flag 'ssl' .* TLS listeners are not there yet/],
-  [listeners, '0.0.0.0:8000 http2', /flag 'http2' .* not there yet/],
-  [listeners, '0.0.0.0:8000 proxy_protocol', /PROXY protocol is not there yet/],
-  [listeners, '0.0.0.0:8000 deferred', /flag 'deferred'/],
-  [listeners, '0.0.0.0:8000 so_keepalive=on', /flag 'so_keepalive=on'/],
+  [listeners, '0.0.0.0:8000 udp', /unknown flag 'udp'/],
+  [adminListeners, '0.0.0.0:8000 http2', /HTTP\/2 needs ssl beside it/],
+  [streamListeners, '0.0.0.0:8000 http2', /unknown flag 'http2'/],
+  [streamListeners, '0.0.0.0:8000 udp ssl', /udp has neither ssl/],
+  [listeners, '0.0.0.0:8000 so_keepalive=::', /so_keepalive of .* is on, off or/],
+  [listeners, '0.0.0.0:8000 so_keepalive=1h', /so_keepalive of .* is on, off or/],
   [listeners, '0.0.0.0:8000 reusport', /unknown flag 'reusport'/],
   [listeners, '0.0.0.0:8000 backlog=0', /unknown flag 'backlog=0'/],
-  [listeners, 'unix:/tmp/x.sock', /unix sockets are not there yet/],
+  [listeners, 'unix:tmp/x.sock', /must be absolute/],
+  [listeners, `unix:/${'x'.repeat(107)}`, /at most 107 octets/],
   [listeners, '8000', /not an address/],
   [listeners, '0.0.0.0', /not an address/],
   [listeners, '0.0.0.0:65536', /not an address/],

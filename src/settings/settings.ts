@@ -1,9 +1,13 @@
 import type { PostgresSettings } from './postgres-settings.ts';
 
-/** One address of `proxy_listen`, `admin_listen` or `status_listen` (kong.conf's syntax: `host:port flag flag=value`). */
+/** One address of `proxy_listen`, `admin_listen` and the like (kong.conf's syntax: `host:port flag flag=value`). */
 export interface Listener {
+  /** '' for a unix socket. */
   readonly host: string;
+  /** 0 for a unix socket. */
   readonly port: number;
+  /** Absolute path of a unix socket (`unix:/path`), else null. */
+  readonly path: string | null;
   /** Kernel's accept queue (`backlog=N`); 511 unless said. */
   readonly backlog: number;
   readonly reuseport: boolean;
@@ -11,6 +15,21 @@ export interface Listener {
   readonly ssl: boolean;
   /** HTTP/2 beside HTTP/1.1, by ALPN. */
   readonly http2: boolean;
+  /** Each connection begins with a PROXY header (`proxy_protocol`). */
+  readonly proxyProtocol: boolean;
+  /** Datagrams (`udp`); only of `stream_listen`. */
+  readonly udp: boolean;
+  /** TCP keep-alive of client connections (`so_keepalive`); null: as the system has it. */
+  readonly keepAlive: KeepAlive | null;
+}
+
+/** nginx's `so_keepalive=on|off|[keepidle]:[keepintvl]:[keepcnt]`; null: the system's figure. */
+export interface KeepAlive {
+  readonly enable: boolean;
+  /** Seconds. */
+  readonly idle: number | null;
+  readonly interval: number | null;
+  readonly count: number | null;
 }
 
 export type LogLevel = 'debug' | 'info' | 'notice' | 'warn' | 'error' | 'crit' | 'alert' | 'emerg';

@@ -16,6 +16,8 @@ import { RouteError, Router, type RouterEdit, type RouterFlavor } from '../route
 import { type Image, type ImageRecord, readImage } from './image.ts';
 import { compileRoute, compileService, placeholderRoute, protocolMask } from './route-target.ts';
 import { EMPTY_HASH, type RouteTarget, type ServiceTarget, type Snapshot } from './snapshot.ts';
+import { TrustIndex } from './trust-index.ts';
+import { NO_TRUST } from './trust.ts';
 import { UpstreamIndex } from './upstream-index.ts';
 import { NO_UPSTREAMS } from './upstreams.ts';
 
@@ -36,6 +38,7 @@ export class SnapshotBuilder {
   #flavor: RouterFlavor;
   #services = new Map<string, ServiceTarget>();
   #upstreams = new UpstreamIndex();
+  #trust = new TrustIndex();
   #broken = new Map<string, string>();
   #prepared: Snapshot | null = null;
   /** The maps stand on the served snapshot. */
@@ -53,6 +56,7 @@ export class SnapshotBuilder {
       hash: EMPTY_HASH,
       router: Router.empty<RouteTarget>(flavor),
       upstreams: NO_UPSTREAMS,
+      trust: NO_TRUST,
     };
   }
 
@@ -103,7 +107,8 @@ export class SnapshotBuilder {
     const served = full ? NO_UPSTREAMS : this.#current.upstreams;
     const start = startOf(this.#workerId, image.revision);
     const upstreams = await this.#finish(this.#upstreams.commitInSteps(served, start));
-    const snapshot = { revision: image.revision, hash: image.hash, router, upstreams };
+    const trust = await this.#finish(this.#trust.commitInSteps(full ? NO_TRUST : this.#current.trust));
+    const snapshot = { revision: image.revision, hash: image.hash, router, upstreams, trust };
     this.#prepared = snapshot;
     return snapshot;
   }
@@ -116,6 +121,7 @@ export class SnapshotBuilder {
     this.#flavor = flavor;
     this.#services = new Map();
     this.#upstreams = new UpstreamIndex();
+    this.#trust = new TrustIndex();
     this.#broken = new Map();
   }
 
@@ -142,10 +148,22 @@ export class SnapshotBuilder {
 
   #apply(record: ImageRecord, edit: RouterEdit<RouteTarget>): void {
     if (record.op === 'remove') return this.#remove(record, edit);
-    if (record.kind === 'routes') this.#place(record.entity, edit);
-    else if (record.kind === 'services') this.#services.set(record.entity.id, compileService(record.entity));
-    else if (record.kind === 'targets') this.#upstreams.putTarget(record.entity);
-    else this.#upstreams.putUpstream(record.entity);
+    switch (record.kind) {
+      case 'routes':
+        return this.#place(record.entity, edit);
+      case 'services':
+        return void this.#services.set(record.entity.id, compileService(record.entity));
+      case 'targets':
+        return this.#upstreams.putTarget(record.entity);
+      case 'upstreams':
+        return this.#upstreams.putUpstream(record.entity);
+      case 'certificates':
+        return this.#trust.putCertificate(record.entity);
+      case 'ca_certificates':
+        return this.#trust.putAuthority(record.entity);
+      case 'snis':
+        return this.#trust.putSni(record.entity);
+    }
   }
 
   #remove({ kind, id }: ImageRecord & { op: 'remove' }, edit: RouterEdit<RouteTarget>): void {
@@ -154,7 +172,8 @@ export class SnapshotBuilder {
       edit.remove(id);
     } else if (kind === 'services') this.#services.delete(id);
     else if (kind === 'targets') this.#upstreams.removeTarget(id);
-    else this.#upstreams.removeUpstream(id);
+    else if (kind === 'upstreams') this.#upstreams.removeUpstream(id);
+    else this.#trust.remove(id);
   }
 
   /** Puts the route into the router as it is now, or takes it out when its service is disabled. */

@@ -8,14 +8,20 @@
  * Workers decode the kinds that the data plane reads and pass over the others, and a delta holds nothing else. The
  * bytes are described in image-format.ts; deltas are made in image-delta.ts.
  */
+import type { CaCertificate } from '../entities/ca-certificate.ts';
+import type { Certificate } from '../entities/certificate.ts';
 import type { Route } from '../entities/route.ts';
 import type { Values } from '../entities/schema/field.ts';
 import type { Service } from '../entities/service.ts';
+import type { Sni } from '../entities/sni.ts';
 import type { Target } from '../entities/target.ts';
 import type { Upstream } from '../entities/upstream.ts';
 import { ImageView } from './image-format.ts';
 
 interface RuntimeEntities {
+  readonly certificates: Certificate;
+  readonly ca_certificates: CaCertificate;
+  readonly snis: Sni;
   readonly services: Service;
   readonly upstreams: Upstream;
   readonly routes: Route;
@@ -51,6 +57,9 @@ export interface Image {
 
 /** What workers decode. A kind that begins to matter to them gets its line here and in {@link RuntimeEntities}. */
 export const RUNTIME: ReadonlySet<string> = new Set<RuntimeKind>([
+  'certificates',
+  'ca_certificates',
+  'snis',
   'services',
   'upstreams',
   'routes',

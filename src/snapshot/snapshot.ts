@@ -8,6 +8,7 @@
 import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
 import type { Router } from '../router/router.ts';
+import type { Trust } from './trust.ts';
 import type { Balancing, Upstreams } from './upstreams.ts';
 
 export interface Snapshot {
@@ -17,6 +18,8 @@ export interface Snapshot {
   readonly hash: string;
   readonly router: Router<RouteTarget>;
   readonly upstreams: Upstreams;
+  /** Certificates, server names, authorities. */
+  readonly trust: Trust;
 }
 
 /** Kong's hash of an empty configuration. */

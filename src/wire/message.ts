@@ -76,13 +76,28 @@ export interface ResponseHead {
   readonly bodyLength: BodyLength;
 }
 
-/** Addresses of a client connection, as the socket has them. */
+/** What the handshake of a client connection said (RFC 8446). */
+export interface TlsFacts {
+  /** Server name that the client asked for, lower case, or ''. */
+  readonly serverName: string;
+  /** `TLSv1.2`, `TLSv1.3`. */
+  readonly version: string;
+  /** OpenSSL's name of the suite. */
+  readonly cipher: string;
+  /** nginx's `$ssl_client_verify`: `NONE`, `SUCCESS` or `FAILED:reason`. */
+  readonly clientVerify: string;
+  /** The client's certificate and those that it sent with it, in DER, leaf first; asked for rarely, so made then. */
+  clientChain(): readonly Buffer[];
+}
+
+/** Addresses of a client connection: the socket's, or those that a trusted PROXY header gave in their place. */
 export interface Peer {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
-  readonly encrypted: boolean;
+  /** Null on a connection without TLS. */
+  readonly tls: TlsFacts | null;
   /** The address is one of `trusted_ips`: what it says of the client is believed. */
   readonly trusted: boolean;
   /** Port that clients use, after `port_maps`. */

@@ -9,6 +9,7 @@ import type { Router } from '../../src/router/router.ts';
 import { loadSettings } from '../../src/settings/load.ts';
 import { EMPTY_HASH, PROTOCOL_HTTP } from '../../src/snapshot/snapshot.ts';
 import type { RouteTarget, ServiceTarget } from '../../src/snapshot/snapshot.ts';
+import { NO_TRUST } from '../../src/snapshot/trust.ts';
 import { NO_UPSTREAMS } from '../../src/snapshot/upstreams.ts';
 import { Directory } from '../../src/zone/directory/directory.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
@@ -91,7 +92,7 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
   const router = { match: () => match } as unknown as Router<RouteTarget>;
-  plane.applySnapshot({ revision: 1, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS });
+  plane.applySnapshot({ revision: 1, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS, trust: NO_TRUST });
   await plane.listen();
   const [port] = plane.ports;
   assert.ok(port !== undefined);

@@ -16,7 +16,7 @@ const PEER = {
   remotePort: 1,
   localAddress: '127.0.0.1',
   localPort: 1,
-  encrypted: false,
+  tls: null,
   trusted: false,
   publicPort: 1,
 };

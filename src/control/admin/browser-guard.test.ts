@@ -83,5 +83,17 @@ test("the console's origins are not foreign", () => {
 });
 
 function listener(port: number, ssl: boolean): Consoles['admin_gui_listen'][number] {
-  return { host: '0.0.0.0', port, backlog: 511, reuseport: false, ipv6only: true, ssl, http2: false };
+  return {
+    host: '0.0.0.0',
+    port,
+    backlog: 511,
+    reuseport: false,
+    ipv6only: true,
+    ssl,
+    http2: false,
+    path: null,
+    proxyProtocol: false,
+    udp: false,
+    keepAlive: null,
+  };
 }

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { MEANINGLESS_KEYS, REFUSED_KEYS } from '../../settings/kong-keys.ts';
-import { formatAddress } from '../../settings/parse-listen.ts';
+import { formatListener } from '../../settings/parse-listen.ts';
 import type { Listener, Settings } from '../../settings/settings.ts';
 import { SETTINGS } from '../../settings/table.ts';
 import type { Gateway } from '../main.ts';
@@ -86,9 +86,14 @@ function defaultValue(text: string): unknown {
   return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
-function listenText({ host, port, ssl, http2, reuseport, backlog }: Listener): string {
-  const flags = [http2 && ' http2', ssl && ' ssl', reuseport && ' reuseport'].filter(
-    (flag) => flag !== false,
-  );
-  return `${formatAddress(host, port)}${flags.join('')} backlog=${backlog}`;
+function listenText(listener: Listener): string {
+  const { ssl, http2, proxyProtocol, udp, reuseport, backlog } = listener;
+  const flags = [
+    http2 && ' http2',
+    ssl && ' ssl',
+    udp && ' udp',
+    proxyProtocol && ' proxy_protocol',
+    reuseport && ' reuseport',
+  ].filter((flag) => flag !== false);
+  return `${formatListener(listener)}${flags.join('')} backlog=${backlog}`;
 }

@@ -80,7 +80,7 @@ export class ClientConnection implements ServerStream {
     this.#socket = socket;
     this.#context = context;
     this.peer = peer;
-    this.#output = new Output(socket, context.scratch, peer.encrypted);
+    this.#output = new Output(socket, context.scratch, peer.tls !== null);
     this.#response = new ResponseWriter(socket, this.#output);
     this.#timer = new WheelTimer(() => this.#onTimeout());
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
