@@ -6,9 +6,13 @@ import { answerAsk, type RecordAsk, type RecordTell } from '../store/records/rem
 
 export class RecordDesk {
   readonly #posts = new Set<(tell: RecordTell) => void>();
-  /** Null without a database. */
   #store: RecordStore | null = null;
   #telling = false;
+
+  /** Null without a database, and until it is open. */
+  get store(): RecordStore | null {
+    return this.#store;
+  }
 
   open(store: RecordStore): void {
     this.#store = store;

@@ -1,4 +1,4 @@
-/** OAuth 2.0 access tokens (Kong's `oauth2_tokens`, plugin oauth2). */
+/** OAuth 2.0 access tokens (Kong's `oauth2_tokens`, plugin oauth2). They are records, not configuration. */
 import type { Entity, EntityDefinition } from './schema/field.ts';
 import * as t from './typedefs.ts';
 
@@ -9,8 +9,8 @@ const fields = {
   credential: { type: 'foreign', reference: 'oauth2_credentials', required: true, on_delete: 'cascade' },
   token_type: { type: 'string', required: true, one_of: ['bearer'], default: 'bearer' },
   expires_in: { type: 'integer', required: true },
-  access_token: { type: 'string', required: false, unique: true, auto: true },
-  refresh_token: { type: 'string', required: false, unique: true },
+  access_token: { type: 'string', required: false, unique: true, auto: true, secret: true },
+  refresh_token: { type: 'string', required: false, unique: true, secret: true },
   authenticated_userid: { type: 'string', required: false },
   scope: { type: 'string' },
 } as const satisfies EntityDefinition['fields'];

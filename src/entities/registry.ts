@@ -50,6 +50,13 @@ export const DEFINITIONS: readonly EntityDefinition[] = [
   oauth2Tokens,
 ];
 
+/** Kinds whose entities are no configuration: they change with requests, and no revision has them. */
+const RECORD_KINDS: ReadonlySet<string> = new Set([oauth2Tokens.name]);
+
+export function isRecordKind(kind: string): boolean {
+  return RECORD_KINDS.has(kind);
+}
+
 /** What the store keeps beside Kong's kinds, and nothing shows. */
 export const INTERNAL: readonly EntityDefinition[] = [adminTokens];
 

@@ -5,6 +5,7 @@ import type { ConfigStore } from '../../store/config-store.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { LogLevelOverride } from '../log-level-override.ts';
 import type { Gateway } from '../main.ts';
+import { RecordDesk } from '../record-desk.ts';
 import type { Reloader } from '../reload.ts';
 import { adminApp } from './app.ts';
 
@@ -39,6 +40,7 @@ export function fakeAdmin(options: FakeOptions = {}) {
     logLevel: new LogLevelOverride(reloader as unknown as Reloader),
     supervisor: { workers: [] },
     store: options.store ?? EMPTY,
+    records: new RecordDesk(),
   } as unknown as Gateway;
   const authenticator = {
     authenticate: () => Promise.resolve({ type: 'nobody' }),

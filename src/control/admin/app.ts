@@ -19,6 +19,11 @@ export function adminApp(gateway: Gateway, authenticator: Authenticator): AdminA
     door: guardDoor({ settings, authenticator, openReads: false }),
   });
   specialResources(app, gateway);
-  registerEntities(app, { store: () => gateway.store, settings, resolver: () => gateway.resolver });
+  registerEntities(app, {
+    store: () => gateway.store,
+    records: () => gateway.records.store,
+    settings,
+    resolver: () => gateway.resolver,
+  });
   return app;
 }

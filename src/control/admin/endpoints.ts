@@ -67,9 +67,6 @@ export interface Endpoint {
 const COLLECTION: readonly Method[] = ['GET', 'POST'];
 const ENTITY: readonly Method[] = ['GET', 'PUT', 'PATCH', 'DELETE'];
 
-/** Tokens are not configuration. */
-const HIDDEN: ReadonlySet<string> = new Set(['oauth2_tokens']);
-
 /** The path segment of a kind: `key-sets` of key_sets. */
 export function apiName(definition: EntityDefinition): string {
   return definition.admin_api_name ?? definition.name;
@@ -80,7 +77,7 @@ function nestedName(definition: EntityDefinition): string {
 }
 
 export function entityEndpoints(definitions: readonly EntityDefinition[] = DEFINITIONS): Endpoint[] {
-  const shown = definitions.filter((one) => one.generate_admin_api !== false && !HIDDEN.has(one.name));
+  const shown = definitions.filter((one) => one.generate_admin_api !== false);
   const byName = new Map(shown.map((definition) => [definition.name, definition]));
   return shown.flatMap((definition) => {
     const related = relationsOf(definition).flatMap(({ name, field }) => {

@@ -9,11 +9,13 @@ import {
   removeMembers,
 } from './crud/consumer-groups.ts';
 import * as entity from './crud/entity.ts';
+import * as records from './crud/records.ts';
 import { readHealth, setHealth } from './crud/health.ts';
 import { readForeign, removeForeign, replaceForeign, updateForeign } from './crud/foreign.ts';
 import { type Admin, AdminRequest } from './crud/request.ts';
 import { listTag, listTags } from './crud/tags.ts';
 import { listTargets, readTarget, removeTarget, updateTarget } from './crud/targets.ts';
+import { isRecordKind } from '../../entities/registry.ts';
 import { WHOLE } from '../access/principal.ts';
 import { ENDPOINTS, type Endpoint, type Method, type Shape } from './endpoints.ts';
 import { listen } from './history/events.ts';
@@ -71,6 +73,20 @@ const HANDLERS: Readonly<Record<Shape, Readonly<Partial<Record<Method, RequestHa
   events: { GET: listen },
 };
 
+/** Of kinds that are no configuration. */
+const RECORD_HANDLERS: typeof HANDLERS = {
+  ...HANDLERS,
+  collection: { GET: records.list, POST: records.create },
+  entity: { GET: records.read, PUT: records.replace, PATCH: records.update, DELETE: records.remove },
+  'nested-collection': { GET: records.listNested, POST: records.createNested },
+  'nested-entity': {
+    GET: records.readNested,
+    PUT: records.replaceNested,
+    PATCH: records.updateNested,
+    DELETE: records.removeNested,
+  },
+};
+
 /** Handlers of these ask for each write what may be done. */
 const OWN_QUESTIONS: ReadonlySet<Shape> = new Set(['transactions', 'members', 'member']);
 
@@ -94,7 +110,8 @@ function register(app: AdminApp, admin: Admin, endpoint: Endpoint, methods: read
 }
 
 function handlerOf(endpoint: Endpoint, method: Method, admin: Admin): Handler {
-  const handler = HANDLERS[endpoint.shape][method];
+  const handlers = endpoint.kind !== null && isRecordKind(endpoint.kind) ? RECORD_HANDLERS : HANDLERS;
+  const handler = handlers[endpoint.shape][method];
   if (handler === undefined) throw new Error(`nothing does ${method} ${endpoint.path}`);
   return async (context) => {
     const request = new AdminRequest(context, endpoint, admin);

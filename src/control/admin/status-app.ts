@@ -24,7 +24,12 @@ export function statusApp(gateway: Gateway, authenticator: Authenticator): Admin
   resource(app, '/status', status(gateway));
   resource(app, '/status/ready', ready(gateway), NODE);
   if (settings().database === 'off') {
-    registerHealth(app, { store: () => gateway.store, settings, resolver: () => gateway.resolver });
+    registerHealth(app, {
+      store: () => gateway.store,
+      records: () => null,
+      settings,
+      resolver: () => gateway.resolver,
+    });
   }
   return app;
 }

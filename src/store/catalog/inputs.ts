@@ -1,11 +1,16 @@
 /** What a client sent → what is validated: references by name resolved, patches merged. */
 import type { Field, Fields, Values } from '../../entities/schema/field.ts';
 import { unresolvedForeign } from '../errors.ts';
-import { kindIndex } from './kind-index.ts';
-import type { Rows } from './rows.ts';
+import { kindIndex, type KindIndex } from './kind-index.ts';
 
 function isRecord(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Where entities are found by a unique field. */
+export interface Finder {
+  /** Id of the entity; null: none has the value. */
+  findBy(kind: string, field: string, value: string): string | null;
 }
 
 /**
@@ -13,9 +18,13 @@ function isRecord(value: unknown): value is Values {
  * validation.
  * @throws StoreError, code 13: nothing has that name.
  */
-export function resolveReferences(rows: Rows, kind: string, input: Values): Record<string, unknown> {
+export function resolveReferences(
+  finder: Finder,
+  { relations }: KindIndex,
+  input: Values,
+): Record<string, unknown> {
   const resolved: Record<string, unknown> = {};
-  for (const { name, field } of kindIndex(kind).relations) {
+  for (const { name, field } of relations) {
     const value = Object.hasOwn(input, name) ? input[name] : undefined;
     if (!isRecord(value)) continue;
     if (typeof value['id'] === 'string') {
@@ -28,7 +37,7 @@ export function resolveReferences(rows: Rows, kind: string, input: Values): Reco
     );
     if (by === undefined) continue;
     const text = String(value[by.name]);
-    const id = rows.findBy(field.reference, by.name, text);
+    const id = finder.findBy(field.reference, by.name, text);
     if (id === null) throw unresolvedForeign(name, { [by.name]: text }, field.reference);
     resolved[name] = { id };
   }

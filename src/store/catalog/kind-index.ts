@@ -1,4 +1,5 @@
 /** What of each kind's entities is indexed: unique values, references, tags, expiry. Follows from the definitions. */
+import { isRecordKind } from '../../entities/registry.ts';
 import { INTERNAL_KINDS, KINDS, type Kind } from '../file/kinds.ts';
 import type { Selector } from '../config-store.ts';
 import type { EntityCodec } from './codec.ts';
@@ -54,14 +55,15 @@ function indexOf(kind: Kind): KindIndex {
   return { ...kind, uniques, references, transient };
 }
 
-/** Not configuration: it never enters the log. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['oauth2_tokens']);
+const ALL: readonly KindIndex[] = [...KINDS.values(), ...INTERNAL_KINDS].map(indexOf);
 
-const INDEX: ReadonlyMap<string, KindIndex> = new Map(
-  [...KINDS.values(), ...INTERNAL_KINDS]
-    .filter(({ name }) => !ELSEWHERE.has(name))
-    .map((kind) => [kind.name, indexOf(kind)]),
-);
+function indexBy(test: (kind: KindIndex) => boolean): ReadonlyMap<string, KindIndex> {
+  return new Map(ALL.filter(test).map((kind) => [kind.name, kind]));
+}
+
+const INDEX = indexBy(({ name }) => !isRecordKind(name));
+/** Not configuration: it never enters the log (`records/entity-records.ts`). */
+const RECORDS = indexBy(({ name }) => isRecordKind(name));
 
 export function kindIndexes(): readonly KindIndex[] {
   return [...INDEX.values()];
@@ -74,9 +76,16 @@ export function kindIndex(name: string): KindIndex {
   return kind;
 }
 
+/** A kind whose entities are records. @throws Error likewise */
+export function recordKind(name: string): KindIndex {
+  const kind = RECORDS.get(name);
+  if (kind === undefined) throw new Error(`'${name}' are no records`);
+  return kind;
+}
+
 /** Which field of which kind refers to it, by `kind.field`. */
 export function referenceOf(kind: string, field: string): Reference | undefined {
-  return kindIndex(kind).references.find((reference) => reference.field === field);
+  return (RECORDS.get(kind) ?? kindIndex(kind)).references.find((reference) => reference.field === field);
 }
 
 /** The texts under which an entity may stand in a unique index, first the one that is written; none when it does not. */

@@ -97,7 +97,8 @@ export class Writer {
     }
     const prepared = this.#prepare(kind, { input, asStored }, overrides, null);
     if (stored === null && select.id === undefined && this.#rows.has(name, String(prepared.entity['id']))) {
-      throw primaryKeyViolation({ [kind.definition.endpoint_key ?? 'id']: select.key ?? null });
+      const field = kind.definition.endpoint_key ?? 'id';
+      throw primaryKeyViolation({ [field]: toldValue(kind.definition, field, select.key ?? null) });
     }
     return { entity: yield* this.#store(kind, stored, prepared), happened: stored === null };
   }
@@ -133,7 +134,7 @@ export class Writer {
   /** Validated and complete. @param stored what a patch is laid over. */
   #prepare(kind: KindIndex, given: Given, overrides: Values, stored: Values | null): Prepared {
     const { input } = given;
-    const resolved = { ...resolveReferences(this.#rows, kind.name, input), ...overrides };
+    const resolved = { ...resolveReferences(this.#rows, kind, input), ...overrides };
     const ttl = Object.hasOwn(input, 'ttl') ? input['ttl'] : undefined;
     checkTtl(kind, ttl);
     if (kind.name === 'certificates') checkNames(input['snis']);

@@ -86,11 +86,11 @@ export interface RecordStore {
 }
 
 /** UTF-16 units of a name, a key or a unique value. */
-const MAX_NAME = 512;
+export const MAX_NAME = 512;
 /** Unique values, and owners, of one record. */
 const MAX_LINKS = 8;
 /** UTF-16 units of a value's JSON. */
-const MAX_VALUE = 64 * 1024;
+export const MAX_VALUE = 64 * 1024;
 const MAX_PAGE = 1000;
 const MAX_STEPS = 1000;
 const MAX_AMOUNT = 2 ** 40;

@@ -191,7 +191,6 @@ test('what is not there is answered as Kong answers it', async () => {
     ['GET', '/snis/a/certificate', 404, NOT_FOUND],
     ['GET', '/targets', 404, NOT_FOUND],
     ['GET', '/workspaces', 404, NOT_FOUND],
-    ['GET', '/oauth2_tokens', 404, NOT_FOUND],
     ['PATCH', '/plugins/none', 404, NOT_FOUND, { enabled: false }],
     ['GET', '/filter-chains', 400, { message: 'this endpoint is only available when wasm is enabled' }],
     [

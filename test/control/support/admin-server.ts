@@ -126,7 +126,12 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminServe
       await next();
     },
   });
-  registerEntities(app, { store: () => seen, settings: () => settings, resolver: () => null });
+  registerEntities(app, {
+    store: () => seen,
+    records: () => null,
+    settings: () => settings,
+    resolver: () => null,
+  });
   const server = createAdaptorServer({
     fetch: (request, env) => app.fetch(request, { incoming: env.incoming, listenAddress: '127.0.0.1' }),
     overrideGlobalObjects: false,

@@ -13,13 +13,15 @@ import { inferEntity } from './infer.ts';
 import { parseObject } from './json-text.ts';
 import { nest } from './names.ts';
 
+/** What is stored already, for a form that does not say its variant. */
+export type Stored = () => Values | null | Promise<Values | null>;
+
 interface ArgumentOptions {
   /** Octets; 0 is unlimited. */
   readonly limit: number;
   readonly definition: EntityDefinition;
   readonly flavor: RouterFlavor;
-  /** What is stored already, for a form that does not say its variant. */
-  readonly stored: () => Values | null;
+  readonly stored: Stored;
 }
 
 const ACCEPTED: ReadonlySet<string> = new Set([
@@ -45,13 +47,13 @@ export async function readArguments(context: AdminContext, options: ArgumentOpti
       : parseForm(Buffer.from(body).toString('utf8'));
   if (list === null) throw new RequestError(400, 'the body is not UTF-8');
   if (list.length > MAX_ARGUMENTS) throw new RequestError(400, 'Too many arguments');
-  return typed(nest(list), options);
+  return await typed(nest(list), options);
 }
 
-function typed(input: Values, { definition, flavor, stored }: ArgumentOptions): Values {
+async function typed(input: Values, { definition, flavor, stored }: ArgumentOptions): Promise<Values> {
   const key = definition.subschema_key;
   if (key === undefined || Object.hasOwn(input, key)) return inferEntity(input, definition, flavor, null);
-  return inferEntity(input, definition, flavor, { [key]: stored()?.[key] });
+  return inferEntity(input, definition, flavor, { [key]: (await stored())?.[key] });
 }
 
 /** Before they are parsed, since each costs much. A boundary within a value ends it, so none is counted that is none. */

@@ -9,9 +9,10 @@ import type { Resolver } from '../../../balancer/resolver/resolver.ts';
 import type { Values } from '../../../entities/schema/field.ts';
 import type { Settings } from '../../../settings/settings.ts';
 import type { CommitOptions, Committed, ConfigStore, Write } from '../../../store/config-store.ts';
+import type { RecordStore } from '../../../store/records/records.ts';
 import { CODES, StoreError, StoreUnavailable } from '../../../store/errors.ts';
 import type { Principal } from '../../access/principal.ts';
-import { readArguments } from '../body/arguments.ts';
+import { readArguments, type Stored } from '../body/arguments.ts';
 import type { Endpoint } from '../endpoints.ts';
 import { definitionOf } from '../kinds.ts';
 import { decodeSegment, isSet, queryOf, rawSegments, type Query } from '../query.ts';
@@ -22,6 +23,8 @@ import { checkKind, judgeOf, shown } from './permission.ts';
 /** What the resources of entities need of the gateway. */
 export interface Admin {
   store(): ConfigStore | null;
+  /** Null without a database. */
+  records(): RecordStore | null;
   settings(): Settings;
   /** Looks names up; null until it is there. */
   resolver(): Resolver | null;
@@ -75,7 +78,7 @@ export class AdminRequest {
   }
 
   /** @param stored what is there already, asked only for a form that leaves open what it is a form of. */
-  async arguments(stored: () => Values | null = () => null): Promise<Values> {
+  async arguments(stored: Stored = () => null): Promise<Values> {
     const settings = this.admin.settings();
     return await readArguments(this.context, {
       limit: settings.nginx_admin_client_max_body_size,
@@ -122,10 +125,15 @@ export class AdminRequest {
   }
 
   async #commitFew(writes: readonly Write[]): Promise<Committed> {
-    const [first] = writes;
     for (const write of writes) checkKind(this.principal, write);
-    if (!this.store.writable && first !== undefined) throw this.#unsupported(first);
+    for (const write of writes) this.checkWrite(write);
     return await this.store.commit(writes, this.commitOptions());
+  }
+
+  /** Before it is even looked at. @throws RequestError 403, StoreError 405 */
+  checkWrite(write: Write): void {
+    checkKind(this.principal, write);
+    if (!this.store.writable) throw this.unsupported(write);
   }
 
   answer(status: number, body: unknown, committed?: Committed): Response {
@@ -138,7 +146,7 @@ export class AdminRequest {
   }
 
   /** Kong's words for a write without a database. */
-  #unsupported(write: Write): StoreError {
+  unsupported(write: Write): StoreError {
     const verb = VERBS[write.op];
     const key = 'select' in write && write.select.id === undefined ? write.select.key : undefined;
     const by = key === undefined ? '' : ` by '${definitionOf(write.kind).endpoint_key ?? 'id'}'`;

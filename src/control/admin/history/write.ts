@@ -3,6 +3,7 @@
  * have as a request of its own. A path may begin with a parent, which is then referred to; what the transaction has made
  * before counts. `"stored": true` says that secrets in it are hashed already, as an export has them.
  */
+import { isRecordKind } from '../../../entities/registry.ts';
 import type { Values } from '../../../entities/schema/field.ts';
 import { isUuid } from '../../../entities/schema/string-check.ts';
 import type { Selector, Write } from '../../../store/config-store.ts';
@@ -27,6 +28,11 @@ const byPath = new Map(
 );
 
 const kinds = new Set(ENDPOINTS.filter(({ shape }) => ONE.has(shape)).map(({ kind }) => kind));
+
+/** @throws RequestError for what no commit can have. */
+function checkConfiguration(kind: string): void {
+  if (isRecordKind(kind)) refuse(`${kind} are no configuration: a transaction cannot write them`);
+}
 
 interface Place {
   readonly kind: string;
@@ -64,6 +70,7 @@ export function parseWrite(value: unknown): Write {
 function named({ kind, id, key }: Values): Place {
   if (typeof kind !== 'string' || !kinds.has(kind))
     refuse("'kind' must be a kind of entity, or 'path' a path");
+  checkConfiguration(kind);
   if (id !== undefined && key !== undefined) refuse("either 'id' or 'key'");
   const name = id ?? key;
   if (name === undefined) return { kind, select: null, owned: {} };
@@ -78,6 +85,7 @@ function placeOf(path: unknown): Place {
   const endpoint = byPath.get(shapeOf(segments));
   if (endpoint?.kind === undefined || endpoint.kind === null)
     refuse(`there is no path '${path}' to write to`);
+  checkConfiguration(endpoint.kind);
   if (endpoint.shape === 'member' || endpoint.shape === 'members')
     return membership(endpoint.along, segments);
   const { kind } = endpoint;
