@@ -33,8 +33,11 @@ function rule(field: string, runs: Rule['runs'], says?: Rule['says']): Rule {
   return { field, path: field.split('.'), runs, says };
 }
 
-/** Kinds of which nothing runs. */
-const KINDS: ReadonlySet<string> = new Set(['filter_chains']);
+/** Kinds that nothing takes in: none of them runs, or a store has them that no file fills. */
+const KINDS: Readonly<Record<string, string>> = {
+  filter_chains: 'Sluice does not support filter_chains yet',
+  oauth2_tokens: 'tokens are no configuration: write them to the Admin API of a node with a database',
+};
 
 const RULES: Readonly<Record<string, readonly Rule[]>> = {
   workspaces: [rule('name', is('default'))],
@@ -73,7 +76,8 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
 
 /** @param entity valid and complete. */
 export function notYet(kind: string, entity: Values): readonly NotYet[] {
-  if (KINDS.has(kind)) return [{ path: [], message: `Sluice does not support ${kind} yet` }];
+  const refused = KINDS[kind];
+  if (refused !== undefined) return [{ path: [], message: refused }];
   const found: NotYet[] = [];
   for (const { field, path, runs, says } of RULES[kind] ?? []) {
     const value = valueAt(entity, path);

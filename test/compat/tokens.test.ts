@@ -1,5 +1,4 @@
 /** OAuth 2.0 tokens: on SQLite, on Postgres, and without a database. */
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startGateway } from '../support/gateway.ts';
 import { logOptions, startPostgres } from '../support/postgres.ts';
@@ -66,11 +65,26 @@ test('without a database', async (context) => {
   await playAll(context, gateway.adminUrl, { dbless });
 });
 
-test('a declarative file cannot have tokens', async () => {
+const withTokens = {
+  _format_version: '3.0',
+  consumers: [
+    {
+      username: 'bob',
+      oauth2_credentials: [{ name: 'app', client_id: 'app', oauth2_tokens: [{ expires_in: 1 }] }],
+    },
+  ],
+};
+
+test('a declarative file cannot have tokens, and nothing is left of one that has', async (context) => {
+  const refused = having({
+    code: 14,
+    message: /tokens are no configuration: write them to the Admin API of a node with a database/,
+  });
+  const cases: readonly Case[] = [
+    { ask: 'POST /config', json: withTokens, status: 400, body: refused },
+    { ask: 'GET /consumers', status: 200, body: page() },
+    { ask: 'GET /oauth2_tokens', status: 200, body: page() },
+  ];
   await using gateway = await startGateway({ settings: { database: 'off' } });
-  const body = JSON.stringify({ ...declared, oauth2_tokens: [{ credential: { id: GONE }, expires_in: 1 }] });
-  const headers = { 'content-type': 'application/json' };
-  const response = await fetch(`${gateway.adminUrl}/config`, { method: 'POST', headers, body });
-  console.log(await response.text());
-  assert.equal(response.status, 400);
+  await playAll(context, gateway.adminUrl, { cases });
 });
