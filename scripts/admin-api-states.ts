@@ -31,7 +31,6 @@ export interface Absent {
 /** Of Kong's open source edition. */
 export const NOT_YET: readonly Absent[] = [
   { paths: ['/metrics'], reason: 'comes with metrics' },
-  { paths: ['/oauth2_tokens', '/oauth2_tokens/{oauth2_tokens}'], reason: 'comes with the plugin oauth2' },
   { paths: ['/sessions', '/sessions/{sessions}'], reason: 'comes with the plugin session' },
   {
     paths: ['/proxy-cache', '/proxy-cache/{key}', '/proxy-cache/{plugin}/caches/{key}'],

@@ -69,11 +69,16 @@ export class EntityRecords {
       if (before !== null && within != null && !refersTo(before.value, within)) throw this.#gone(select);
       const known = before === null ? {} : { id: before.key };
       const prepared = this.#prepare(input, { ...parent, ...name, ...known }, null);
-      const done = await this.#store(prepared, before, options);
-      if (done === null && before === null && id === undefined) {
-        throw primaryKeyViolation({ [this.#key]: this.#told(key ?? '') });
+      const isNew = before === null && id === undefined;
+      try {
+        const done = await this.#store(prepared, before, options);
+        if (done !== null || !isNew) return done;
+      } catch (error) {
+        // Somebody has made the one with this key meanwhile.
+        if (isNew && (await this.#find({ ...select, within: null })) !== null) return null;
+        throw error;
       }
-      return done;
+      throw primaryKeyViolation({ [this.#key]: this.#told(key ?? '') });
     });
   }
 
