@@ -66,11 +66,8 @@ test('a worker that is started again asks as the one before', async () => {
   await using gateway = await startStandIn({ settings: { database: 'sqlite' }, tuning: { restartMs: 10 } });
   const c = randomUUID();
   await call(gateway, 'put', c, { key: 'k', value: { n: 1 } });
-  await gateway.ask('/block-and-die?ms=1').catch(() => null);
-  await waitFor(async () => {
-    const { workers } = await gateway.health().catch(() => ({ workers: [] }));
-    return workers.length === 2 && workers.every(({ state }) => state === 'running');
-  });
+  await gateway.ask('/block-and-die').catch(() => null);
+  await waitFor(async () => /worker \d is back/.test(await gateway.errorLog()), { what: 'the next worker' });
   await allKnow(gateway, c, 'k', 1);
   await call(gateway, 'put', c, { key: 'k', value: { n: 2 } });
   await allKnow(gateway, c, 'k', 2);

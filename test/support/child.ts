@@ -95,7 +95,7 @@ export class Child {
   }
 
   /** Sends `signal`, and kills the whole group when it has not ended after `grace` milliseconds. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM', grace = 10_000): Promise<Exit> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM', grace = 30_000): Promise<Exit> {
     this.kill(signal);
     const timer = setTimeout(() => killGroup(this.pid, 'SIGKILL'), grace);
     try {

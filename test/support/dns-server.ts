@@ -5,6 +5,7 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './ports.ts';
 
 export type DnsRecord =
   | { readonly type: 'A' | 'AAAA'; readonly ip: string; readonly ttl?: number; readonly name?: string }
@@ -137,15 +138,13 @@ function serveTcp(server: Pick<DnsServer, 'zone' | 'asked'>, socket: Socket): vo
   });
 }
 
-/** Ports that no outgoing connection is given by the kernel: a server that comes back finds its own free. */
-const FIRST_PORT = 20_000;
-const PORTS = 10_000;
+/** Ports of this process that may be free for TCP and taken for UDP. */
 const ATTEMPTS = 50;
 
-/** UDP and TCP on one port. @param wanted 0: any free one. */
+/** UDP and TCP on one port, which a server that comes back finds free. @param wanted 0: any free one. */
 async function bindBoth(wanted: number): Promise<{ udp: UdpSocket; tcp: Server; port: number }> {
   for (let attempt = 1; ; attempt++) {
-    const port = wanted === 0 ? FIRST_PORT + Math.floor(Math.random() * PORTS) : wanted;
+    const port = wanted === 0 ? await freePort() : wanted;
     const udp = createSocket('udp4');
     const tcp = createServer();
     try {

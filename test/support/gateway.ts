@@ -27,7 +27,7 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** More options of `sluice start`. */
   readonly args?: readonly string[];
-  /** Milliseconds to become ready; 20,000 unless said. */
+  /** Milliseconds to become ready; 60,000 unless said. */
   readonly timeout?: number;
   /** A command that runs the gateway as its arguments, such as `taskset -c 0`. */
   readonly wrapper?: readonly string[];
@@ -139,7 +139,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** Stops it: SIGTERM fast, SIGQUIT gracefully. */
-  stop(signal: NodeJS.Signals = 'SIGTERM', grace = 10_000): Promise<Exit> {
+  stop(signal: NodeJS.Signals = 'SIGTERM', grace = 30_000): Promise<Exit> {
     this.#endExpected = true;
     return this.child.stop(signal, grace);
   }
@@ -237,7 +237,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     return answers(status, (code) => options.config === undefined || code === 200);
   };
   try {
-    await waitFor(ready, { timeout: options.timeout ?? 20_000, what: 'the gateway to be ready' });
+    await waitFor(ready, { timeout: options.timeout ?? 60_000, what: 'the gateway to be ready' });
   } catch (error) {
     const logs = await gateway.logs();
     await gateway.stop('SIGKILL');

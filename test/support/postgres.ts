@@ -65,7 +65,7 @@ export class Postgres implements AsyncDisposable {
           () => false,
         );
       },
-      { timeout: 30_000, interval: 50, what: `Postgres: ${this.#child.output}` },
+      { timeout: 60_000, interval: 50, what: `Postgres: ${this.#child.output}` },
     );
   }
 
@@ -98,7 +98,7 @@ export class Postgres implements AsyncDisposable {
     where: { host: string; user: string; password?: string; database: string },
     text: string,
   ): Promise<R[]> {
-    const client = new Client({ ...where, port: this.port, connectionTimeoutMillis: 5000 });
+    const client = new Client({ ...where, port: this.port, connectionTimeoutMillis: 20_000 });
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -117,7 +117,7 @@ export class Postgres implements AsyncDisposable {
       password: 'secret',
       database: 'kong',
       tls: null,
-      timeout: 5000,
+      timeout: 20_000,
     };
   }
 
@@ -145,7 +145,7 @@ export function logOptions(
       schema: 'sluice',
       size: 4,
       backlog: Number.POSITIVE_INFINITY,
-      waitTimeout: 10_000,
+      waitTimeout: 30_000,
       idleTimeout: 10_000,
     },
     replica: null,

@@ -99,7 +99,7 @@ export class RawConnection implements AsyncDisposable {
       found = readResponse(this.#unread, { method: options.method ?? 'GET', closed: this.#ending === 'end' });
       return found !== null || this.#ending !== 'open';
     };
-    await this.#until(look, 'complete response', options.timeout ?? 10_000);
+    await this.#until(look, 'complete response', options.timeout ?? 30_000);
     const result = found as { response: RawResponse; size: number } | null;
     if (result === null) {
       const seen = this.#unread.toString('latin1', 0, 500);
@@ -112,7 +112,7 @@ export class RawConnection implements AsyncDisposable {
   }
 
   /** Waits until at least `count` bytes are unread. */
-  async readBytes(count: number, timeout = 10_000): Promise<Buffer> {
+  async readBytes(count: number, timeout = 30_000): Promise<Buffer> {
     await this.#until(
       () => this.#unread.length >= count || this.#ending !== 'open',
       `${count} bytes`,
@@ -124,7 +124,7 @@ export class RawConnection implements AsyncDisposable {
   }
 
   /** Waits until the peer has closed, and says how. */
-  async closed(timeout = 10_000): Promise<Ending> {
+  async closed(timeout = 30_000): Promise<Ending> {
     await this.#until(() => this.#ending !== 'open', 'close by the peer', timeout);
     return this.#ending;
   }
@@ -146,7 +146,7 @@ export async function connectRaw(to: number | string, host = '127.0.0.1'): Promi
 export interface RawRequestOptions {
   /** Close the sending side after the last byte. */
   readonly halfClose?: boolean;
-  /** Milliseconds for the whole exchange; 10,000 unless said. */
+  /** Milliseconds for the whole exchange; 30,000 unless said. */
   readonly timeout?: number;
   /** Read this many responses (1 unless said), or everything until the peer closes. */
   readonly until?: number | 'close';
@@ -188,7 +188,7 @@ export async function rawRequest(
   bytes: Bytes | readonly Bytes[],
   options: RawRequestOptions = {},
 ): Promise<RawResult> {
-  const { until = 1, timeout = 10_000, pause = 5 } = options;
+  const { until = 1, timeout = 30_000, pause = 5 } = options;
   const chunks = (Array.isArray(bytes) ? bytes : [bytes as Bytes]).map(toBuffer);
   const methods = methodsOf(Buffer.concat(chunks).toString('latin1'));
   await using connection = await connectRaw(to);

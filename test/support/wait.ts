@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** Milliseconds until it is an error; 10,000 unless said. A bound against hanging, not a measurement. */
+  /** Milliseconds until it is an error; 30,000 unless said. A bound against hanging, not a measurement. */
   readonly timeout?: number;
   /** Milliseconds between two looks; 10 unless said. */
   readonly interval?: number;
@@ -15,7 +15,7 @@ export async function waitFor<T>(
   look: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, undefined | null | false>> {
-  const limit = performance.now() + (options.timeout ?? 10_000);
+  const limit = performance.now() + (options.timeout ?? 30_000);
   for (;;) {
     const value = await look();
     if (value !== undefined && value !== null && value !== false) {

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CELL } from '../../src/zone/worker-zone.ts';
 import { startPlane } from '../support/data-plane.ts';
 import { connectRaw, rawRequest } from '../support/raw-client.ts';
+import { taken } from '../support/taken.ts';
 import { scripted, startHttpUpstream, startRawUpstream } from '../support/upstream.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -119,7 +119,7 @@ test('an upstream that goes away, at each moment of its response', async (t) => 
         await using upstream = await startRawUpstream(async (peer) => {
           await peer.heads(1);
           peer.write(sent);
-          await delay(20);
+          await taken(peer.socket);
           if (ending === 'fin') peer.end();
           else peer.reset();
         });
@@ -138,7 +138,7 @@ test('a body without length is whole when the upstream closes, and broken when i
     await using upstream = await startRawUpstream(async (peer) => {
       await peer.heads(1);
       peer.write('HTTP/1.1 200 OK\r\n\r\nabc');
-      await delay(20);
+      await taken(peer.socket);
       if (ending === 'fin') peer.end('def');
       else peer.reset();
     });
@@ -163,7 +163,7 @@ test('a kept connection that the upstream closes or resets is not used', async (
     await using upstream = await startRawUpstream(async (peer) => {
       await peer.heads(1);
       peer.write(OK);
-      await delay(10);
+      await taken(peer.socket);
       if (ending === 'fin') peer.end();
       else peer.reset();
     });
@@ -208,7 +208,7 @@ test('bytes behind a response never become the next response', async () => {
                   : `HTTP/1.1 ${framing} X\r\n${mark}\r\n`;
             if (apart) {
               peer.write(answer);
-              await delay(3);
+              await taken(peer.socket);
               peer.write(garbage);
             } else {
               peer.write(answer + garbage);
@@ -266,14 +266,17 @@ test('an early answer while the request body is still coming reaches the client'
   }
 });
 
+const STOPS: ReadonlyArray<readonly [sent: string, wanted: number | null]> = [
+  ['', 504],
+  ['HTTP/1.1 200 OK\r\nContent-', 504],
+  ['HTTP/1.1 103 E\r\n\r\n', 504],
+  ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no', null],
+];
+
 test('an upstream that never answers, never connects, stops in its body', async () => {
-  const service = { timeouts: { connect: 100, write: 100, read: 100 } };
-  for (const [sent, wanted] of [
-    ['', 504],
-    ['HTTP/1.1 200 OK\r\nContent-', 504],
-    ['HTTP/1.1 103 E\r\n\r\n', 504],
-    ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no', null],
-  ] as const) {
+  // Longer than this process may stand still between what is sent and what it reads.
+  const service = { timeouts: { connect: 2000, write: 2000, read: 2000 } };
+  const stop = async ([sent, wanted]: (typeof STOPS)[number]): Promise<void> => {
     await using upstream = await startRawUpstream(async (peer) => {
       await peer.heads(1);
       peer.write(sent);
@@ -288,7 +291,8 @@ test('an upstream that never answers, never connects, stops in its body', async 
     client.end();
     await plane.settled();
     await waitFor(() => upstream.open === 0, { what: 'the upstream connection to close' });
-  }
+  };
+  await Promise.all(STOPS.map(stop));
 });
 
 test('a client that goes away ends its upstream request', async () => {

@@ -76,6 +76,28 @@ export class StandInGateway implements AsyncDisposable {
     return (await response.json()) as Answer;
   }
 
+  /**
+   * Asks until every worker has answered, a score of times at least: which of them gets a connection is the kernel's
+   * choice.
+   */
+  async askAll(path = '/', workers = 2): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    await waitFor(
+      async () => {
+        answers.push(...(await Promise.all(Array.from({ length: 20 }, () => this.ask(path)))));
+        return new Set(answers.map(({ worker }) => worker)).size === workers;
+      },
+      { what: 'every worker to answer' },
+    );
+    return answers;
+  }
+
+  /** A gate for the stand-in: what waits at it goes on when it is opened. `query` is `gate=…`. */
+  gate(name = 'gate'): { readonly query: string; open(): Promise<void> } {
+    const path = join(this.#folder.path, name);
+    return { query: `gate=${encodeURIComponent(path)}`, open: () => writeFile(path, '') };
+  }
+
   control(method: string, path: string, body?: unknown): Promise<Reply> {
     return callSocket(join(this.prefix, 'control.sock'), method, path, body);
   }
@@ -168,7 +190,7 @@ export async function startStandIn(options: Options = {}): Promise<StandInGatewa
 }
 
 /** As patient as `startGateway`: a machine may have other things to do. */
-const STARTED = { timeout: 20_000, what: 'the gateway to run' };
+const STARTED = { timeout: 60_000, what: 'the gateway to run' };
 
 async function running(gateway: StandInGateway): Promise<void> {
   await waitFor(async () => {

@@ -3,7 +3,9 @@
  * what a real one must never do: throw outside of a request, block, eat memory.
  */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { type Server, type ServerResponse, createServer } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DirectoryEntities } from '../../../src/entities/directory-kinds.ts';
 import type { Settings } from '../../../src/settings/settings.ts';
 import type { Snapshot } from '../../../src/snapshot/snapshot.ts';
@@ -79,20 +81,17 @@ export class DataPlane {
       ).then((answer) => response.end(JSON.stringify({ worker: this.#options.workerId, ...answer })));
       return;
     }
-    const ms = Number(searchParams.get('ms') ?? 0);
-    if (pathname === '/throw') setImmediate(() => throwNow());
-    else if (pathname === '/block') block(ms);
-    else if (pathname === '/block-and-die') blockAndDie(ms);
-    else if (pathname === '/throw-later') setTimeout(throwNow, Number(searchParams.get('after')));
-    else if (pathname === '/block-one') {
-      const { workerId } = this.#options;
-      if (workerId === Number(searchParams.get('worker')))
-        block(Number(searchParams.get('until')) - Date.now());
-    } else if (pathname === '/die-on-commit') this.#dieOnCommit = true;
+    const gate = searchParams.get('gate');
+    const mine = Number(searchParams.get('worker') ?? this.#options.workerId) === this.#options.workerId;
+    if (pathname === '/throw' && mine) setImmediate(() => throwNow());
+    else if (pathname === '/block' && mine) blockUntil(gate ?? '');
+    else if (pathname === '/block-and-die') blockAndDie(gate);
+    else if (pathname === '/die-on-commit') this.#dieOnCommit = true;
     else if (pathname === '/eat') eat();
-    const delay = pathname === '/block' ? 0 : ms;
-    const consumer = this.#consumerOf(searchParams.get('key') ?? '');
-    setTimeout(() => response.end(JSON.stringify({ ...this.#state(), consumer })), delay);
+    void opened(pathname === '/' ? gate : null).then(() => {
+      const consumer = this.#consumerOf(searchParams.get('key') ?? '');
+      response.end(JSON.stringify({ ...this.#state(), consumer }));
+    });
   }
 
   /** What an authentication plugin will do. */
@@ -130,8 +129,8 @@ export class DataPlane {
 }
 
 /** Dies with whatever it was sent meanwhile unread. */
-function blockAndDie(ms: number): void {
-  block(ms);
+function blockAndDie(gate: string | null): void {
+  if (gate !== null) blockUntil(gate);
   process.exit(7);
 }
 
@@ -139,10 +138,15 @@ function throwNow(): never {
   throw new Error('thrown on purpose');
 }
 
-/** Keeps the thread busy. */
-function block(ms: number): void {
-  const end = Date.now() + ms;
-  while (Date.now() < end);
+/** A gate is a file, which the test makes to open it. Null: there is none. */
+async function opened(gate: string | null): Promise<void> {
+  while (gate !== null && !existsSync(gate)) await delay(5);
+}
+
+/** Keeps the thread from everything until the gate is open. */
+function blockUntil(gate: string): void {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  while (!existsSync(gate)) Atomics.wait(clock, 0, 0, 2);
 }
 
 /** Takes memory until the thread's limit ends it. */

@@ -3,6 +3,7 @@
  * body it reads two headers: `X-Answer`, the number of the answer (both live in one process), and `X-Then`, `close` or
  * `reset` when it is out. A request that says nothing gets no answer.
  */
+import { taken } from '../../support/taken.ts';
 import { startRawUpstream, type RawUpstream } from '../../support/upstream.ts';
 import { SeenHead } from './ask.ts';
 
@@ -34,8 +35,8 @@ export async function startPuppet(): Promise<Puppet> {
       if (bytes !== undefined) peer.write(bytes);
       if (then === 'close') return peer.end();
       if (then === 'reset') {
-        // What was written must be out before.
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        // A reset overtakes what has not been read.
+        await taken(peer.socket);
         return peer.reset();
       }
     }
