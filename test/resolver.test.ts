@@ -42,7 +42,7 @@ function bench(
     {
       now: () => now,
       random: () => 0,
-      resolvConf: { search, ndots: 2, timeout: 1000, attempts: 1 },
+      resolvConf: { search, ndots: 2, timeout: 2000, attempts: 1 },
     },
   );
   return {

@@ -5,9 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { endIdleSessions } from './idle-sessions.ts';
 
+const IDLE = 1000;
+
 test('a session without requests ends, one with a request that takes long goes on', async () => {
   const server = createServer();
-  endIdleSessions(server, 50);
+  // Longer than this process may take from a session's beginning to its request.
+  endIdleSessions(server, IDLE);
   let pending: ServerHttp2Stream | undefined;
   server.on('stream', (stream: ServerHttp2Stream) => {
     pending = stream;
@@ -20,7 +23,7 @@ test('a session without requests ends, one with a request that takes long goes o
   await once(request, 'response');
   await once(idle, 'close');
   // Much longer than the other was let be.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await new Promise((resolve) => setTimeout(resolve, 2 * IDLE));
   assert.equal(busy.destroyed, false);
   pending?.end('done');
   request.resume();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
+import { freePort } from '../../test/support/ports.ts';
 import type { Listener } from '../settings/settings.ts';
 import { listeningInodes, portOwner } from './port-owner.ts';
 import { portProblems } from './ports.ts';
@@ -22,9 +23,11 @@ const listener = (port: number, host = '127.0.0.1'): Listener => ({
 
 async function listen(reusePort: boolean): Promise<{ port: number; close: () => void }> {
   const server = createServer();
-  server.listen({ host: '127.0.0.1', port: 0, reusePort });
+  // Not 0: the system may give one that another process shares, or a connection of another test has by now.
+  const port = await freePort();
+  server.listen({ host: '127.0.0.1', port, reusePort });
   await once(server, 'listening');
-  return { port: (server.address() as AddressInfo).port, close: () => server.close() };
+  return { port, close: () => server.close() };
 }
 
 test('a port that somebody has is told, also when it is shared with SO_REUSEPORT', async () => {

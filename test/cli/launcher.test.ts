@@ -173,14 +173,18 @@ describe('launcher: finding itself and Node', () => {
   });
 });
 
-/** Writes its process id and every signal to the file EVENTS; ends as the environment and the file COMMAND say. */
+/**
+ * Writes its process id and every signal to the file EVENTS; ends as the environment says: by itself (ENDS), else some
+ * time after the STOPS-th signal to stop.
+ */
 const GATEWAY = `
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 const tell = (line) => appendFileSync(process.env.EVENTS, line + '\\n');
+let stops = Number(process.env.STOPS ?? 1);
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1']) {
   process.on(signal, () => {
     tell(signal);
-    if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGQUIT') setTimeout(() => process.exit(0), 200);
+    if (['SIGTERM', 'SIGINT', 'SIGQUIT'].includes(signal) && --stops === 0) setTimeout(() => process.exit(0), 200);
   });
 }
 tell('start ' + process.pid + ' ' + (process.env.LISTEN_PID ?? '') + ' ' + process.argv.slice(2).join(' '));
@@ -304,7 +308,7 @@ describe('launcher: the supervisor', () => {
   });
 
   test('a gateway that is told to stop and dies of it is not started again', async () => {
-    await using supervised = start();
+    await using supervised = start({ STOPS: '99' });
     await supervised.until(() => supervised.pids().length === 1);
     supervised.process.kill('SIGTERM');
     await supervised.until(() => supervised.lines().length === 2);
@@ -349,7 +353,9 @@ describe('launcher: the supervisor', () => {
     process.platform === 'linux' && existsSync('/usr/bin/script') ? false : 'needs script(1) of Linux';
 
   test('Ctrl-C on a terminal reaches the gateway', { skip: noTerminal }, async () => {
-    await using supervised = new Supervised(['script', '-qec', `exec ${launcher} start`, '/dev/null'], {});
+    await using supervised = new Supervised(['script', '-qec', `exec ${launcher} start`, '/dev/null'], {
+      STOPS: '2',
+    });
     await supervised.until(() => supervised.pids().length === 1);
     supervised.process.stdin?.write('\x03');
     assert.equal(await supervised.exitCode(), 0);

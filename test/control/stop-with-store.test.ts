@@ -1,12 +1,13 @@
 /** Stopping a gateway that waits for its database, or that is in the middle of a transaction. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Child } from '../support/child.ts';
 import { sluice, startGateway } from '../support/gateway.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { waitFor } from '../support/wait.ts';
 
 test('a start that waits for a database that says nothing ends when it is told to', async () => {
   const silent = createServer();
@@ -28,7 +29,7 @@ test('a start that waits for a database that says nothing ends when it is told t
   });
   try {
     await connected;
-    const exit = await gateway.stop('SIGTERM', 10_000);
+    const exit = await gateway.stop('SIGTERM');
     assert.deepEqual([exit.code, exit.signal], [0, null], gateway.output);
     assert.equal(gateway.output, '');
   } finally {
@@ -44,13 +45,17 @@ const LINES = Array.from({ length: 10_000 }, (_, n) =>
 
 test('a graceful stop waits for the transaction that is under way', async () => {
   await using gateway = await startGateway({ settings: { database: 'sqlite' } });
-  const answer = fetch(`${gateway.adminUrl}/transactions`, {
+  const outgoing = request(`${gateway.adminUrl}/transactions`, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-ndjson' },
-    body: LINES,
-  }).then(({ status }) => status, String);
-  await delay(200);
+    headers: { 'content-type': 'application/x-ndjson', expect: '100-continue' },
+  });
+  const answer = once(outgoing, 'response').then(([response]) => response as IncomingMessage);
+  await once(outgoing, 'continue');
+  outgoing.write(LINES);
   const exit = gateway.waitExit();
-  const { code } = await sluice(['quit', '-c', gateway.conf, '-t', '60']);
-  assert.deepEqual([await answer, code, (await exit).code], [200, 0, 0]);
+  const quit = sluice(['quit', '-c', gateway.conf, '-t', '60']);
+  await waitFor(async () => (await fetch(`${gateway.statusUrl}/status/ready`)).status === 503);
+  outgoing.end();
+  const { statusCode } = await answer;
+  assert.deepEqual([statusCode, (await quit).code, (await exit).code], [200, 0, 0]);
 });

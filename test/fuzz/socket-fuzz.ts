@@ -16,11 +16,12 @@ const BATCH = 100;
 const MEMORY_GROWTH = 64 * 1024 * 1024;
 const GOOD = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood';
 
+/** Short, and yet longer than this process may stand still on a busy machine. */
 const SETTINGS = {
-  nginx_http_client_header_timeout: '300ms',
-  nginx_http_client_body_timeout: '300ms',
-  nginx_http_keepalive_timeout: '300ms',
-  nginx_http_send_timeout: '300ms',
+  nginx_http_client_header_timeout: '1500ms',
+  nginx_http_client_body_timeout: '1500ms',
+  nginx_http_keepalive_timeout: '1500ms',
+  nginx_http_send_timeout: '1500ms',
 };
 
 export async function fuzzSockets({ messages, seed }: FuzzOptions): Promise<FuzzCounts> {
@@ -41,14 +42,14 @@ export async function fuzzSockets({ messages, seed }: FuzzOptions): Promise<Fuzz
   });
   await using plane = await startPlane(upstream.port, {
     settings: SETTINGS,
-    service: { timeouts: { connect: 1000, write: 300, read: 300 } },
+    service: { timeouts: { connect: 5000, write: 1500, read: 1500 } },
     route: { requestBuffering: seed % 2 === 0 },
   });
   let baseline = 0;
   for (let done = 0; done < messages; done += BATCH) {
     const sent = Array.from({ length: Math.min(BATCH, messages - done) }, () => send(plane, random, counts));
     await Promise.all(sent);
-    await waitFor(() => plane.zone.get(CELL.active) === 0, { timeout: 45_000, what: `batch ${done} to end` });
+    await waitFor(() => plane.zone.get(CELL.active) === 0, { timeout: 90_000, what: `batch ${done} to end` });
     await plane.settled();
     const { responses } = await rawRequest(
       plane.port,

@@ -7,7 +7,7 @@ import { startPlane } from '../support/data-plane.ts';
 import { startEcho, startRawUpstream } from '../support/upstream.ts';
 import { send } from './support/ask.ts';
 
-const WAIT = 300;
+const WAIT = 1000;
 
 function name(...ports: readonly number[]): ResolvedName {
   const addresses = ports.map((port) => ({ ip: '127.0.0.1', port, weight: 1 }));

@@ -63,7 +63,8 @@ const gateway = await startGateway({
   config: {
     _format_version: '3.0',
     services: [
-      at('puppet', puppet.port, { retries: 2, read_timeout: 100 }),
+      at('puppet', puppet.port, { retries: 2 }),
+      at('impatient', puppet.port, { retries: 2, read_timeout: 500 }),
       at('default', failing.port),
       at('once', failing.port, { retries: 0 }),
       at('forgetful', forgetful.port, { retries: 0 }),
@@ -98,10 +99,16 @@ const TRIES: ReadonlyArray<
     status: 502,
   })),
   { name: 'close before the response: GET', lines: ['X-Then: close'], tries: 3, status: 502 },
-  { name: 'time-out: GET', tries: 3, status: 504 },
-  { name: 'time-out: POST', method: 'POST', tries: 1, status: 504 },
+  { name: 'time-out: GET', target: '/impatient', tries: 3, status: 504 },
+  { name: 'time-out: POST', target: '/impatient', method: 'POST', tries: 1, status: 504 },
   { name: 'reset within the head', lines: answer('HTTP/1.1 2', 'reset'), tries: 1, status: 502 },
-  { name: 'time-out within the head', lines: answer('HTTP/1.1 2'), tries: 1, status: 504 },
+  {
+    name: 'time-out within the head',
+    target: '/impatient',
+    lines: answer('HTTP/1.1 2'),
+    tries: 1,
+    status: 504,
+  },
   {
     name: 'reset within the body',
     lines: answer('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', 'reset'),
@@ -116,6 +123,7 @@ const TRIES: ReadonlyArray<
   },
   {
     name: 'time-out within the body',
+    target: '/impatient',
     lines: answer('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'),
     tries: 1,
     status: 'broken',
@@ -146,6 +154,8 @@ for (const { name, tries, status, ...ask } of TRIES) {
     } else {
       assert.equal(responses[0]?.status, status);
     }
+    // The last one may be on its way here while its answer is there.
+    await waitFor(() => puppet.seen.length - before >= tries, { what: 'the tries to be seen' });
     assert.equal(puppet.seen.length - before, tries);
     const lines = puppet.seen.slice(before).map((head) => head.lines);
     for (const again of lines) assert.deepEqual(again, lines[0], 'each try sends the same head');

@@ -6,7 +6,9 @@ import { startNginx } from './nginx.ts';
 import { freePorts } from './ports.ts';
 import { connectRaw, rawRequest } from './raw-client.ts';
 import { readResponse } from './response-reader.ts';
+import { taken } from './taken.ts';
 import { scripted, startEcho, startRawUpstream, type Echo } from './upstream.ts';
+import { waitFor } from './wait.ts';
 
 const CASES = [
   {
@@ -119,12 +121,26 @@ test('a reset is told from an orderly close', async () => {
   assert.equal(await connection.closed(), 'ECONNRESET');
 });
 
+test('what the other end has not read is not taken, and it is when it reads', async () => {
+  await using upstream = await startRawUpstream((peer) => void peer.socket.pause());
+  await using connection = await connectRaw(upstream.port);
+  connection.write('x'.repeat(1000));
+  const peer = await waitFor(() => upstream.peers[0]);
+  let over = false;
+  const waiting = taken(connection.socket).then(() => (over = true));
+  for (let n = 0; n < 20; n++) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(over, false);
+  peer.socket.resume();
+  await waiting;
+  assert.equal(peer.socket.bytesRead, 1000);
+});
+
 test('a peer that stays silent is an error that shows what came', async () => {
   await using upstream = await startRawUpstream((peer) =>
     peer.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal'),
   );
   await assert.rejects(
-    rawRequest(upstream.port, 'GET / HTTP/1.1\r\n\r\n', { timeout: 50 }),
+    rawRequest(upstream.port, 'GET / HTTP/1.1\r\n\r\n', { timeout: 1000 }),
     /Content-Length: 9/,
   );
 });

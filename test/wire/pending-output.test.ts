@@ -115,6 +115,7 @@ test('pipelined requests with bodies wait for a client that does not read', asyn
   const client = deaf(plane.port);
   try {
     client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx'.repeat(many));
+    await waitFor(() => plane.zone.get(CELL.requests) > 0, { what: 'the first answer' });
     let seen = -1;
     // Until a while brings no request.
     for (let now = plane.zone.get(CELL.requests); now !== seen; now = plane.zone.get(CELL.requests)) {
