@@ -139,6 +139,9 @@ export function logOptions(
   } = {},
 ): PostgresOptions {
   const reached = { ...server, port: more.port ?? server.port, timeout: more.timeout ?? server.timeout };
+  const listenPort = more.listenPort ?? reached.port;
+  // Straight at the server notifications do arrive, be it late.
+  const pace = listenPort === server.port ? { ...PACE, probe: 30_000 } : PACE;
   return {
     primary: {
       server: reached,
@@ -149,9 +152,9 @@ export function logOptions(
       idleTimeout: 10_000,
     },
     replica: null,
-    listen: { ...reached, port: more.listenPort ?? reached.port },
+    listen: { ...reached, port: listenPort },
     keepCommits: more.keepCommits ?? 1000,
-    pace: { ...PACE, ...more.pace },
+    pace: { ...pace, ...more.pace },
   };
 }
 

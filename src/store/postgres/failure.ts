@@ -29,8 +29,6 @@ export function reasonOf(error: unknown): string {
   }
   if (!(error instanceof Error)) return String(error);
   const code = (error as NodeJS.ErrnoException).code;
-  // The driver's words for a connection that is not made in time.
-  if (error.message === 'timeout expired') return 'no answer to the attempt to connect';
   return error.message === '' ? (code ?? error.name) : error.message.replaceAll(/\s*\n\s*/g, ' ');
 }
 

@@ -62,7 +62,7 @@ export class Session {
       return session;
     } catch (error) {
       session.destroy();
-      throw error;
+      throw isLate(error) ? session.#late(error) : error;
     }
   }
 
@@ -77,7 +77,7 @@ export class Session {
     if (!this.#usable) throw new Error('the connection is gone');
     let late: Error | null = null;
     const timer = setTimeout(() => {
-      late = new Error(`no answer within ${this.#timeout} ms`);
+      late = this.#late();
       this.destroy();
     }, this.#timeout);
     try {
@@ -88,6 +88,11 @@ export class Session {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** One reason, whether a connection or an answer is what does not come: an outage is told once for each reason. */
+  #late(cause?: unknown): Error {
+    return new Error(`no answer within ${this.#timeout} ms`, { cause });
   }
 
   /** Says goodbye, and goes without an answer. */
@@ -111,6 +116,11 @@ export class Session {
     this.#usable = false;
     this.#events.onEnd?.(this);
   }
+}
+
+/** The driver's words for a connection that is not made in time. */
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout expired';
 }
 
 function tlsOptions({ tls }: ServerOptions): false | { rejectUnauthorized: boolean; ca?: string[] } {
