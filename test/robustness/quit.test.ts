@@ -104,7 +104,7 @@ test('beyond the grace time streams and WebSockets are cut, and the process ends
   await using events = await streams.events(`${gateway.url}/events`);
   const closed = once(socket.socket, 'close');
   const exit = gateway.waitExit();
-  const quit = sluice(['quit', '-c', gateway.conf, '--timeout', '2']);
+  const quit = sluice(['quit', '-c', gateway.conf, '--timeout', '8']);
   await waitFor(async () => (await fetch(`${gateway.statusUrl}/status/ready`)).status === 503);
   await socket.echo('while it drains');
   events.assertWhole();
@@ -113,53 +113,39 @@ test('beyond the grace time streams and WebSockets are cut, and the process ends
   assert.deepEqual(await exit, { code: 0, signal: null });
 });
 
-type Fate = 'answered' | 'refused' | 'reset';
-
-/** One request on a connection of its own. */
-async function knock(port: number): Promise<Fate> {
+/** One request on a connection of its own; says when the kernel has made it. Answers what came. */
+async function knock(port: number, connected: () => void): Promise<string> {
   const socket = connect(port, '127.0.0.1');
-  let connected = false;
   let text = '';
-  socket.on('connect', () => {
-    connected = true;
-    socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
-  });
+  socket.on('connect', () =>
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', connected),
+  );
   socket.on('data', (chunk: Buffer) => void (text += chunk.toString()));
-  const { promise, resolve } = Promise.withResolvers<Fate>();
-  socket.on('error', () => resolve(connected ? 'reset' : 'refused'));
-  socket.on('close', () => resolve(text.startsWith('HTTP/1.1 200') ? 'answered' : 'reset'));
+  const { promise, resolve } = Promise.withResolvers<string>();
+  socket.on('error', (error) => resolve(error.message));
+  socket.on('close', () => resolve(text.slice(0, 12)));
   return await promise;
 }
 
 /**
- * A connection whose handshake ends between the last look into the kernel's queue and the close is lost. That is a
- * matter of microseconds, but of more when the machine is busy and the worker loses its core just then, hence the
- * tolerance and the median. Closing at once loses seven of them in every round, measured with this load.
+ * A handshake that ends between the last look into the kernel's queue and the close of a listener is lost, which nobody
+ * can rule out while clients keep coming. So here all have come before: none may be lost. `test/wire/drain.test.ts` does
+ * it in a worker that has not had a look since.
  */
-const TOLERATED = 3;
-const ROUNDS = 5;
-
 test('connections that wait in the kernel when the end comes are answered', async () => {
-  const resets: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const fates: Record<Fate, number> = { answered: 0, refused: 0, reset: 0 };
-    await using upstream = await startSlow();
-    await using gateway = await startGateway({
-      config: config(upstream.url),
-      settings: { nginx_worker_processes: 2 },
-    });
-    const clients = Array.from({ length: 32 }, async () => {
-      for (;;) {
-        const fate = await knock(gateway.proxyPort);
-        fates[fate] += 1;
-        if (fate === 'refused') return;
-      }
-    });
-    await waitFor(() => fates.answered > 200);
-    assert.deepEqual(await gateway.stop('SIGQUIT'), { code: 0, signal: null });
-    await Promise.all(clients);
-    resets.push(fates.reset);
-  }
-  const median = resets.toSorted((a, b) => a - b)[ROUNDS >> 1] ?? Infinity;
-  assert.ok(median <= TOLERATED, `reset in each round: ${resets.join(', ')}`);
+  await using upstream = await startSlow();
+  await using gateway = await startGateway({
+    config: config(upstream.url),
+    settings: { nginx_worker_processes: 2 },
+  });
+  gateway.signal('SIGSTOP');
+  let waiting = 0;
+  const clients = Array.from({ length: 64 }, () => knock(gateway.proxyPort, () => void waiting++));
+  await waitFor(() => waiting === clients.length, { what: 'the kernel to take all' });
+  const exit = gateway.waitExit();
+  gateway.signal('SIGQUIT');
+  gateway.signal('SIGCONT');
+  const answers = await Promise.all(clients);
+  assert.deepEqual([...new Set(answers)], ['HTTP/1.1 200']);
+  assert.deepEqual(await exit, { code: 0, signal: null });
 });
