@@ -2,6 +2,7 @@
  * The data plane of one worker: its listeners, its connections, and what they share. One instance for each thread;
  * nothing in it knows of other workers but the counters of its zone.
  */
+import type { ServerSessionOptions } from 'node:http2';
 import type * as net from 'node:net';
 import { createResolver } from '../balancer/resolver/create-resolver.ts';
 import type { Resolver } from '../balancer/resolver/resolver.ts';
@@ -18,12 +19,19 @@ import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
 import { NO_TRUST } from '../snapshot/trust.ts';
 import { NO_UPSTREAMS } from '../snapshot/upstreams.ts';
 import { ClientConnection } from '../wire/http1/client-connection.ts';
-import type { ClientContext, ClientTimeouts, MalformedRequest } from '../wire/http1/client-context.ts';
+import type {
+  ClientTimeouts,
+  MalformedRequest,
+  ServerConnection,
+} from '../wire/http1/client-context.ts';
 import { FieldLines } from '../wire/http1/field-lines.ts';
 import { RequestHeadParser } from '../wire/http1/head-parser.ts';
 import type { HeadLimits } from '../wire/http1/head-parser.ts';
 import { Scratch } from '../wire/http1/output.ts';
 import { UpstreamPool } from '../wire/http1/upstream-pool.ts';
+import { sessionOptions } from '../wire/http2/server-context.ts';
+import type { Http2Limits, Http2ServerContext } from '../wire/http2/server-context.ts';
+import { Http2ServerSession } from '../wire/http2/server-session.ts';
 import type { Peer, RequestHead, ServerStream } from '../wire/message.ts';
 import type { Directory } from '../zone/directory/directory.ts';
 import { CELL } from '../zone/worker-zone.ts';
@@ -52,7 +60,7 @@ const NOTHING = Buffer.alloc(0);
 /** Head parsers kept for reuse. */
 const SPARE_PARSERS = 256;
 
-export class DataPlane implements ProxyContext, ClientContext {
+export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly wheel = new TimerWheel();
   readonly scratch = new Scratch();
   readonly zone: WorkerZone;
@@ -71,10 +79,12 @@ export class DataPlane implements ProxyContext, ClientContext {
   accessLog: AccessLog | null = null;
   errorLog: ErrorLog;
   #settings: Settings;
-  readonly #requestLimits: HeadLimits;
+  readonly requestLimits: HeadLimits;
+  readonly http2: Http2Limits;
+  readonly http2Options: ServerSessionOptions;
   readonly #logFiles: LogFile[] = [];
   readonly #listeners: Listeners;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections = new Set<ServerConnection>();
   readonly #parsers: RequestHeadParser[] = [];
   #drained: (() => void) | null = null;
 
@@ -89,8 +99,10 @@ export class DataPlane implements ProxyContext, ClientContext {
     this.errorBodies = new ErrorBodies(settings);
     this.timeouts = clientTimeouts(settings);
     this.maxRequests = settings.nginx_http_keepalive_requests;
-    this.#requestLimits = requestLimits(settings);
-    this.trailerBytes = this.#requestLimits.headBytes;
+    this.requestLimits = requestLimits(settings);
+    this.trailerBytes = this.requestLimits.headBytes;
+    this.http2 = http2Limits(settings);
+    this.http2Options = sessionOptions(this.http2, this.requestLimits);
     this.errorLog = new ErrorLog(this.#openLog(settings.proxy_error_log), settings.log_level);
     const access = this.#openLog(settings.proxy_access_log, (line) =>
       this.errorLog.log('alert', 'log_file', line),
@@ -106,6 +118,8 @@ export class DataPlane implements ProxyContext, ClientContext {
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
     this.#listeners = new Listeners({
       zone,
+      wheel: this.wheel,
+      prefaceMs: () => this.timeouts.header,
       serve: (socket, facts) => this.#serve(socket, facts),
       onError: (message) => this.errorLog.log('alert', 'accept', message),
     });
@@ -174,7 +188,7 @@ export class DataPlane implements ProxyContext, ClientContext {
   // ClientContext
 
   takeParser(): RequestHeadParser {
-    return this.#parsers.pop() ?? new RequestHeadParser(new FieldLines(NOTHING), this.#requestLimits);
+    return this.#parsers.pop() ?? new RequestHeadParser(new FieldLines(NOTHING), this.requestLimits);
   }
 
   releaseParser(parser: RequestHeadParser): void {
@@ -197,7 +211,7 @@ export class DataPlane implements ProxyContext, ClientContext {
     this.errorLog.log('crit', 'defect', `unexpected error on the request path: ${text}`);
   }
 
-  closed(connection: ClientConnection): void {
+  closed(connection: ServerConnection): void {
     this.#connections.delete(connection);
     this.#checkDrained();
   }
@@ -213,11 +227,12 @@ export class DataPlane implements ProxyContext, ClientContext {
   /** A connection that is ready for its protocol. */
   #serve(socket: net.Socket, facts: ArrivalFacts): void {
     this.zone.increment(CELL.handled);
-    this.#connections.add(new ClientConnection(socket, this.#judge(facts), this));
+    const Engine = facts.protocol === 'h2' ? Http2ServerSession : ClientConnection;
+    this.#connections.add(new Engine(socket, this.#judge(facts), this));
   }
 
   /** A peer with what the settings say of it: worked out once for each connection, and again when they change. */
-  #judge(facts: ArrivalFacts): Peer {
+  #judge(facts: Omit<ArrivalFacts, 'protocol'>): Peer {
     return {
       ...facts,
       trusted: this.realIp.trusts(facts.remoteAddress),
@@ -257,6 +272,16 @@ function requestLimits(settings: Settings): HeadLimits {
 function responseLimits(settings: Settings): HeadLimits {
   const bytes = settings.nginx_proxy_proxy_buffer_size;
   return { lineBytes: bytes, headBytes: bytes, lines: settings.max_header_lines };
+}
+
+function http2Limits(settings: Settings): Http2Limits {
+  return {
+    streams: settings.nginx_http_http2_max_concurrent_streams,
+    preread: settings.nginx_http_http2_body_preread_size,
+    sessionMemory: settings.http2_session_memory,
+    resetBurst: settings.http2_reset_burst,
+    resetRate: settings.http2_reset_rate,
+  };
 }
 
 function clientTimeouts(settings: Settings): ClientTimeouts {

@@ -4,10 +4,12 @@
  *     accept ──> PROXY header, where the listener has it ──> TLS handshake, where it has it ──> serve
  */
 import * as net from 'node:net';
+import type { TimerWheel } from '../lib/timer-wheel.ts';
 import type { Listener } from '../settings/settings.ts';
 import type { TlsFacts } from '../wire/message.ts';
 import { CELL, type WorkerZone } from '../zone/worker-zone.ts';
 import { closeQuiet } from './close-quiet.ts';
+import { readPreface, type Protocol } from './preface.ts';
 
 /** What is known of a connection when it is ready; the settings judge the rest (`Peer`). */
 export interface ArrivalFacts {
@@ -16,10 +18,15 @@ export interface ArrivalFacts {
   readonly localAddress: string;
   readonly localPort: number;
   readonly tls: TlsFacts | null;
+  /** What ALPN or the first bytes say that it speaks. */
+  readonly protocol: Protocol;
 }
 
 export interface ListenersOptions {
   readonly zone: WorkerZone;
+  readonly wheel: TimerWheel;
+  /** How long a connection may take to say what it speaks, in milliseconds. */
+  readonly prefaceMs: () => number;
   /** Takes a connection that is ready. */
   readonly serve: (socket: net.Socket, facts: ArrivalFacts) => void;
   /** A sentence for the error log. */
@@ -80,12 +87,23 @@ export class Listeners {
       socket.destroy();
       return;
     }
-    this.#options.serve(socket, {
+    this.#ready(socket, listener, {
       remoteAddress: unmapped(remoteAddress),
       remotePort: socket.remotePort ?? 0,
       localAddress: unmapped(socket.localAddress ?? ''),
       localPort: socket.localPort ?? listener.port,
       tls: null,
+      protocol: 'http/1.1',
+    });
+  }
+
+  /** A connection without TLS: on a listener with HTTP/2 its first bytes tell which protocol it speaks. */
+  #ready(socket: net.Socket, listener: Listener, facts: ArrivalFacts): void {
+    const { serve, wheel, prefaceMs } = this.#options;
+    if (!listener.http2) return serve(socket, facts);
+    readPreface(socket, { wheel, timeoutMs: prefaceMs() }, (protocol) => {
+      if (protocol === null) socket.destroy();
+      else serve(socket, { ...facts, protocol });
     });
   }
 }
@@ -96,8 +114,8 @@ function unmapped(address: string): string {
 }
 
 /** A listener that was asked to be more than plain text must not come up as that. */
-function refuseNotYet({ ssl, http2, proxyProtocol, path }: Listener): void {
-  if (ssl || http2 || proxyProtocol || path !== null) {
-    throw new Error('listeners with TLS, HTTP/2, the PROXY protocol and unix sockets are not there yet');
+function refuseNotYet({ ssl, proxyProtocol, path }: Listener): void {
+  if (ssl || proxyProtocol || path !== null) {
+    throw new Error('listeners with TLS, the PROXY protocol and unix sockets are not there yet');
   }
 }

@@ -57,8 +57,20 @@ export interface AccessSettings {
   readonly vault_file_base: string | null;
 }
 
+/** HTTP/2 on `proxy_listen`. */
+export interface Http2Settings {
+  readonly nginx_http_http2_max_concurrent_streams: number;
+  /** Bytes. */
+  readonly nginx_http_http2_body_preread_size: number;
+  /** Sluice's own: MiB of one connection. */
+  readonly http2_session_memory: number;
+  /** Sluice's own: streams that a client may take back, at once and a second. */
+  readonly http2_reset_burst: number;
+  readonly http2_reset_rate: number;
+}
+
 /** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */
-export interface Settings extends PostgresSettings, AccessSettings {
+export interface Settings extends PostgresSettings, AccessSettings, Http2Settings {
   readonly prefix: string;
   readonly log_level: LogLevel;
   /** UUID of this node; null: the one that the prefix keeps. */

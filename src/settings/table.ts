@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import { POSTGRES_SETTINGS } from './postgres-table.ts';
 import type { Settings } from './settings.ts';
 import { ACCESS_SETTINGS } from './table-access.ts';
+import { HTTP2_SETTINGS } from './table-http2.ts';
 import { adminListeners, listeners } from './parse-listen.ts';
 import {
   boolean,
@@ -203,6 +204,7 @@ export const SETTINGS: Table = {
   },
 
   ...ACCESS_SETTINGS,
+  ...HTTP2_SETTINGS,
 
   database: {
     initial: null,

@@ -29,6 +29,12 @@ export const CELL = {
   upstreamReuses: 6,
   /** Octets of response bodies. */
   bytesOut: 7,
+  /** HTTP/2 connections that were closed for a breach of the protocol or of a limit. */
+  http2Errors: 8,
+  /** HTTP/2 connections that were closed because they brought far more frames than requests. */
+  http2Floods: 9,
+  /** HTTP/2 requests that were taken back before they were begun. */
+  http2Resets: 10,
 
   /** Open client connections, idle ones included. */
   active: 16,
@@ -42,6 +48,8 @@ export const CELL = {
   tunnels: 20,
   /** Idle upstream connections in the pool. */
   upstreamIdle: 21,
+  /** Open HTTP/2 streams of clients. */
+  http2Streams: 22,
 
   /** Time of the worker's last heartbeat, by `lib/monotonic.ts`. */
   heartbeat: 28,

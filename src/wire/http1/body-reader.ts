@@ -230,7 +230,7 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
 ]);
 
 /** Also what a gateway says of a client: a reader that merges trailers into the head would believe it. */
-function isForbiddenTrailer(name: string): boolean {
+export function isForbiddenTrailer(name: string): boolean {
   return FORBIDDEN_TRAILERS.has(name) || /^x-(?:forwarded|kong|consumer|credential|anonymous)-/.test(name);
 }
 

@@ -2,8 +2,7 @@
 import type { GatewayError } from '../../lib/gateway-error.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
 import type { WorkerZone } from '../../zone/worker-zone.ts';
-import type { Headers, RequestHead, ServerStream } from '../message.ts';
-import type { ClientConnection } from './client-connection.ts';
+import type { Headers, Peer, RequestHead, ServerStream } from '../message.ts';
 import type { RequestHeadParser } from './head-parser.ts';
 import type { Scratch } from './output.ts';
 
@@ -13,6 +12,16 @@ export interface ClientTimeouts {
   readonly header: number;
   readonly body: number;
   readonly send: number;
+}
+
+/** A client's connection as its worker keeps it, whatever protocol it speaks. */
+export interface ServerConnection {
+  /** Replaced whole when the settings judge it otherwise. */
+  peer: Peer;
+  /** The worker stops: idle connections end soon, busy ones with their response. */
+  drain(): void;
+  /** The grace time is over. */
+  destroy(): void;
 }
 
 /** What could be read of a head that is refused. */
@@ -42,5 +51,5 @@ export interface ClientContext {
   onMalformed(stream: ServerStream, error: GatewayError, request: MalformedRequest): void;
   /** A defect: something on the request path threw. */
   onDefect(error: unknown): void;
-  closed(connection: ClientConnection): void;
+  closed(connection: ServerConnection): void;
 }

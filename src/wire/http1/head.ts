@@ -147,7 +147,8 @@ function bodyLength(fields: FieldLines, version: HttpVersion): number {
   return length === undefined ? Fault.FRAMING : parseLength(length);
 }
 
-function parseLength(text: string): number {
+/** Content-Length of a message: digits without leading zeros, or a fault. */
+export function parseLength(text: string): number {
   if (text.length === 0 || text.length > MAX_LENGTH_DIGITS) return Fault.FRAMING;
   if (text.length > 1 && text.charCodeAt(0) === 0x30) return Fault.FRAMING;
   let value = 0;
@@ -203,7 +204,7 @@ function hasToken(list: string, token: string): boolean {
 }
 
 /** uri-host [":" port] (RFC 9110 §7.2), never empty, no user information. */
-function isAuthority(text: string): boolean {
+export function isAuthority(text: string): boolean {
   if (text.length === 0) return false;
   for (let i = 0; i < text.length; i++) {
     if (((BYTE_CLASS[text.charCodeAt(i)] ?? 0) & AUTHORITY) === 0) return false;
