@@ -44,6 +44,8 @@ export function sessionOptions(limits: Http2Limits, head: HeadLimits): ServerSes
     streamResetBurst: limits.resetBurst,
     streamResetRate: limits.resetRate,
     strictSingleValueFields: false,
+    // Else a padded field would be left out without a word: `server-head.ts` refuses it.
+    strictFieldWhitespaceValidation: false,
     settings: {
       enableConnectProtocol: true,
       initialWindowSize: limits.preread,

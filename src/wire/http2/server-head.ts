@@ -3,15 +3,16 @@
  * what goes on as an HTTP/1.1 message must be one message, and the one that the client sent.
  *
  * nghttp2 has refused before, with a reset of the stream: upper-case and empty names, unknown, missing, repeated and late
- * pseudo-headers, connection-specific fields, `te` but `trailers`, control characters and outer white space in values, a
- * `content-length` that is no number or that the DATA frames do not keep. `test/wire/http2-refused.test.ts` proves it
- * with raw frames, so that an update of Node cannot take it away unseen. Here is the rest, and what nghttp2 passes but
- * HTTP/1.1 does not; a fault is answered with the status that it has in HTTP/1.1.
+ * pseudo-headers, connection-specific fields, `te` but `trailers`, a `content-length` that is no number or that the DATA
+ * frames do not keep. Regular fields with octets that no field may have (control characters in a value, anything but a
+ * token as a name) it leaves out. `test/wire/http2-refused.test.ts` proves it with raw frames, so that an update of Node
+ * cannot take it away unseen. Here is the rest, and what nghttp2 passes but HTTP/1.1 does not; a fault is answered with
+ * the status that it has in HTTP/1.1.
  */
 import * as Fault from '../http1/fault.ts';
 import { isAuthority, parseLength } from '../http1/head.ts';
 import type { HeadLimits } from '../http1/head-parser.ts';
-import { BYTE_CLASS, METHOD, TARGET } from '../http1/syntax.ts';
+import { BYTE_CLASS, HTAB, METHOD, SP, TARGET } from '../http1/syntax.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { BodyLength, RequestHead } from '../message.ts';
 import { Http2Fields } from './server-fields.ts';
@@ -63,6 +64,7 @@ export function interpretRequest(
 function readFields(head: Http2RequestHead, raw: readonly string[], limits: HeadLimits): number {
   let { bytes } = head;
   let fault = 0;
+  let lines = 0;
   const { fields } = head;
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at] as string;
@@ -71,17 +73,30 @@ function readFields(head: Http2RequestHead, raw: readonly string[], limits: Head
     bytes += size + 4;
     if (size > limits.lineBytes)
       fault ||= name === ':path' ? Fault.TARGET_TOO_LONG : Fault.FIELDS_TOO_LARGE;
-    if (name.charCodeAt(0) === 0x3a) fault = readPseudo(head, name, value) || fault;
-    else if (!isSpecial(name)) fields.push(name, value);
+    if (name.charCodeAt(0) === 0x3a) {
+      fault = readPseudo(head, name, value) || fault;
+      continue;
+    }
+    lines++;
+    if (isPadded(value)) fault ||= Fault.MALFORMED;
+    if (!isSpecial(name)) fields.push(name, value);
     else fault = readSpecial(head, name, value) || fault;
   }
   head.bytes = bytes;
   if (fault !== 0) return fault;
   if (bytes > limits.headBytes) return Fault.FIELDS_TOO_LARGE;
-  return raw.length / 2 > limits.lines + PSEUDO_HEADERS ? Fault.MALFORMED : 0;
+  return lines > limits.lines ? Fault.MALFORMED : 0;
 }
 
-const PSEUDO_HEADERS = 5;
+/** White space around a value: HTTP/1.1 takes it away, HTTP/2 must not have it (RFC 9113 §8.2.1). */
+function isPadded(value: string): boolean {
+  const { length } = value;
+  return length > 0 && (isWhite(value.charCodeAt(0)) || isWhite(value.charCodeAt(length - 1)));
+}
+
+function isWhite(code: number): boolean {
+  return code === SP || code === HTAB;
+}
 
 function readPseudo(head: Http2RequestHead, name: string, value: string): number {
   if (name === ':method') head.method = value;

@@ -71,6 +71,9 @@ export class Http2ServerStream implements ServerStream {
     (stream as Attached)[ATTACHED] = this;
     stream.on('close', onClose);
     stream.on('error', onError);
+    if (ended) return;
+    stream.on('end', onEnd);
+    stream.on('trailers', onTrailers);
   }
 
   /** Takes the head to the request path, or refuses it. */
@@ -111,9 +114,9 @@ export class Http2ServerStream implements ServerStream {
     const stream = this.#stream;
     if (this.#head?.expectsContinue === true && !this.#responded) stream.additionalHeaders({ ':status': 100 });
     stream.on('data', onData);
-    stream.on('end', onEnd);
-    stream.on('trailers', onTrailers);
     stream.on('aborted', onClose);
+    // An empty body ends before anybody reads it.
+    if (stream.readableEnded) this.bodyEnd();
   }
 
   pauseBody(): void {
@@ -316,7 +319,7 @@ export class Http2ServerStream implements ServerStream {
   }
 
   bodyEnd(): void {
-    if (this.#bodyDone) return;
+    if (this.#bodyDone || (!this.#reading && !this.#ended)) return;
     this.#bodyDone = true;
     this.#stall = null;
     if (this.#ended) return;
