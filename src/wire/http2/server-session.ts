@@ -22,8 +22,6 @@ import { MAX_WINDOW } from './server-context.ts';
 import type { Http2ServerContext } from './server-context.ts';
 import { Http2ServerStream } from './server-stream.ts';
 
-/** While the worker drains, streams that were on their way may still come for this long. */
-const DRAIN_MS = 1000;
 /** The longest time between two looks at a connection. */
 const LOOK_MS = 1000;
 /** Octets that nothing explains: this many are forgiven, and so many for each octet of a head or a body. */
@@ -50,8 +48,6 @@ export class Http2ServerSession implements ServerConnection {
   #seenPayload = 0;
   #credit = FLOOD_BYTES;
   #idleSince: number;
-  /** When it goes from a notice to a GOAWAY that refuses streams. */
-  #drainAt = Infinity;
   /** When a connection that was said goodbye to is cut. */
   #cutAt = Infinity;
   #closed = false;
@@ -81,11 +77,12 @@ export class Http2ServerSession implements ServerConnection {
     if (context.draining) this.drain();
   }
 
-  /** Says that no new streams are wanted, and takes for a while those that were under way. */
+  /**
+   * Says goodbye with the id of the last stream that was taken, so that a client knows which to send again elsewhere.
+   * (A notice before it, RFC 9113 §6.8, is not in `node:http2`: nghttp2 drops streams behind any GOAWAY of its `goaway`.)
+   */
   drain(): void {
-    if (this.#closed || this.#drainAt !== Infinity || this.#session.closed) return;
-    this.#session.goaway(constants.NGHTTP2_NO_ERROR, MAX_WINDOW);
-    this.#drainAt = performance.now() + DRAIN_MS;
+    this.#goodbye();
   }
 
   destroy(): void {
@@ -129,7 +126,6 @@ export class Http2ServerSession implements ServerConnection {
   #goodbye(): void {
     if (this.#session.closed || this.#closed) return;
     this.#session.close();
-    this.#drainAt = Infinity;
     if (this.#streams.size === 0) this.#cutAt = performance.now() + this.context.timeouts.send;
   }
 
@@ -138,7 +134,6 @@ export class Http2ServerSession implements ServerConnection {
     if (this.#closed) return;
     const now = performance.now();
     if (now >= this.#cutAt) return this.destroy();
-    if (now >= this.#drainAt) this.#goodbye();
     if (this.#floods()) return this.#calm();
     for (const stream of this.#streams) stream.look(now);
     if (this.#streams.size > 0 || this.#requests !== this.#seenRequests) this.#idleSince = now;

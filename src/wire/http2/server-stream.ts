@@ -16,13 +16,14 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { GatewayError } from '../../lib/gateway-error.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { Peer, ResponseHead, ServerStream, ServerStreamHandler, Trailers, Tunnel } from '../message.ts';
+import { CELL } from '../../zone/worker-zone.ts';
 import { isForbiddenTrailer } from '../http1/body-reader.ts';
 import { clientFault } from '../http1/fault.ts';
 import { Http2RequestHead, interpretRequest } from './server-head.ts';
 import { fieldsObject, responseFields, withoutConnectionFields } from './server-response.ts';
 import type { Http2ServerSession } from './server-session.ts';
 import { Stall } from './server-stall.ts';
-import { Http2Tunnel } from './server-tunnel.ts';
+import { breakOff, Http2Tunnel } from './server-tunnel.ts';
 import { acceptOf, newKey } from './websocket-key.ts';
 
 /** Chunks up to this size are copied rather than kept with the buffer that they were read into. */
@@ -211,8 +212,9 @@ export class Http2ServerStream implements ServerStream {
 
   reset(): void {
     if (this.#over) return;
+    this.#session.context.zone.increment(CELL.broken);
     this.#handler = null;
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    breakOff(this.#stream);
     this.#leave();
   }
 
@@ -260,7 +262,7 @@ export class Http2ServerStream implements ServerStream {
 
   /** A client that does not take its response: it is as gone as one that closed. */
   #cutSlow(): void {
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    breakOff(this.#stream);
     this.gone();
   }
 
@@ -301,7 +303,7 @@ export class Http2ServerStream implements ServerStream {
   #defect(error: unknown): void {
     this.#session.context.onDefect(error);
     const handler = this.#handler;
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    breakOff(this.#stream);
     if (!this.#over) this.#leave();
     try {
       handler?.onRequestError(clientGone(constants.NGHTTP2_INTERNAL_ERROR));

@@ -5,6 +5,14 @@ import type { Tunnel, TunnelHandler } from '../message.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import type { Http2ServerSession } from './server-session.ts';
 
+/**
+ * Resets a stream with INTERNAL_ERROR. Not by `close`, which ends the body properly first: what was cut off would look
+ * whole.
+ */
+export function breakOff(stream: ServerHttp2Stream): void {
+  stream.destroy(new Error('broken off'));
+}
+
 export class Http2Tunnel implements Tunnel {
   readonly #stream: ServerHttp2Stream;
   readonly #session: Http2ServerSession;
@@ -60,7 +68,7 @@ export class Http2Tunnel implements Tunnel {
   }
 
   destroy(): void {
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    breakOff(this.#stream);
   }
 
   closed(): void {
