@@ -11,6 +11,7 @@ import { away } from './control/away.ts';
 import { nodes } from './control/nodes.ts';
 import { store } from './control/store.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
+import { h2c, http2 } from './proxy/http2.ts';
 import { idle1000 } from './proxy/idle-1000.ts';
 import { memory } from './proxy/memory.ts';
 import { reload } from './proxy/reload.ts';
@@ -29,6 +30,8 @@ const SCENARIOS: readonly Scenario[] = [
   get100k,
   post100k,
   idle1000,
+  http2,
+  h2c,
   routes609,
   routes100k,
   reload,

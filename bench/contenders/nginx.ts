@@ -2,14 +2,15 @@
  * nginx as a reverse proxy on one worker: keep-alive on both sides, the headers that Sluice adds, and buffers large
  * enough that no body of the benchmarks goes through a file. Its access log is buffered, as Sluice's is.
  */
-import { startNginx } from '../../test/support/nginx.ts';
+import { startNginx, type Nginx } from '../../test/support/nginx.ts';
 import { CORES, on } from '../support/cores.ts';
-import type { Contender } from './contender.ts';
+import type { Contender, ContenderOptions } from './contender.ts';
 
-export const nginx: Contender = {
-  name: 'nginx',
-  start: ({ upstreamPort, accessLog }) =>
-    startNginx({
+export const nginx: Contender = { name: 'nginx', start: (options) => startProxy(options) };
+
+/** `more`: directives of the server beside its HTTP/1.1 listener, such as another listener. */
+export function startProxy({ upstreamPort, accessLog }: ContenderOptions, more = ''): Promise<Nginx> {
+  return startNginx({
       wrapper: on(CORES.gateway),
       http: `
   log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
@@ -27,6 +28,7 @@ export const nginx: Contender = {
   }
   server {
     listen 127.0.0.1:%PORT% backlog=16384;
+    ${more}
     location / {
       proxy_pass http://backend;
       proxy_http_version 1.1;
@@ -49,5 +51,5 @@ export const nginx: Contender = {
       add_header X-Kong-Request-Id $request_id always;
     }
   }`,
-    }),
-};
+  });
+}
