@@ -118,9 +118,8 @@ export class Forward implements ClientStreamHandler {
     this.#exchange.proxied = true;
     this.#sent = false;
     const timeouts = this.#service.timeouts;
-    const stream = fresh
-      ? pool.fresh(ip, this.port, timeouts, this)
-      : pool.take(ip, this.port, timeouts, this);
+    const to = { host: ip, port: this.port, tls: null };
+    const stream = fresh ? pool.fresh(to, timeouts, this) : pool.take(to, timeouts, this);
     this.#stream = stream;
     if (stream.ready) this.onConnect();
   }

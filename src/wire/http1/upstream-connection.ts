@@ -7,7 +7,6 @@
  * Reads go into one buffer of the connection (`onread`), so that a read allocates nothing. Chunks are views of it; when
  * a client could not take them at once they keep the buffer, and the next read gets a new one.
  */
-import * as net from 'node:net';
 import { GatewayError } from '../../lib/gateway-error.ts';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
 import type { TimerWheel } from '../../lib/timer-wheel.ts';
@@ -25,6 +24,8 @@ import type { Http1ResponseHead } from './head.ts';
 import { Output } from './output.ts';
 import type { Scratch } from './output.ts';
 import { SocketTunnel } from '../socket-tunnel.ts';
+import type { Destination } from '../tls/destination.ts';
+import { type UpstreamSocket, connectUpstream, handshakeFailure } from '../tls/upstream-connect.ts';
 
 const NOTHING = Buffer.alloc(0);
 const READ_BYTES = 64 * 1024;
@@ -61,7 +62,8 @@ export class UpstreamConnection implements ClientStream {
   /** Requests sent so far. */
   requests = 0;
   readonly #context: UpstreamContext;
-  readonly #socket: net.Socket;
+  readonly #socket: UpstreamSocket;
+  readonly #encrypted: boolean;
   readonly #output: Output;
   readonly #timer: WheelTimer;
   readonly #body: BodyReader;
@@ -79,6 +81,8 @@ export class UpstreamConnection implements ClientStream {
   #requestEnded = false;
   #anyByte = false;
   #paused = false;
+  /** TCP is there; with TLS the handshake may still be under way. */
+  #connected = false;
   #interim = 0;
   /** The bytes of the read buffer belong to someone else now. */
   #held = false;
@@ -87,7 +91,7 @@ export class UpstreamConnection implements ClientStream {
   #reading = false;
 
   constructor(
-    address: { readonly host: string; readonly port: number },
+    to: Destination,
     timeouts: UpstreamTimeouts,
     context: UpstreamContext,
   ) {
@@ -99,20 +103,17 @@ export class UpstreamConnection implements ClientStream {
       bodyData: (chunk) => this.#handler?.onBody(chunk),
       bodyEnd: (trailers) => this.#onBodyEnd(trailers),
     });
-    this.#socket = net.connect({
-      host: address.host,
-      port: address.port,
-      noDelay: true,
-      keepAlive: true,
-      allowHalfOpen: true,
-      autoSelectFamily: false,
+    this.#encrypted = to.tls !== null;
+    this.#socket = connectUpstream(to, {
+      alpn: null,
+      onReady: () => this.#guard(() => this.#onConnect()),
       onread: {
         buffer: () => this.#nextReadBuffer(),
         callback: (length, buffer) => this.#onRead(length, buffer as Buffer),
       },
     });
-    this.#output = new Output(this.#socket, context.scratch, false);
-    this.#socket.on('connect', () => this.#guard(() => this.#onConnect()));
+    this.#output = new Output(this.#socket, context.scratch, this.#encrypted);
+    this.#socket.once('connect', () => (this.#connected = true));
     this.#socket.on('drain', () => this.#guard(() => this.#onDrain()));
     this.#socket.on('end', () => this.#guard(() => this.#onEnd()));
     this.#socket.on('error', (error) => this.#guard(() => this.#fail(error)));
@@ -225,10 +226,15 @@ export class UpstreamConnection implements ClientStream {
   /** Which time-out runs: for what is not yet sent, else for what is to come; none while the client is the slow one. */
   #armExchange(): void {
     if (this.#state !== OPEN) return;
-    if (this.#socket.writableLength > 0) this.#context.wheel.arm(this.#timer, this.#timeouts.write);
+    if (this.#unsent) this.#context.wheel.arm(this.#timer, this.#timeouts.write);
     else if (this.#paused || !(this.#requestEnded || this.#head !== null))
       this.#context.wheel.disarm(this.#timer);
     else this.#context.wheel.arm(this.#timer, this.#timeouts.read);
+  }
+
+  /** The upstream is slow to take what was written. TLS tells of small writes only later that they have left. */
+  get #unsent(): boolean {
+    return this.#encrypted ? this.#socket.writableNeedDrain : this.#socket.writableLength > 0;
   }
 
   #onConnect(): void {
@@ -419,11 +425,15 @@ export class UpstreamConnection implements ClientStream {
     this.#handler = null;
     this.#close();
     if (handler === null) return;
-    const code = connecting
-      ? 'upstream_connect_failed'
-      : this.#anyByte
-        ? 'upstream_closed_early'
-        : 'upstream_closed';
+    const shaking = connecting && this.#connected && this.#encrypted;
+    const code = shaking
+      ? 'upstream_tls_failed'
+      : connecting
+        ? 'upstream_connect_failed'
+        : this.#anyByte
+          ? 'upstream_closed_early'
+          : 'upstream_closed';
+    if (shaking) cause = handshakeFailure(cause);
     const retry = this.#anyByte ? 'never' : stale ? 'if-reused' : 'always';
     handler.onError(
       new GatewayError(code, INVALID_RESPONSE, { source: 'upstream', status: 502, retry, cause }),

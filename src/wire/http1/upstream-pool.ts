@@ -1,12 +1,18 @@
 /**
  * Connections of one worker to its upstreams, kept open between exchanges (Kong's upstream_keepalive_*).
  *
- * An endpoint is one address and port (TLS will add what its trust depends on: connections that differ in it never
- * mix). The connection used last is taken first, so that a quiet pool shrinks by its idle time-out.
+ * An endpoint is one destination: address and port, and with TLS its trust and server name, so that connections that
+ * differ in any of it never mix. The connection used last is taken first, so that a quiet pool shrinks by its idle
+ * time-out.
+ *
+ * With `preserve_host` clients choose the server name. What is idle is therefore bounded for an address as a whole, too:
+ * beyond it the TLS connection that has waited longest gives way.
  */
 import { CELL } from '../../zone/worker-zone.ts';
 import type { WorkerZone } from '../../zone/worker-zone.ts';
 import type { ClientStream, ClientStreamHandler } from '../message.ts';
+import type { Destination } from '../tls/destination.ts';
+import type { UpstreamTrust } from '../tls/upstream-trust.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamContext, UpstreamTimeouts } from './upstream-connection.ts';
 
@@ -23,15 +29,23 @@ export interface PoolOptions {
 const NO_LIMIT_MS = 2 ** 31;
 
 class Endpoint {
-  readonly host: string;
-  readonly port: number;
+  readonly to: Destination;
+  readonly site: Site;
   readonly idle: UpstreamConnection[] = [];
   open = 0;
 
-  constructor(host: string, port: number) {
-    this.host = host;
-    this.port = port;
+  constructor(to: Destination, site: Site) {
+    this.to = to;
+    this.site = site;
   }
+}
+
+/** What is open to one address and port. */
+interface Site {
+  plain: Endpoint | null;
+  readonly byTrust: Map<UpstreamTrust, Map<string, Endpoint>>;
+  /** Idle TLS connections, the one that has waited longest first. */
+  readonly waiting: Set<UpstreamConnection>;
 }
 
 export class UpstreamPool {
@@ -39,7 +53,7 @@ export class UpstreamPool {
   readonly #shared: Omit<UpstreamContext, 'release' | 'closed'>;
   #options: PoolOptions;
   /** By address, then by port: a look-up makes no string. */
-  readonly #endpoints = new Map<string, Map<number, Endpoint>>();
+  readonly #sites = new Map<string, Map<number, Site>>();
   #draining = false;
 
   constructor(shared: Omit<UpstreamContext, 'release' | 'closed'>, zone: WorkerZone, options: PoolOptions) {
@@ -53,10 +67,11 @@ export class UpstreamPool {
   }
 
   /** A connection to an IP address: an idle one (`ready`), or one that is being made. */
-  take(host: string, port: number, timeouts: UpstreamTimeouts, handler: ClientStreamHandler): ClientStream {
-    const endpoint = this.#endpoint(host, port);
+  take(to: Destination, timeouts: UpstreamTimeouts, handler: ClientStreamHandler): ClientStream {
+    const endpoint = this.#endpoint(to);
     const idle = endpoint.idle.pop();
     if (idle !== undefined) {
+      if (to.tls !== null) endpoint.site.waiting.delete(idle);
       this.#zone.decrement(CELL.upstreamIdle);
       this.#zone.increment(CELL.upstreamReuses);
       idle.take(handler, timeouts);
@@ -66,23 +81,24 @@ export class UpstreamPool {
   }
 
   /** A new connection, whatever is idle: for a try after a stale one. */
-  fresh(host: string, port: number, timeouts: UpstreamTimeouts, handler: ClientStreamHandler): ClientStream {
-    return this.#connect(this.#endpoint(host, port), timeouts, handler);
+  fresh(to: Destination, timeouts: UpstreamTimeouts, handler: ClientStreamHandler): ClientStream {
+    return this.#connect(this.#endpoint(to), timeouts, handler);
   }
 
   /** Ends idle connections now, others after their exchange. */
   drain(): void {
     this.#draining = true;
-    for (const ports of this.#endpoints.values()) {
-      for (const endpoint of ports.values())
-        for (const connection of endpoint.idle.slice()) connection.close();
+    for (const site of [...this.#sites.values()].flatMap((ports) => [...ports.values()])) {
+      const endpoints = [...site.byTrust.values()].flatMap((names) => [...names.values()]);
+      if (site.plain !== null) endpoints.push(site.plain);
+      for (const connection of endpoints.flatMap(({ idle }) => idle)) connection.close();
     }
   }
 
   #connect(endpoint: Endpoint, timeouts: UpstreamTimeouts, handler: ClientStreamHandler): ClientStream {
     endpoint.open++;
     this.#zone.increment(CELL.upstreamConnects);
-    const connection = new UpstreamConnection(endpoint, timeouts, {
+    const connection = new UpstreamConnection(endpoint.to, timeouts, {
       ...this.#shared,
       release: (free) => this.#release(endpoint, free),
       closed: (gone) => this.#closed(endpoint, gone),
@@ -100,26 +116,52 @@ export class UpstreamPool {
     endpoint.idle.push(connection);
     this.#zone.increment(CELL.upstreamIdle);
     connection.rest(idleMs === 0 ? NO_LIMIT_MS : idleMs);
+    if (endpoint.to.tls === null) return;
+    const { waiting } = endpoint.site;
+    waiting.add(connection);
+    if (waiting.size > size) waiting.values().next().value?.close();
   }
 
   #closed(endpoint: Endpoint, connection: UpstreamConnection): void {
     const at = endpoint.idle.lastIndexOf(connection);
     if (at >= 0) {
       endpoint.idle.splice(at, 1);
+      endpoint.site.waiting.delete(connection);
       this.#zone.decrement(CELL.upstreamIdle);
     }
     endpoint.open--;
-    if (endpoint.open > 0) return;
-    const ports = this.#endpoints.get(endpoint.host);
-    ports?.delete(endpoint.port);
-    if (ports?.size === 0) this.#endpoints.delete(endpoint.host);
+    if (endpoint.open === 0) this.#forget(endpoint);
   }
 
-  #endpoint(host: string, port: number): Endpoint {
-    let ports = this.#endpoints.get(host);
-    if (ports === undefined) this.#endpoints.set(host, (ports = new Map()));
-    let endpoint = ports.get(port);
-    if (endpoint === undefined) ports.set(port, (endpoint = new Endpoint(host, port)));
+  #forget({ to, site }: Endpoint): void {
+    if (to.tls === null) site.plain = null;
+    else {
+      const names = site.byTrust.get(to.tls.trust);
+      names?.delete(to.tls.serverName);
+      if (names?.size === 0) site.byTrust.delete(to.tls.trust);
+    }
+    if (site.plain !== null || site.byTrust.size > 0) return;
+    const ports = this.#sites.get(to.host);
+    ports?.delete(to.port);
+    if (ports?.size === 0) this.#sites.delete(to.host);
+  }
+
+  #endpoint(to: Destination): Endpoint {
+    const site = this.#site(to);
+    if (to.tls === null) return (site.plain ??= new Endpoint(to, site));
+    const { trust, serverName } = to.tls;
+    let names = site.byTrust.get(trust);
+    if (names === undefined) site.byTrust.set(trust, (names = new Map()));
+    let endpoint = names.get(serverName);
+    if (endpoint === undefined) names.set(serverName, (endpoint = new Endpoint(to, site)));
     return endpoint;
+  }
+
+  #site({ host, port }: Destination): Site {
+    let ports = this.#sites.get(host);
+    if (ports === undefined) this.#sites.set(host, (ports = new Map()));
+    let site = ports.get(port);
+    if (site === undefined) ports.set(port, (site = { plain: null, byTrust: new Map(), waiting: new Set() }));
+    return site;
   }
 }
