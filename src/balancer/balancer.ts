@@ -20,6 +20,8 @@ export interface BalancerSpec {
   /** Upstream's `host_header`; null: the target's own name. */
   readonly hostHeader: string | null;
   readonly targets: readonly TargetSpec[];
+  /** Id of the upstream's `client_certificate`. */
+  readonly clientCertificate?: string | null;
   /** 0 to 1: where this worker begins. */
   readonly start: number;
 }
@@ -54,10 +56,13 @@ export class BalancerTarget {
 }
 
 export class Balancer {
+  /** Id, or null: what targets get that ask for a certificate, unless the service has one. */
+  readonly clientCertificate: string | null;
   readonly #targets: readonly BalancerTarget[];
   readonly #rotation: Rotation;
 
-  constructor({ hostHeader, targets, start }: BalancerSpec) {
+  constructor({ hostHeader, targets, clientCertificate = null, start }: BalancerSpec) {
+    this.clientCertificate = clientCertificate;
     const taking = targets.filter(({ weight }) => weight > 0);
     this.#targets = taking.map((target, index) => new BalancerTarget(index, target, hostHeader));
     this.#rotation = new Rotation(

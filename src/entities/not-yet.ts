@@ -21,7 +21,6 @@ interface Rule {
   readonly says?: ((value: unknown) => string) | undefined;
 }
 
-const isNull = (value: unknown): boolean => value === null;
 const isZero = (value: unknown): boolean => value === 0;
 const is =
   (wanted: unknown) =>
@@ -41,13 +40,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 const RULES: Readonly<Record<string, readonly Rule[]>> = {
   workspaces: [rule('name', is('default'))],
-  services: [
-    rule('protocol', is('http')),
-    rule('client_certificate', isNull),
-    rule('tls_verify', isNull),
-    rule('tls_verify_depth', isNull),
-    rule('ca_certificates', isNull),
-  ],
+  services: [rule('protocol', (value) => value === 'http' || value === 'https')],
   routes: [
     rule('protocols', (value) =>
       (value as readonly string[]).every((one) => one === 'http' || one === 'https'),
@@ -63,7 +56,6 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
     rule('healthchecks.passive.unhealthy.http_failures', isZero),
     rule('healthchecks.threshold', isZero),
     rule('use_srv_name', is(false)),
-    rule('client_certificate', isNull),
   ],
   plugins: [
     rule(

@@ -12,6 +12,7 @@ import type { ErrorBodies } from './error-body.ts';
 import type { Exchange } from './exchange.ts';
 import type { Policy } from './policy.ts';
 import type { RealIp } from './real-ip.ts';
+import type { UpstreamTerms } from './upstream-terms.ts';
 
 export interface ProxyContext {
   readonly snapshot: Snapshot;
@@ -20,6 +21,7 @@ export interface ProxyContext {
   readonly errorBodies: ErrorBodies;
   readonly resolver: Resolver;
   readonly pool: UpstreamPool;
+  readonly upstreamTerms: UpstreamTerms;
   readonly wheel: TimerWheel;
   readonly zone: WorkerZone;
   /** Consumers and credentials. */

@@ -45,6 +45,7 @@ import { replyMalformed } from './malformed.ts';
 import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
 import { RealIp } from './real-ip.ts';
+import { UpstreamTerms } from './upstream-terms.ts';
 
 export interface DataPlaneOptions {
   readonly settings: Settings;
@@ -66,6 +67,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly zone: WorkerZone;
   readonly directory: Directory<DirectoryEntities>;
   readonly pool: UpstreamPool;
+  readonly upstreamTerms: UpstreamTerms;
   readonly tunnels = new Set<{ destroy(): void }>();
   readonly resolver: Resolver;
   snapshot: Snapshot;
@@ -115,6 +117,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       limits: responseLimits(settings),
       onDefect: (error: unknown) => this.onDefect(error),
     };
+    this.upstreamTerms = new UpstreamTerms(settings);
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
     this.#listeners = new Listeners({
       zone,
@@ -138,6 +141,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.timeouts = clientTimeouts(settings);
     this.maxRequests = settings.nginx_http_keepalive_requests;
     this.pool.options = poolOptions(settings);
+    this.upstreamTerms.settings = settings;
     this.errorLog.setLevel(settings.log_level);
     for (const connection of this.#connections) connection.peer = this.#judge(connection.peer);
   }

@@ -2,6 +2,7 @@
 import type { GatewayError } from '../lib/gateway-error.ts';
 import type { ErrorContext } from '../observe/error-log.ts';
 import type { Exchange } from './exchange.ts';
+import type { Forward } from './forward.ts';
 
 export function errorContext(exchange: Exchange): ErrorContext {
   const { request, forward, route } = exchange;
@@ -9,7 +10,10 @@ export function errorContext(exchange: Exchange): ErrorContext {
   return {
     client: exchange.clientIp,
     request: `${request.method} ${request.rawTarget} HTTP/${request.version}`,
-    upstream: forward === null || forward.address === '' ? undefined : upstreamOf(forward),
+    upstream:
+      forward === null || forward.address === ''
+        ? undefined
+        : upstreamOf(forward, service?.tls === true ? 'https' : 'http'),
     host: request.authority,
     route: route === null ? undefined : (route.name ?? route.id),
     service: service === null ? undefined : (service.name ?? service.id),
@@ -24,6 +28,6 @@ export function errorText({ code, cause }: GatewayError): string {
   return typeof reason === 'string' ? `${words}: ${reason}` : words;
 }
 
-function upstreamOf({ address, port }: { readonly address: string; readonly port: number }): string {
-  return address.includes(':') ? `http://[${address}]:${port}` : `http://${address}:${port}`;
+function upstreamOf({ address, port }: Pick<Forward, 'address' | 'port'>, scheme: string): string {
+  return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

@@ -12,9 +12,11 @@ import { performance } from 'node:perf_hooks';
 import type { BalancerTarget } from '../balancer/balancer.ts';
 import { Peers } from '../balancer/peers.ts';
 import type { ResolvedName } from '../balancer/resolver/resolver.ts';
-import type { GatewayError } from '../lib/gateway-error.ts';
+import { GatewayError } from '../lib/gateway-error.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
+import type { Trust } from '../snapshot/trust.ts';
 import type { ClientStream, ClientStreamHandler, ResponseHead, Trailers, Tunnel } from '../wire/message.ts';
+import type { UpstreamTls } from '../wire/tls/destination.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { Exchange } from './exchange.ts';
 import { noPeer, resolveError } from './forward-errors.ts';
@@ -36,6 +38,10 @@ export class Forward implements ClientStreamHandler {
   readonly #service: ServiceTarget;
   /** Null: a service without balancing. */
   readonly #peers: Peers | null;
+  /** The upstream's, by id. */
+  readonly #clientCertificate: string | null;
+  /** Of the snapshot that has the service. */
+  readonly #trust: Trust;
   #head: UpstreamHead | null = null;
   #stream: ClientStream | null = null;
   #sent = false;
@@ -48,6 +54,8 @@ export class Forward implements ClientStreamHandler {
     const { snapshot, resolver } = exchange.context;
     const balancer = snapshot.upstreams.of(service);
     this.#peers = balancer === null ? null : new Peers(balancer, resolver);
+    this.#clientCertificate = balancer?.clientCertificate ?? null;
+    this.#trust = snapshot.trust;
   }
 
   /** The request's head is settled and its body is here, or may stream. */
@@ -117,11 +125,25 @@ export class Forward implements ClientStreamHandler {
     this.startedAt = performance.now();
     this.#exchange.proxied = true;
     this.#sent = false;
-    const timeouts = this.#service.timeouts;
-    const to = { host: ip, port: this.port, tls: null };
+    const { timeouts } = this.#service;
+    let tls: UpstreamTls | null = null;
+    try {
+      if (this.#service.tls) tls = this.#terms();
+    } catch (error) {
+      if (error instanceof GatewayError) return this.#exchange.fail(error);
+      throw error;
+    }
+    const to = { host: ip, port: this.port, tls };
     const stream = fresh ? pool.fresh(to, timeouts, this) : pool.take(to, timeouts, this);
     this.#stream = stream;
     if (stream.ready) this.onConnect();
+  }
+
+  /** Of TLS, for the Host header of this try. @throws GatewayError when what the service wants is not there. */
+  #terms(): UpstreamTls {
+    const { upstreamTerms } = this.#exchange.context;
+    const authority = this.#head?.authority ?? '';
+    return upstreamTerms.of(this.#service, this.#clientCertificate, this.#trust, authority);
   }
 
   // ClientStreamHandler: the upstream's side.

@@ -41,13 +41,12 @@ ssl_session_timeout = 1d
 ssl_session_cache_size = 10m
 ssl_cert =
 ssl_cert_key =
-client_ssl = off
-client_ssl_cert =
-client_ssl_cert_key =
 debug_ssl_cert =
-debug_ssl_cert_key =
-lua_ssl_verify_depth = 1
-lua_ssl_protocols = TLSv1.2 TLSv1.3`,
+debug_ssl_cert_key =`,
+  ],
+  [
+    'it is about the connections of Lua code; for upstreams there is nginx_proxy_proxy_ssl_*',
+    'lua_ssl_verify_depth = 1\nlua_ssl_protocols = TLSv1.2 TLSv1.3',
   ],
   [
     NOT_YET_GUI,

@@ -15,6 +15,7 @@ import { formatListener } from './parse-listen.ts';
 import { InvalidValue } from './parse-value.ts';
 import type { Listener, Settings } from './settings.ts';
 import { accessContradictions } from './table-access.ts';
+import { upstreamTlsContradictions } from './table-upstream-tls.ts';
 import { SETTINGS, type SettingSpec } from './table.ts';
 
 /** Searched in this order when no file is named; the last two are Kong's. */
@@ -245,7 +246,7 @@ function contradictions(settings: Settings): string[] {
   if (settings.declarative_config !== null && settings.declarative_config_string !== null) {
     problems.push('declarative_config and declarative_config_string are both set: one of them is enough');
   }
-  problems.push(...accessContradictions(settings));
+  problems.push(...accessContradictions(settings), ...upstreamTlsContradictions(settings));
   const owners: Array<{ readonly name: string; readonly listener: Listener }> = [];
   for (const name of ['proxy_listen', 'admin_listen', 'status_listen'] as const) {
     for (const listener of settings[name]) {

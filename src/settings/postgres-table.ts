@@ -98,7 +98,7 @@ export const POSTGRES_SETTINGS: Table = {
     parse: list(certificate),
     takesEffect: 'restart',
     section: 'Database',
-    doc: 'Certificate authorities that `pg_ssl_verify` trusts: PEM files, and `system` for those of the operating system.',
+    doc: 'Certificate authorities that `pg_ssl_verify` trusts, and services with `tls_verify` that name none: PEM files, and `system` for those of the operating system.',
   },
 };
 

@@ -69,8 +69,23 @@ export interface Http2Settings {
   readonly http2_reset_rate: number;
 }
 
+/** TLS towards upstreams. Certificates and keys are PEM texts. */
+export interface UpstreamTlsSettings {
+  readonly client_ssl: boolean;
+  readonly client_ssl_cert: string | null;
+  readonly client_ssl_cert_key: string | null;
+  readonly nginx_proxy_proxy_ssl_verify: boolean;
+  readonly nginx_proxy_proxy_ssl_verify_depth: number;
+  readonly nginx_proxy_proxy_ssl_trusted_certificate: string | null;
+  /** Without gaps, the oldest first. */
+  readonly nginx_proxy_proxy_ssl_protocols: readonly ('TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3')[];
+  /** OpenSSL's notation. */
+  readonly nginx_proxy_proxy_ssl_ciphers: string;
+  readonly nginx_proxy_proxy_ssl_session_reuse: boolean;
+}
+
 /** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */
-export interface Settings extends PostgresSettings, AccessSettings, Http2Settings {
+export interface Settings extends PostgresSettings, AccessSettings, Http2Settings, UpstreamTlsSettings {
   readonly prefix: string;
   readonly log_level: LogLevel;
   /** UUID of this node; null: the one that the prefix keeps. */

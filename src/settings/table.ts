@@ -11,6 +11,7 @@ import { POSTGRES_SETTINGS } from './postgres-table.ts';
 import type { Settings } from './settings.ts';
 import { ACCESS_SETTINGS } from './table-access.ts';
 import { HTTP2_SETTINGS } from './table-http2.ts';
+import { UPSTREAM_TLS_SETTINGS } from './table-upstream-tls.ts';
 import { adminListeners, listeners } from './parse-listen.ts';
 import {
   boolean,
@@ -440,6 +441,8 @@ export const SETTINGS: Table = {
     section: 'Upstream side',
     doc: "Largest head of an upstream's response, 502 beyond. nginx's default is 4k, which large cookies exceed.",
   },
+
+  ...UPSTREAM_TLS_SETTINGS,
 
   dns_resolver: {
     initial: null,

@@ -163,6 +163,8 @@ export class SnapshotBuilder {
         return this.#trust.putAuthority(record.entity);
       case 'snis':
         return this.#trust.putSni(record.entity);
+      case 'vaults':
+        return this.#trust.putVault(record.entity);
     }
   }
 

@@ -16,9 +16,11 @@ import type { Service } from '../entities/service.ts';
 import type { Sni } from '../entities/sni.ts';
 import type { Target } from '../entities/target.ts';
 import type { Upstream } from '../entities/upstream.ts';
+import type { Vault } from '../entities/vault.ts';
 import { ImageView } from './image-format.ts';
 
 interface RuntimeEntities {
+  readonly vaults: Vault;
   readonly certificates: Certificate;
   readonly ca_certificates: CaCertificate;
   readonly snis: Sni;
@@ -57,6 +59,7 @@ export interface Image {
 
 /** What workers decode. A kind that begins to matter to them gets its line here and in {@link RuntimeEntities}. */
 export const RUNTIME: ReadonlySet<string> = new Set<RuntimeKind>([
+  'vaults',
   'certificates',
   'ca_certificates',
   'snis',

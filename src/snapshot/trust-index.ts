@@ -1,13 +1,15 @@
-/** Certificates, server names and authorities as the builder knows them, and the `Trust` that comes of them. */
+/** Certificates, server names, authorities and vaults as the builder knows them, and the `Trust` that comes of them. */
 import type { CaCertificate } from '../entities/ca-certificate.ts';
 import type { Certificate } from '../entities/certificate.ts';
 import type { Sni } from '../entities/sni.ts';
+import type { Vault } from '../entities/vault.ts';
 import { Trust } from './trust.ts';
 
 export class TrustIndex {
   readonly #certificates = new Map<string, Certificate>();
   readonly #authorities = new Map<string, CaCertificate>();
   readonly #snis = new Map<string, Sni>();
+  readonly #vaults = new Map<string, Vault>();
   #touched = false;
 
   putCertificate(certificate: Certificate): void {
@@ -25,8 +27,15 @@ export class TrustIndex {
     this.#touched = true;
   }
 
+  putVault(vault: Vault): void {
+    this.#vaults.set(vault.id, vault);
+    this.#touched = true;
+  }
+
   remove(id: string): void {
-    const gone = [this.#certificates, this.#authorities, this.#snis].some((map) => map.delete(id));
+    const gone = [this.#certificates, this.#authorities, this.#snis, this.#vaults].some((map) =>
+      map.delete(id),
+    );
     if (gone) this.#touched = true;
   }
 
@@ -39,6 +48,7 @@ export class TrustIndex {
       names.set(sni.name.toLowerCase(), sni.certificate.id);
       yield;
     }
-    return new Trust(new Map(this.#certificates), new Map(this.#authorities), names);
+    const vaults = [...this.#vaults.values()];
+    return new Trust(new Map(this.#certificates), new Map(this.#authorities), names, vaults);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Certificates, server names and authorities of a snapshot: what TLS on both legs is made of.
+ * Certificates, server names, authorities and vaults of a snapshot: what TLS on both legs is made of.
  *
  * Entities as they are; whoever needs an OpenSSL context makes it when a connection first asks, and keeps it beside the
  * entity (a WeakMap): a configuration with 100,000 certificates must not cost 100,000 contexts in each worker. An
@@ -7,6 +7,7 @@
  */
 import type { CaCertificate } from '../entities/ca-certificate.ts';
 import type { Certificate } from '../entities/certificate.ts';
+import type { Vault } from '../entities/vault.ts';
 
 export class Trust {
   /** By id. */
@@ -15,15 +16,19 @@ export class Trust {
   readonly authorities: ReadonlyMap<string, CaCertificate>;
   /** Of each server name (or wildcard, `*` alone too) the id of its certificate. */
   readonly serverNames: ReadonlyMap<string, string>;
+  /** Where references in certificates lead (secret-texts.ts). */
+  readonly vaults: readonly Vault[];
 
   constructor(
     certificates: ReadonlyMap<string, Certificate>,
     authorities: ReadonlyMap<string, CaCertificate>,
     serverNames: ReadonlyMap<string, string>,
+    vaults: readonly Vault[] = [],
   ) {
     this.certificates = certificates;
     this.authorities = authorities;
     this.serverNames = serverNames;
+    this.vaults = vaults;
   }
 
   /**

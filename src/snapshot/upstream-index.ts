@@ -64,7 +64,9 @@ export class UpstreamIndex {
       state.servedName = upstream?.name ?? null;
       if (upstream !== null) {
         const { host_header: hostHeader } = upstream;
-        byName.set(upstream.name, new Balancer({ hostHeader, targets: [...targets.values()], start }));
+        const clientCertificate = upstream.client_certificate?.id ?? null;
+        const spec = { hostHeader, clientCertificate, targets: [...targets.values()], start };
+        byName.set(upstream.name, new Balancer(spec));
       }
       yield;
     }

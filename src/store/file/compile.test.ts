@@ -353,7 +353,8 @@ describe('what cannot run yet', () => {
     const text = `${HEAD}services:
 - {name: ok, host: a}
 - name: tls
-  url: https://a
+  protocol: tls
+  host: a
   tls_verify: false
   plugins: [{name: key-auth}]
 routes:
@@ -365,26 +366,20 @@ filter_chains: [{service: ok, filters: [{name: f}]}]
     assert.deepEqual(
       errors.map(({ line, path, message, kind }) => [line, path, message, kind]),
       [
+        [5, 'services[1].protocol', 'Sluice does not support protocol "tls" of services yet', 'unsupported'],
         [
-          4,
-          'services[1].protocol',
-          'Sluice does not support protocol "https" of services yet',
-          'unsupported',
-        ],
-        [
-          6,
-          'services[1].tls_verify',
-          'Sluice does not support tls_verify false of services yet',
-          'unsupported',
-        ],
-        [
-          7,
+          8,
           'services[1].plugins[0].name',
           "plugin 'key-auth' not enabled; add it to the 'plugins' configuration property",
           'unsupported',
         ],
-        [9, 'routes[0].protocols', 'Sluice does not support protocols ["grpc"] of routes yet', 'unsupported'],
-        [11, 'filter_chains[0]', 'Sluice does not support filter_chains yet', 'unsupported'],
+        [
+          10,
+          'routes[0].protocols',
+          'Sluice does not support protocols ["grpc"] of routes yet',
+          'unsupported',
+        ],
+        [12, 'filter_chains[0]', 'Sluice does not support filter_chains yet', 'unsupported'],
       ],
     );
     assert.deepEqual(

@@ -90,11 +90,7 @@ export class UpstreamConnection implements ClientStream {
   #fieldsTaken = false;
   #reading = false;
 
-  constructor(
-    to: Destination,
-    timeouts: UpstreamTimeouts,
-    context: UpstreamContext,
-  ) {
+  constructor(to: Destination, timeouts: UpstreamTimeouts, context: UpstreamContext) {
     this.#context = context;
     this.#timeouts = timeouts;
     this.#parser = new ResponseHeadParser(new FieldLines(NOTHING), context.limits);

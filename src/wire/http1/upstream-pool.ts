@@ -54,6 +54,7 @@ export class UpstreamPool {
   #options: PoolOptions;
   /** By address, then by port: a look-up makes no string. */
   readonly #sites = new Map<string, Map<number, Site>>();
+  readonly #endpoints = new Set<Endpoint>();
   #draining = false;
 
   constructor(shared: Omit<UpstreamContext, 'release' | 'closed'>, zone: WorkerZone, options: PoolOptions) {
@@ -88,15 +89,12 @@ export class UpstreamPool {
   /** Ends idle connections now, others after their exchange. */
   drain(): void {
     this.#draining = true;
-    for (const site of [...this.#sites.values()].flatMap((ports) => [...ports.values()])) {
-      const endpoints = [...site.byTrust.values()].flatMap((names) => [...names.values()]);
-      if (site.plain !== null) endpoints.push(site.plain);
-      for (const connection of endpoints.flatMap(({ idle }) => idle)) connection.close();
-    }
+    for (const { idle } of this.#endpoints) for (const connection of idle.slice()) connection.close();
   }
 
   #connect(endpoint: Endpoint, timeouts: UpstreamTimeouts, handler: ClientStreamHandler): ClientStream {
     endpoint.open++;
+    this.#endpoints.add(endpoint);
     this.#zone.increment(CELL.upstreamConnects);
     const connection = new UpstreamConnection(endpoint.to, timeouts, {
       ...this.#shared,
@@ -133,7 +131,9 @@ export class UpstreamPool {
     if (endpoint.open === 0) this.#forget(endpoint);
   }
 
-  #forget({ to, site }: Endpoint): void {
+  #forget(endpoint: Endpoint): void {
+    const { to, site } = endpoint;
+    this.#endpoints.delete(endpoint);
     if (to.tls === null) site.plain = null;
     else {
       const names = site.byTrust.get(to.tls.trust);

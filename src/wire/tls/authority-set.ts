@@ -54,14 +54,15 @@ const MAX_SENT = 100;
 
 function sentBehind(leaf: X509Certificate): X509Certificate[] {
   const sent: X509Certificate[] = [];
-  for (let next = leaf.issuerCertificate; next !== undefined && sent.length < MAX_SENT; ) {
+  for (let next = leaf.issuerCertificate; next !== undefined && sent.length < MAX_SENT;) {
     sent.push(next);
     next = next.issuerCertificate;
   }
   return sent;
 }
 
-const ONE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+const ONE =
+  /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 
 function indexed(pems: readonly string[]): Map<string, X509Certificate[]> {
   const index = new Map<string, X509Certificate[]>();

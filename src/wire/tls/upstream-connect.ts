@@ -15,7 +15,7 @@ import * as tls from 'node:tls';
 import type { Destination, UpstreamTls } from './destination.ts';
 
 /** Why there is no TLS with an upstream; the message is for logs. */
-export class TlsFailure extends Error {
+class TlsFailure extends Error {
   constructor(reason: string, cause?: unknown) {
     super(reason, cause === undefined ? undefined : { cause });
     this.name = 'TlsFailure';
@@ -80,7 +80,10 @@ function connectTls(
   });
   socket.once('secureConnect', () => {
     const failure = judge(socket, terms);
-    if (failure !== null) return void socket.destroy(failure);
+    if (failure !== null) {
+      socket.destroy(failure);
+      return;
+    }
     verified = true;
     if (latest !== null) trust.keepSession(peer, latest);
     latest = null;
@@ -104,9 +107,7 @@ function judge(socket: tls.TLSSocket, { trust, serverName }: UpstreamTls): TlsFa
   if (between > depth) {
     return new TlsFailure(`certificate chain too long: depth ${depth} allows fewer certificates between`);
   }
-  return isNamed(leaf, serverName)
-    ? null
-    : new TlsFailure(`certificate does not match '${serverName}'`);
+  return isNamed(leaf, serverName) ? null : new TlsFailure(`certificate does not match '${serverName}'`);
 }
 
 /** nginx takes addresses for names, which no certificate has; here one may be issued to an address. */

@@ -30,6 +30,8 @@ export interface TrustSpec {
   readonly maxVersion: TlsVersion;
   /** OpenSSL's notation. */
   readonly ciphers: string;
+  /** Sessions of earlier connections are resumed. */
+  readonly resumes: boolean;
 }
 
 /** Trusts of one worker. More than there are services with terms of their own; each may hold a context. */
@@ -68,12 +70,13 @@ export class UpstreamTrust {
 
   /** The session to resume with this peer, if there is one. */
   session(peer: string): Buffer | undefined {
+    if (!this.spec.resumes) return undefined;
     return this.#sessions.take(`${this.id} ${peer}`);
   }
 
   /** Only of a handshake whose peer was verified as this trust wants. */
   keepSession(peer: string, session: Buffer): void {
-    this.#sessions.keep(`${this.id} ${peer}`, session);
+    if (this.spec.resumes) this.#sessions.keep(`${this.id} ${peer}`, session);
   }
 }
 
@@ -106,10 +109,10 @@ export class UpstreamTrusts {
   }
 }
 
-function digest({ authorities, depth, client, minVersion, maxVersion, ciphers }: TrustSpec): string {
+function digest({ authorities, depth, client, minVersion, maxVersion, ciphers, resumes }: TrustSpec): string {
   const verify = authorities === null ? null : [authorities.id, depth];
   const own = client === null ? null : [client.cert, client.key];
-  const content = JSON.stringify([verify, own, minVersion, maxVersion, ciphers]);
+  const content = JSON.stringify([verify, own, minVersion, maxVersion, ciphers, resumes]);
   return createHash('sha256').update(content).digest('base64');
 }
 
