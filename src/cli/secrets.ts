@@ -41,7 +41,9 @@ async function withoutGateway<T>(
     import('../control/prefix-lock.ts'),
   ]);
   try {
-    return await withOfflineStore(settings, (opened) => offline(new Keeper(opened)));
+    return await withOfflineStore(settings, ({ catalog, store, records }) =>
+      offline(new Keeper({ catalog, store, records: records() })),
+    );
   } catch (error) {
     const expected = error instanceof PrefixInUse || error instanceof SealingError;
     throw expected ? new CommandError(error.message) : error;

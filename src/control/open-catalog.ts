@@ -5,6 +5,8 @@ import type { Settings } from '../settings/settings.ts';
 import { Catalog } from '../store/catalog/catalog.ts';
 import { sealedCodec } from '../store/catalog/codec.ts';
 import { cannotUse } from '../store/disk-failure.ts';
+import type { Owner } from '../store/records/records.ts';
+import { SqliteRecords } from '../store/records/sqlite-records.ts';
 import { loadSealKeys } from '../store/seal-keys.ts';
 import { createSealer, type Sealer } from '../store/sealing.ts';
 
@@ -13,6 +15,10 @@ const PAGE = 4096;
 
 export function sqlitePath({ prefix }: Settings): string {
   return join(prefix, 'store.db');
+}
+
+export function recordsPath({ prefix }: Settings): string {
+  return join(prefix, 'records.db');
 }
 
 /** Keys that are wrong are told before anything is written with them. @throws SealingError */
@@ -24,6 +30,13 @@ export function sealerOf(settings: Settings): Sealer {
 export function openCatalog(settings: Settings, path: string, durable: boolean): Catalog {
   const codec = sealedCodec(sealerOf(settings));
   return opened(path, () => new Catalog({ path, durable, codec }));
+}
+
+/** Records lie beside the catalog. @throws Error that says what is wrong with them. */
+export function openRecordFile(settings: Settings, { reader }: Catalog): SqliteRecords {
+  const path = recordsPath(settings);
+  const exists = ({ kind, id }: Owner): boolean => reader.has(kind, id);
+  return opened(path, () => new SqliteRecords({ path, exists, sealer: sealerOf(settings) }));
 }
 
 /** A copy of what the database has: it need not survive a power cut to the last commit. */
@@ -45,7 +58,7 @@ export function isHalfCopy(path: string): boolean {
 }
 
 /** @throws Error that names the file. */
-export function opened<T>(path: string, open: () => T): T {
+function opened<T>(path: string, open: () => T): T {
   try {
     return open();
   } catch (error) {

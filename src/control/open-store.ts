@@ -11,14 +11,14 @@ import { Follower, type Reach } from '../store/follower.ts';
 import { SecretKeeper, type SharedSeals } from '../store/secret-keeper.ts';
 import type { SharedLog } from '../store/shared-log.ts';
 import { Cascade } from '../store/records/cascade.ts';
-import type { Owner, RecordStore } from '../store/records/records.ts';
-import { SqliteRecords } from '../store/records/sqlite-records.ts';
+import type { RecordStore } from '../store/records/records.ts';
+import type { SqliteRecords } from '../store/records/sqlite-records.ts';
 import { readImage } from '../snapshot/image.ts';
 import type { Settings } from '../settings/settings.ts';
 import { StoreTokens } from './access/store-tokens.ts';
 import type { TokenStore } from './access/token-store.ts';
 import type { Log } from './log.ts';
-import { isHalfCopy, openCatalog, openCopy, opened, sealerOf, sqlitePath } from './open-catalog.ts';
+import { isHalfCopy, openCatalog, openCopy, openRecordFile, sealerOf, sqlitePath } from './open-catalog.ts';
 import type { Reloader } from './reload.ts';
 import { StorePublisher } from './store-publisher.ts';
 
@@ -82,7 +82,7 @@ function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStor
     records.close();
     catalog.close();
   };
-  const secrets = new SecretKeeper({ catalog, store });
+  const secrets = new SecretKeeper({ catalog, store, records: records.seals });
   return { store, publisher, tokens: new StoreTokens(store), secrets, records, reach: null, close };
 }
 
@@ -123,7 +123,7 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     throw error instanceof StoreUnavailable ? notReached(settings, error) : error;
   }
   const tokens = new StoreTokens(store);
-  const secrets = new SecretKeeper({ catalog, store, shared: () => connected });
+  const secrets = new SecretKeeper({ catalog, store, records, shared: () => connected });
   return { store, publisher, tokens, secrets, records, reach: () => follower.reach, close };
 }
 
@@ -175,10 +175,8 @@ function openRecords(
   catalog: Catalog,
   log: Log,
 ): { records: SqliteRecords; cascade: Cascade } {
-  const path = join(settings.prefix, 'records.db');
   const { reader } = catalog;
-  const exists = ({ kind, id }: Owner): boolean => reader.has(kind, id);
-  const records = opened(path, () => new SqliteRecords({ path, exists, sealer: sealerOf(settings) }));
+  const records = openRecordFile(settings, catalog);
   const onError = (reason: string): void =>
     log('error', `records of deleted entities are still there: ${reason}`);
   return { records, cascade: new Cascade({ records, reader, onError }) };

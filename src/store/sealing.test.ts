@@ -35,6 +35,8 @@ test('which fields are secrets', () => {
     'keys.jwk',
     'keys.pem.private_key',
     'oauth2_credentials.client_secret',
+    'oauth2_tokens.access_token',
+    'oauth2_tokens.refresh_token',
   ]);
 });
 

@@ -48,6 +48,8 @@ export interface Sealer {
   sealText(place: readonly string[], text: string): string;
   /** @throws SealingError */
   openText(place: readonly string[], sealed: string): string;
+  /** Id of the key that sealed a text; empty when it is in clear. */
+  keyOfText(sealed: string): string;
   /** What may stand in an index for a text, first what is written there. */
   textMarks(place: readonly string[], text: string): readonly string[];
 }
@@ -125,6 +127,8 @@ class KeySealer implements Sealer {
 
   keysOf = keysOf;
 
+  keyOfText = keyOfText;
+
   isCurrentMark(kind: string, field: string, mark: string): boolean {
     return !isSecret(kind, field) || mark.startsWith(`${this.#first.id}$`);
   }
@@ -155,6 +159,7 @@ export const NO_SEALING: Sealer = {
   keysOf,
   isCurrentMark: () => true,
   keyIds: [],
+  keyOfText,
   sealText: (_place, text) => text,
   openText(place, sealed) {
     const keyId = FORM.exec(sealed)?.[1];
@@ -171,6 +176,10 @@ function keysOf(kind: string, sealed: Values): readonly string[] {
     return value;
   });
   return ids;
+}
+
+function keyOfText(sealed: string): string {
+  return FORM.exec(sealed)?.[1] ?? '';
 }
 
 function sealValue(key: SealKey, aad: Buffer, value: string): string {

@@ -3,14 +3,16 @@
  *
  * The catalog is worked through in slices, each a transaction of its own between other commits; then its file is written
  * anew, since a database keeps what was deleted until it needs the place. A database that nodes share comes after the
- * node's own copy: what this node commits meanwhile has nothing of an older key in it.
+ * node's own copy: what this node commits meanwhile has nothing of an older key in it. Records come last, and by
+ * themselves: they are in no commit.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from './catalog/catalog.ts';
-import type { Resealed, SealCounts } from './catalog/reseal.ts';
+import { NOTHING_RESEALED, type Resealed, type SealCounts } from './catalog/reseal.ts';
 import type { CatalogStore } from './catalog-store.ts';
 import type { EntityCodec } from './catalog/codec.ts';
 import { StoreUnavailable } from './errors.ts';
+import type { RecordSeals } from './records/record-seals.ts';
 import { SealingError } from './seal-keys.ts';
 import { Slices } from './slices.ts';
 
@@ -42,6 +44,8 @@ export interface SealStatus {
 export interface SecretKeeperOptions {
   readonly catalog: Catalog;
   readonly store: CatalogStore;
+  /** They lie beside the catalog, or in the database of several nodes. */
+  readonly records: RecordSeals;
   /** Left out where nodes share none; null: it was not reached yet. */
   readonly shared?: () => SharedSeals | null;
 }
@@ -69,10 +73,13 @@ export class SecretKeeper {
 
   async status(): Promise<SealStatus> {
     const { catalog } = this.#options;
-    const counts = { entities: {}, log: {} };
+    const counts = { entities: {}, log: {}, records: {} };
     await new Slices().run(catalog.countingSeals(counts));
-    const database = (await this.#shared()?.sealCounts(catalog.codec)) ?? null;
-    return { key: catalog.codec.keyIds[0] ?? null, node: counts, database };
+    const shared = this.#shared();
+    const key = catalog.codec.keyIds[0] ?? null;
+    const records = await this.#options.records.sealCounts();
+    if (shared === null) return { key, node: { ...counts, records }, database: null };
+    return { key, node: counts, database: { ...(await shared.sealCounts(catalog.codec)), records } };
   }
 
   async #rotate(): Promise<Rotated> {
@@ -80,11 +87,16 @@ export class SecretKeeper {
     const [key] = codec.keyIds;
     const shared = this.#shared();
     if (key === undefined) throw new SealingError('no key is set: secret_key_file, or secret_keys');
+    const { catalog, records } = this.#options;
     const node = await passes(() => this.#pass());
-    if (node.unreadable === 0) this.#options.catalog.onlyKey(key);
+    if (node.unreadable === 0) catalog.onlyKey(key);
     const scrubbed = await this.#scrub();
     const database = shared === null ? null : await passes(() => shared.reseal(codec));
-    return { key, node, database, scrubbed };
+    const recorded = await passes(() => records.reseal());
+    const clean = (await records.scrub()) && scrubbed;
+    return shared === null || database === null
+      ? { key, node: together(node, recorded), database: null, scrubbed: clean }
+      : { key, node, database: together(database, recorded), scrubbed: clean };
   }
 
   /** @throws StoreUnavailable */
@@ -98,7 +110,7 @@ export class SecretKeeper {
 
   async #pass(): Promise<Resealed> {
     const { catalog, store } = this.#options;
-    const done: Resealed = { entities: 0, log: 0, unreadable: 0 };
+    const done: Resealed = { ...NOTHING_RESEALED };
     const steps = catalog.resealing(done);
     for (let more = true; more;) {
       const slices = new Slices();
@@ -127,13 +139,21 @@ export class SecretKeeper {
 
 /** Until one finds nothing more. */
 async function passes(pass: () => Promise<Resealed>): Promise<Resealed> {
-  const total: Resealed = { entities: 0, log: 0, unreadable: 0 };
+  let total = NOTHING_RESEALED;
   for (let n = 0; n < MAX_PASSES; n++) {
-    const { entities, log, unreadable } = await pass();
-    total.entities += entities;
-    total.log += log;
-    total.unreadable = unreadable;
-    if (entities + log === 0) break;
+    const found = await pass();
+    const { unreadable } = found;
+    total = { ...together(total, found), unreadable };
+    if (found.entities + found.log + found.records === 0) break;
   }
   return total;
+}
+
+function together(a: Resealed, b: Resealed): Resealed {
+  return {
+    entities: a.entities + b.entities,
+    log: a.log + b.log,
+    records: a.records + b.records,
+    unreadable: a.unreadable + b.unreadable,
+  };
 }

@@ -72,12 +72,12 @@ test('sealing that is switched on later: nothing of what was in clear is left af
   await gateway.restart();
   assert.match(await ask(gateway, 'GET', `/key-auths/${keyOf(50)}`), /needle-50-/);
   const clear = await command(gateway, 'status');
-  assert.match(clear.stdout, /^store {6}in clear {3}283 +323$/m);
+  assert.match(clear.stdout, /^store {6}in clear {3}283 +323 +0$/m);
   const rotated = await command(gateway, 'rotate');
   assert.equal(rotated.code, 0, rotated.stderr);
   assert.equal(
     rotated.stdout,
-    `the key ${idOf(NEW)} seals\nsealed anew: 283 entities, 323 texts of the log\n`,
+    `the key ${idOf(NEW)} seals\nsealed anew: 283 entities, 323 texts of the log, 0 records\n`,
   );
   assert.deepEqual(await filesWith(gateway, 'needle-'), []);
   assert.match(await ask(gateway, 'GET', `/key-auths/${keyOf(50)}`), /needle-50-/);
@@ -102,11 +102,11 @@ test('after rotation the old key can go, and nothing of its texts is left', asyn
     ),
   ]);
   assert.equal(rotated.code, 0, rotated.stderr);
-  assert.match(rotated.stdout, /^sealed anew: 283 entities, \d+ texts of the log$/m);
+  assert.match(rotated.stdout, /^sealed anew: 283 entities, \d+ texts of the log, 0 records$/m);
   const again = await command(gateway, 'rotate');
-  assert.match(again.stdout, /^sealed anew: 0 entities, 0 texts of the log$/m);
+  assert.match(again.stdout, /^sealed anew: 0 entities, 0 texts of the log, 0 records$/m);
   const { stdout } = await command(gateway, 'status');
-  assert.match(stdout, new RegExp(`^store {6}${idOf(NEW)} +323 +363$`, 'm'));
+  assert.match(stdout, new RegExp(`^store {6}${idOf(NEW)} +323 +363 +0$`, 'm'));
   assert.ok(!stdout.includes(idOf(OLD)), stdout);
   assert.deepEqual(await filesWith(gateway, `${idOf(OLD)}$`), []);
 
@@ -133,7 +133,7 @@ test('a key that is missing is named, by a gateway that does not run too', async
   assert.match(rotated.stderr, /606 texts cannot be opened: a key is missing/);
   assert.match(
     (await command(gateway, 'status')).stdout,
-    new RegExp(`^store {6}${idOf(OLD)} +283 +323$`, 'm'),
+    new RegExp(`^store {6}${idOf(OLD)} +283 +323 +0$`, 'm'),
   );
   await setKeys(gateway, NEW, OLD);
   assert.equal((await command(gateway, 'rotate')).code, 0);

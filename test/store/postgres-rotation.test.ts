@@ -9,6 +9,8 @@ import { CatalogStore } from '../../src/store/catalog-store.ts';
 import type { Write } from '../../src/store/config-store.ts';
 import { Follower } from '../../src/store/follower.ts';
 import type { PostgresOptions } from '../../src/store/postgres/options.ts';
+import { PostgresRecords } from '../../src/store/postgres/postgres-records.ts';
+import type { RecordStore } from '../../src/store/records/records.ts';
 import { PostgresLog } from '../../src/store/postgres/postgres-log.ts';
 import { loadSealKeys } from '../../src/store/seal-keys.ts';
 import { createSealer } from '../../src/store/sealing.ts';
@@ -26,17 +28,24 @@ const idOf = (key: string): string =>
 
 interface Node extends AsyncDisposable {
   readonly store: CatalogStore;
+  readonly records: RecordStore;
   readonly keeper: SecretKeeper;
 }
 
 async function startNode(options: PostgresOptions, folder: string, secret_keys: string[]): Promise<Node> {
   await mkdir(folder, { recursive: true });
-  const codec = sealedCodec(createSealer(loadSealKeys({ secret_key_file: null, secret_keys })));
+  const sealer = createSealer(loadSealKeys({ secret_key_file: null, secret_keys }));
+  const codec = sealedCodec(sealer);
   const catalog = new Catalog({ path: join(folder, 'copy.db'), durable: false, codec });
   let log: PostgresLog | null = null;
+  const records = new PostgresRecords(sealer);
   const follower = new Follower({
     catalog,
-    connect: async () => (log = await PostgresLog.open(options)),
+    async connect() {
+      log = await PostgresLog.open(options);
+      records.attach(log);
+      return log;
+    },
     retention: 1000,
     log: () => undefined,
   });
@@ -45,8 +54,10 @@ async function startNode(options: PostgresOptions, folder: string, secret_keys: 
   await follower.start(store);
   return {
     store,
-    keeper: new SecretKeeper({ catalog, store, shared: () => log }),
+    records,
+    keeper: new SecretKeeper({ catalog, store, records, shared: () => log }),
     async [Symbol.asyncDispose]() {
+      records.close();
       await follower.close();
       await store.exclusive(() => Promise.resolve());
       catalog.close();
@@ -71,6 +82,10 @@ test('two nodes rotate while both write; then neither needs the old key', async 
     const keys = Array.from({ length: 450 }, (_, n) => credential(`k${n}`));
     const bob: Write = { op: 'create', kind: 'consumers', input: { username: 'bob' } };
     await first.store.commit([bob, ...keys], { author });
+    for (let n = 0; n < 120; n++) {
+      const record = { key: `r${n}`, value: { n }, unique: { token: `t${n}` } };
+      assert.ok((await first.records.put('c', record)).stored);
+    }
     await using second = await startNode(options, path('two'), [OLD]);
     assert.equal(second.store.count('keyauth_credentials'), 450);
     await using away = await startNode(options, path('away'), [OLD]);
@@ -95,13 +110,19 @@ test('two nodes rotate while both write; then neither needs the old key', async 
         ),
       ]).flat(),
     );
-    const [rotated] = await Promise.all([one.keeper.rotate(), ...writes]);
+    const puts = [one, two].flatMap(({ records }, node) =>
+      Array.from({ length: 20 }, (_, n) => {
+        const key = `r${node * 50 + n}`;
+        return records.put('c', { key, value: { n, again: true }, unique: { token: `${key}-again` } });
+      }),
+    );
+    const [rotated] = await Promise.all([one.keeper.rotate(), ...writes, ...puts]);
     assert.equal(rotated.key, idOf(NEW));
     assert.ok((rotated.database?.entities ?? 0) >= 400, JSON.stringify(rotated));
     await waitFor(() => one.store.revision === two.store.revision);
     await two.keeper.rotate();
     await one.keeper.rotate();
-    const nothing = { entities: 0, log: 0, unreadable: 0 };
+    const nothing = { entities: 0, log: 0, records: 0, unreadable: 0 };
     for (const { keeper } of [one, two]) {
       const { node, database } = await keeper.rotate();
       assert.deepEqual([node, database], [nothing, nothing]);
@@ -110,6 +131,7 @@ test('two nodes rotate while both write; then neither needs the old key', async 
         assert.deepEqual(counts?.entities, { [idOf(NEW)]: 480 });
         assert.deepEqual(Object.keys(counts?.log ?? {}), [idOf(NEW)]);
       }
+      assert.deepEqual([status.node.records, status.database?.records], [{}, { [idOf(NEW)]: 120 }]);
     }
   }
   // It was away all the time, and its copy is sealed by the old key.
@@ -122,4 +144,11 @@ test('two nodes rotate while both write; then neither needs the old key', async 
     assert.deepEqual(store.get('keyauth_credentials', { key: 'k3' })?.['tags'], ['t']);
   }
   await assert.rejects(three.store.commit([credential('k7')], { author }), /UNIQUE/);
+  for (let n = 0; n < 120; n++) {
+    const again = n % 50 < 20 && n < 100;
+    const token = again ? `r${n}-again` : `t${n}`;
+    assert.equal((await three.records.findBy('c', 'token', token))?.key, `r${n}`, token);
+    const taken = await three.records.put('c', { key: 'other', value: {}, unique: { token } });
+    assert.deepEqual(taken, { stored: false, conflict: 'unique' });
+  }
 });

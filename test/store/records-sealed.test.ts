@@ -8,6 +8,7 @@ import { sql } from 'kysely';
 import { PostgresLog } from '../../src/store/postgres/postgres-log.ts';
 import { PostgresRecords } from '../../src/store/postgres/postgres-records.ts';
 import { openHandle } from '../../src/store/postgres/tables.ts';
+import type { RecordSeals } from '../../src/store/records/record-seals.ts';
 import type { RecordStore } from '../../src/store/records/records.ts';
 import { SqliteRecords } from '../../src/store/records/sqlite-records.ts';
 import type { Sealer } from '../../src/store/sealing.ts';
@@ -25,8 +26,14 @@ recordsProperty('SQLite, sealed', openSealed, 20);
 
 const TOKEN = 'a-token-that-nobody-may-read';
 
+interface Opened {
+  readonly store: RecordStore;
+  readonly seals: RecordSeals;
+  readonly close: () => Promise<void>;
+}
+
 interface Backend extends AsyncDisposable {
-  open(sealer: Sealer): Promise<{ readonly store: RecordStore; readonly close: () => Promise<void> }>;
+  open(sealer: Sealer): Promise<Opened>;
   /** All that is stored. */
   bytes(): Promise<string>;
 }
@@ -37,7 +44,7 @@ async function sqlite(): Promise<Backend> {
   return {
     open(sealer) {
       const store = new SqliteRecords({ path, exists: () => true, sealer });
-      return Promise.resolve({ store, close: () => Promise.resolve(store.close()) });
+      return Promise.resolve({ store, seals: store.seals, close: () => Promise.resolve(store.close()) });
     },
     bytes: () => readFile(path, 'latin1'),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
@@ -60,6 +67,7 @@ function postgres(): Promise<Backend> {
       store.attach(log);
       return {
         store,
+        seals: store,
         async close() {
           store.close();
           await log.close();
@@ -79,6 +87,13 @@ function postgres(): Promise<Backend> {
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
+}
+
+/** A pool of connections is small. */
+async function fewAtOnce(names: readonly string[], work: (name: string) => Promise<unknown>): Promise<void> {
+  for (let start = 0; start < names.length; start += 20) {
+    await Promise.all(names.slice(start, start + 20).map(work));
+  }
 }
 
 for (const [name, start] of [
@@ -125,6 +140,73 @@ for (const [name, start] of [
       const { store: later, close: closeLater } = await backend.open(sealerWith('new'));
       assert.deepEqual((await later.get(c, 'clear'))?.value, { again: true });
       await closeLater();
+    });
+
+    test('rotation beside writes: nothing is lost, and nothing needs the old key', async () => {
+      await using backend = await start();
+      const c = randomUUID();
+      const names = Array.from({ length: 400 }, (_, n) => `n${n}`);
+      const { store, close } = await backend.open(sealerWith('old'));
+      const versions = new Map<string, number>();
+      await fewAtOnce(names, async (key) => {
+        const put = await store.put(c, { key, value: { key }, unique: { i: key } }, { ttlMs: 1e8 });
+        if (put.stored) versions.set(key, put.version);
+      });
+      await close();
+      const { store: both, seals, close: closeBoth } = await backend.open(sealerWith('new', 'old'));
+      const kept = names.filter((_, n) => n % 10 > 1);
+      await Promise.all([
+        seals.reseal(),
+        fewAtOnce(
+          names.filter((_, n) => n % 10 === 0),
+          (key) => both.delete(c, key),
+        ),
+        fewAtOnce(
+          names.filter((_, n) => n % 10 === 1),
+          (key) => both.put(c, { key, value: { again: key }, unique: { i: key } }),
+        ),
+      ]);
+      // Caches and compare-and-set see no other record.
+      for (const key of kept.slice(0, 20)) {
+        const found = await both.findBy(c, 'i', key);
+        assert.deepEqual([found?.value, found?.version], [{ key }, versions.get(key)]);
+        assert.ok((found?.ttlMs ?? 0) > 1e7);
+        const taken = await both.put(c, { key: 'other', value: {}, unique: { i: key } });
+        assert.deepEqual(taken, { stored: false, conflict: 'unique' });
+      }
+      await both.delete(c, 'other');
+      await seals.reseal();
+      assert.ok(await seals.scrub());
+      await closeBoth();
+      const { store: later, close: closeLater } = await backend.open(sealerWith('new'));
+      for (const [n, key] of names.entries()) {
+        const value = n % 10 === 1 ? { again: key } : { key };
+        const wanted = n % 10 === 0 ? undefined : value;
+        assert.deepEqual((await later.findBy(c, 'i', key))?.value, wanted, key);
+      }
+      await closeLater();
+      assert.ok(!(await backend.bytes()).includes(`$sluice$1$${sealerWith('old').keyIds[0]}`));
+    });
+
+    test('a record whose key was away while another took its value', async () => {
+      await using backend = await start();
+      const c = randomUUID();
+      for (const [name, key] of [
+        ['old', 'first'],
+        ['new', 'second'],
+      ] as const) {
+        const { store, close } = await backend.open(sealerWith(name));
+        assert.ok((await store.put(c, { key, value: { key }, unique: { i: 'x' } })).stored);
+        await close();
+      }
+      const { store, seals, close } = await backend.open(sealerWith('new', 'old'));
+      await seals.reseal();
+      assert.equal((await seals.reseal()).records, 0);
+      assert.equal((await store.findBy(c, 'i', 'x'))?.key, 'second');
+      // It goes, and the other stays where it is found.
+      assert.ok(await store.delete(c, 'first'));
+      assert.equal((await store.findBy(c, 'i', 'x'))?.key, 'second');
+      await close();
     });
 
     test('a key that is gone: it is named, and the record can be removed', async () => {

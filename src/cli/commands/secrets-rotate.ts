@@ -14,7 +14,7 @@ export const command: Command = {
 
 Seals all secrets by the first key of secret_key_file (or secret_keys): those
 that an older key has sealed, and those from before there were keys, also in
-the log of commits. The gateway may run meanwhile. With a database that several
+the log of commits and in records (tokens, sessions). The gateway may run meanwhile. With a database that several
 nodes share, say it on every node once all of them have the new key in front.
 
 When 'sluice secrets status' names no other key any more, older ones may be
@@ -46,6 +46,6 @@ ${SETTINGS_OPTIONS_HELP}`,
   },
 };
 
-function print(terminal: Terminal, where: string, { entities, log }: Resealed): void {
-  terminal.out(`${where}sealed anew: ${entities} entities, ${log} texts of the log`);
+function print(terminal: Terminal, where: string, { entities, log, records }: Resealed): void {
+  terminal.out(`${where}sealed anew: ${entities} entities, ${log} texts of the log, ${records} records`);
 }

@@ -6,7 +6,7 @@ export const command: Command = {
   help: `Usage: sluice secrets status [OPTIONS]
 
 Lists the keys by which secrets are sealed: how many in entities as they are,
-and how many in the log of commits. Keys go by the first 8 digits that are
+how many in the log of commits, and how many records (tokens, sessions). Keys go by the first 8 digits that are
 derived from them.
 
 Options:
@@ -25,18 +25,19 @@ ${SETTINGS_OPTIONS_HELP}`,
       ...(database === null ? [] : rowsOf('database', database)),
     ];
     if (rows.length === 0) terminal.out('there are no secrets');
-    else for (const row of [['WHERE', 'KEY', 'ENTITIES', 'LOG'], ...rows]) terminal.out(line(row));
+    else for (const row of [['WHERE', 'KEY', 'ENTITIES', 'LOG', 'RECORDS'], ...rows]) terminal.out(line(row));
     return EXIT_OK;
   },
 };
 
-function rowsOf(where: string, { entities, log }: SealCounts): string[][] {
-  const keys = [...new Set([...Object.keys(entities), ...Object.keys(log)])].sort();
+function rowsOf(where: string, { entities, log, records }: SealCounts): string[][] {
+  const keys = [...new Set([entities, log, records].flatMap((counts) => Object.keys(counts)))].sort();
   return keys.map((key) => [
     where,
     key === '' ? 'in clear' : key,
     String(entities[key] ?? 0),
     String(log[key] ?? 0),
+    String(records[key] ?? 0),
   ]);
 }
 

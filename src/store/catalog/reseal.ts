@@ -16,6 +16,8 @@ export interface Resealed {
   entities: number;
   /** Texts of the log. */
   log: number;
+  /** Records (`records/record-seals.ts`). */
+  records: number;
   /** What no key that is there opens; it stays as it is. */
   unreadable: number;
 }
@@ -24,7 +26,10 @@ export interface Resealed {
 export interface SealCounts {
   readonly entities: Readonly<Record<string, number>>;
   readonly log: Readonly<Record<string, number>>;
+  readonly records: Readonly<Record<string, number>>;
 }
+
+export const NOTHING_RESEALED: Resealed = { entities: 0, log: 0, records: 0, unreadable: 0 };
 
 const BATCH = 200;
 

@@ -5,6 +5,8 @@
  * node at once, and to all by the log's LISTEN.
  */
 import { StoreUnavailable } from '../errors.ts';
+import type { Resealed } from '../catalog/reseal.ts';
+import type { RecordSeals } from '../records/record-seals.ts';
 import { NO_SEALING, type Sealer } from '../sealing.ts';
 import { RecordFeed } from '../records/feed.ts';
 import { RecordCodec } from '../records/record-codec.ts';
@@ -26,6 +28,7 @@ import {
 import { incrementCounters, readCounters } from './counters.ts';
 import { unavailable } from './failure.ts';
 import type { PostgresLog, RecordSource } from './postgres-log.ts';
+import { countRecordSeals, resealRecords } from './record-seals.ts';
 import { putRecord } from './record-put.ts';
 import {
   type RecordPlace,
@@ -40,7 +43,7 @@ import {
 const SWEEP_EVERY_MS = 30_000;
 const SWEEP_STEP = 500;
 
-export class PostgresRecords implements RecordStore {
+export class PostgresRecords implements RecordStore, RecordSeals {
   readonly #feed = new RecordFeed(false);
   readonly #sweeper: NodeJS.Timeout;
   readonly #codec: RecordCodec;
@@ -115,6 +118,19 @@ export class PostgresRecords implements RecordStore {
 
   watch(listener: RecordListener): Disposable {
     return this.#feed.add(listener);
+  }
+
+  async reseal(): Promise<Resealed> {
+    return await this.#with((place) => resealRecords(place, place.timing));
+  }
+
+  async sealCounts(): Promise<Readonly<Record<string, number>>> {
+    return await this.#with(countRecordSeals);
+  }
+
+  /** What Postgres keeps of older rows is for its own tools: `VACUUM`. */
+  scrub(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 
   /** Connections are the log's. */

@@ -4,7 +4,14 @@
  */
 import { sql } from 'kysely';
 import type { EntityCodec } from '../catalog/codec.ts';
-import { countInto, type Resealed, resealText, type SealCounts, SECRET_KINDS } from '../catalog/reseal.ts';
+import {
+  countInto,
+  NOTHING_RESEALED,
+  type Resealed,
+  resealText,
+  type SealCounts,
+  SECRET_KINDS,
+} from '../catalog/reseal.ts';
 import { giveUp, guard, type Timing, type Transaction } from './append.ts';
 import { DEADLOCK, LOCK_NOT_AVAILABLE, sqlState } from './failure.ts';
 import { tableOf, type Handle } from './tables.ts';
@@ -54,7 +61,7 @@ async function* changePages(handle: Handle): AsyncGenerator<readonly ChangeRow[]
 }
 
 export async function resealDatabase(handle: Handle, codec: EntityCodec, timing: Timing): Promise<Resealed> {
-  const done: Resealed = { entities: 0, log: 0, unreadable: 0 };
+  const done: Resealed = { ...NOTHING_RESEALED };
   for await (const rows of entityPages(handle)) {
     const changed = rows.flatMap((row) => {
       const next = resealText(codec, row.kind, row.text);
@@ -81,7 +88,7 @@ export async function resealDatabase(handle: Handle, codec: EntityCodec, timing:
 }
 
 export async function countDatabaseSeals(handle: Handle, codec: EntityCodec): Promise<SealCounts> {
-  const counts = { entities: {}, log: {} };
+  const counts = { entities: {}, log: {}, records: {} };
   for await (const rows of entityPages(handle)) {
     for (const { kind, text } of rows) countInto(counts.entities, codec.keysOf(kind, text));
   }

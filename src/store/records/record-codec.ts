@@ -3,9 +3,11 @@
  * values are sealed as one text, and an index has a mark in the place of each unique value. In clear are what a store
  * needs to find its way without keys: collection, key, times, owners. So a key of a record must not be a secret.
  *
- * Records from before there were keys are read as they are; they are sealed when they are written again.
+ * Records from before there were keys are read as they are; they are sealed when they are written again, or by rotation
+ * (`sluice secrets rotate`).
  */
 import type { Values } from '../../entities/schema/field.ts';
+import { SealingError } from '../seal-keys.ts';
 import type { Sealer } from '../sealing.ts';
 import type { Owner, RecordInput } from './records.ts';
 
@@ -25,6 +27,9 @@ interface StoredContent {
   readonly unique: Readonly<Record<string, string>>;
   readonly owners: readonly Owner[];
 }
+
+/** Characters of a content that tell by which key it is sealed. */
+export const HEAD = 64;
 
 export class RecordCodec {
   readonly #sealer: Sealer;
@@ -59,6 +64,26 @@ export class RecordCodec {
   links(content: string): Pick<Content, 'unique' | 'owners'> {
     const { unique, owners } = JSON.parse(content) as StoredContent;
     return { unique, owners };
+  }
+
+  /** Id of the key that sealed it, empty in clear. @param head the first `HEAD` characters of a content are enough. */
+  keyOf(head: string): string {
+    return this.#sealer.keyOfText(/^\{"sealed":"([^"]*)/.exec(head)?.[1] ?? '');
+  }
+
+  /** Whether it is sealed as it would be now; else rotation has to write it anew. */
+  isCurrent(head: string): boolean {
+    return this.keyOf(head) === (this.#sealer.keyIds[0] ?? '');
+  }
+
+  /** The same content as it would be written now; null when no key that is there opens it. */
+  reseal(collection: string, key: string, content: string): Encoded | null {
+    try {
+      return this.encode(collection, { key, ...this.decode(collection, key, content) });
+    } catch (error) {
+      if (error instanceof SealingError) return null;
+      throw error;
+    }
   }
 
   /** All that may stand in the index for a value, first what is written now. */

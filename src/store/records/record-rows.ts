@@ -123,10 +123,11 @@ export class RecordRows {
     const { unique, owners } = this.#codec.links(content);
     for (const [index, value] of Object.entries(unique)) {
       this.#connection.run(
-        'DELETE FROM uniques WHERE collection = ? AND field = ? AND value = ?',
+        'DELETE FROM uniques WHERE collection = ? AND field = ? AND value = ? AND key = ?',
         collection,
         index,
         value,
+        key,
       );
     }
     for (const { kind, id } of owners) {

@@ -30,6 +30,8 @@ import {
   type RecordStore,
   type StoredRecord,
 } from './records.ts';
+import type { RecordSeals } from './record-seals.ts';
+import { SqliteSeals } from './sqlite-seals.ts';
 import { prepareRecordTables } from './sqlite-tables.ts';
 import { unavailable, WriteQueue } from './write-queue.ts';
 
@@ -52,6 +54,8 @@ export class SqliteRecords implements RecordStore {
   readonly #rows: RecordRows;
   readonly #counters: CounterRows;
   readonly #queue: WriteQueue;
+  /** Rotation of the keys that seal them. */
+  readonly seals: RecordSeals;
   readonly #exists: SqliteRecordsOptions['exists'];
   readonly #feed = new RecordFeed(true);
   readonly #sweeper: NodeJS.Timeout;
@@ -64,13 +68,21 @@ export class SqliteRecords implements RecordStore {
     this.#connection = new Connection(path, { durable: true, cacheKib: CACHE_KIB });
     chmodSync(path, 0o600);
     prepareRecordTables(this.#connection);
-    this.#rows = new RecordRows(this.#connection, new RecordCodec(sealer));
+    const codec = new RecordCodec(sealer);
+    this.#rows = new RecordRows(this.#connection, codec);
     this.#counters = new CounterRows(this.#connection);
     this.#exists = exists;
     this.#queue = new WriteQueue(this.#connection, {
       onEnd: () => void this.#removeOver(SWEEP_ALONG),
       onCommitted: () => this.#feed.tell(this.#takeMarks()),
       onFailed: () => void this.#takeMarks(),
+    });
+    this.seals = new SqliteSeals({
+      path,
+      connection: this.#connection,
+      codec,
+      queue: this.#queue,
+      read: (look) => this.#read(look),
     });
     this.#sweeper = setInterval(() => void this.#sweep(), SWEEP_EVERY_MS).unref();
   }

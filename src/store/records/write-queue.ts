@@ -26,6 +26,7 @@ export class WriteQueue {
   readonly #connection: Connection;
   readonly #events: WriteQueueEvents;
   #jobs: Job[] = [];
+  #held = false;
   #closed = false;
 
   constructor(connection: Connection, events: WriteQueueEvents) {
@@ -48,13 +49,30 @@ export class WriteQueue {
     return promise;
   }
 
-  /** What waits still happens. */
+  /** Runs what must not be disturbed by writes; those that come meanwhile wait. One at a time. */
+  async without<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#held || this.#closed) throw new StoreUnavailable('the records are closed, or held already');
+    this.#held = true;
+    try {
+      return await work();
+    } finally {
+      this.#held = false;
+      if (!this.#closed) this.#flush();
+    }
+  }
+
+  /** What waits still happens, unless somebody has held it up. */
   close(): void {
+    if (this.#held) {
+      for (const { reject } of this.#jobs) reject(new StoreUnavailable('the records are closed'));
+      this.#jobs = [];
+    }
     this.#flush();
     this.#closed = true;
   }
 
   #flush(): void {
+    if (this.#held) return;
     const jobs = this.#jobs;
     if (jobs.length === 0) return;
     this.#jobs = [];
