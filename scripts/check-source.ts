@@ -8,6 +8,7 @@ import {
   checkLayers,
   checkPackages,
   checkPlaces,
+  checkSeeds,
   checkUnusedExports,
   type Violation,
 } from './source-rules.ts';
@@ -48,6 +49,7 @@ const violations: Violation[] = [
   ...checkCycles(files),
   ...checkBarrels(files),
   ...checkUnusedExports(files),
+  ...checkSeeds(files),
   ...checkPlaces(files, ROOT),
 ];
 for (const { file, line, message } of violations) process.stdout.write(`  ${file}:${line}: ${message}\n`);

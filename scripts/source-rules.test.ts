@@ -6,6 +6,7 @@ import {
   checkLayers,
   checkPackages,
   checkPlaces,
+  checkSeeds,
   checkUnusedExports,
   type Files,
   type Violation,
@@ -91,6 +92,16 @@ const CASES: readonly { name: string; rule: Rule; files: Record<string, string>;
         'bench/b.ts': `import * as all from '../src/lib/all.ts';\nexport const own = 1;\n`,
       },
       want: ['src/lib/a.ts:2'],
+    },
+    {
+      name: 'property tests with a seed of their own',
+      rule: checkSeeds,
+      files: {
+        'src/a.test.ts': `import test from 'node:test';\nimport * as fc from 'fast-check';\n`,
+        'src/b.test.ts': `import * as fc from 'fast-check';\nimport '../test/support/fixed-seed.ts';\n`,
+        'test/support/fixed-seed.ts': `import * as fc from 'fast-check';\n`,
+      },
+      want: ['src/a.test.ts:2'],
     },
     {
       name: 'places',

@@ -180,6 +180,12 @@ function linesWith(
   return violations;
 }
 
+/** Property tests draw the same cases in every run. */
+export function checkSeeds(files: Files): Violation[] {
+  const unseeded = (file: string): boolean => !`${file} ${files.get(file)}`.includes('fixed-seed.ts');
+  return linesWith(files, unseeded, /^import .*'fast-check'/m, 'does not import test/support/fixed-seed.ts');
+}
+
 /** Nothing names the folder that this checkout lies in, and the lock file names no registry. */
 export function checkPlaces(files: Files, root: string): Violation[] {
   const escaped = root.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);

@@ -49,7 +49,7 @@ const CASES: readonly { name: string; source: string; passed: number; failed: nu
   },
   {
     name: 'an error after the tests',
-    source: `test('a', () => { setTimeout(() => { throw new Error('late'); }, 20); });`,
+    source: `test('a', () => { setTimeout(() => { throw new Error('late'); }, 300); });`,
     passed: 1,
     failed: 1,
     report: /ended with code/,

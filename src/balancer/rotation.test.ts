@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Rotation } from './rotation.ts';
+import '../../test/support/fixed-seed.ts';
 
 const take = (rotation: Rotation, turns: number): number[] =>
   Array.from({ length: turns }, () => rotation.next());

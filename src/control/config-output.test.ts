@@ -6,6 +6,7 @@ import { compileDeclarative } from '../store/file/compile.ts';
 import type { DeclarativeConfig } from '../store/file/declarative.ts';
 import { renderErrors } from '../store/file/render.ts';
 import { configYaml, entitiesJson } from './config-output.ts';
+import '../../test/support/fixed-seed.ts';
 
 function compile(text: string): DeclarativeConfig {
   const result = compileDeclarative(text, { filename: 'k', flavor: 'traditional_compatible', now: 1e9 });

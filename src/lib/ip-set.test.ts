@@ -3,6 +3,7 @@ import { BlockList } from 'node:net';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { IpSet } from './ip-set.ts';
+import '../../test/support/fixed-seed.ts';
 
 const CASES: ReadonlyArray<
   readonly [entries: readonly string[], holds: readonly string[], holdsNot: readonly string[]]

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { formatIp, isMapped, parseIp } from './ip.ts';
+import '../../test/support/fixed-seed.ts';
 
 function canonical(text: string): string | null {
   const words = new Uint32Array(4);

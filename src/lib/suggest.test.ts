@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { editDistance, suggest } from './suggest.ts';
+import '../../test/support/fixed-seed.ts';
 
 const DISTANCES: readonly (readonly [string, string, number])[] = [
   ['', '', 0],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { TimerWheel, WheelTimer } from './timer-wheel.ts';
+import '../../test/support/fixed-seed.ts';
 
 const TICK = 20;
 

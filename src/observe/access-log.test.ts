@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import * as fc from 'fast-check';
 import { AccessLog, formatLocalTime, type AccessEntry } from './access-log.ts';
 import { LogFile } from './log-file.ts';
+import '../../test/support/fixed-seed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-access-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { type ErrorForm, preferredForm } from './accept.ts';
+import '../../test/support/fixed-seed.ts';
 
 const CASES: ReadonlyArray<readonly [accept: string | undefined, form: ErrorForm]> = [
   [undefined, 'json'],

@@ -10,6 +10,7 @@ import {
   type ErrorRequest,
   STATUS_HEADER_TOO_LARGE,
 } from './error-body.ts';
+import '../../test/support/fixed-seed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-error-body-'));
 after(() => rmSync(folder, { recursive: true }));

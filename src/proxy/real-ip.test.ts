@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { IpSet } from '../lib/ip-set.ts';
 import type { Headers } from '../wire/message.ts';
 import { clientIp, RealIp } from './real-ip.ts';
+import '../../test/support/fixed-seed.ts';
 
 const TRUSTED = ['127.0.0.0/8', '10.0.0.0/8', 'fc00::/7'];
 const PEER = '127.0.0.1';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { escapePath, normalizePath, upstreamPath } from './path.ts';
+import '../../test/support/fixed-seed.ts';
 
 const NORMALIZED: ReadonlyArray<readonly [string, string]> = [
   ['/', '/'],

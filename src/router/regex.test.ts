@@ -7,6 +7,7 @@ import { CompiledRegex, decodeBytes, encodeBytes, lowerBytes } from './regex.ts'
 import { printJs, printRe2 } from './regex/ast.ts';
 import { isLinear } from './regex/linear.ts';
 import { parseRegex } from './regex/parse.ts';
+import '../../test/support/fixed-seed.ts';
 
 const bytes = (text: string): string => Buffer.from(text).toString('latin1');
 

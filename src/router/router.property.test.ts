@@ -6,6 +6,7 @@ import type { Route } from '../entities/route.ts';
 import { Router, type RouterFlavor, type RouterInput } from './router.ts';
 import { request, route, uuid } from './testing/fixtures.ts';
 import { referenceMatch } from './testing/reference.ts';
+import '../../test/support/fixed-seed.ts';
 
 const PLAIN = ['/', '/a', '/ab', '/a/', '/a/b', '/a/b/c', '/b', '/repos', '/repos/x', '/abc'];
 const REGEX = [

@@ -9,6 +9,7 @@ import { compatRank, expressionRank, virtualId } from './rank.ts';
 import { CompiledRegex } from './regex.ts';
 import { RouteError, Router, type RouterFlavor } from './router.ts';
 import { request, type RequestFields, route, uuid } from './testing/fixtures.ts';
+import '../../test/support/fixed-seed.ts';
 
 function build(
   routes: ReadonlyArray<Partial<Route>>,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { parseConf } from './conf-file.ts';
+import '../../test/support/fixed-seed.ts';
 
 const CASES: readonly (readonly [
   title: string,

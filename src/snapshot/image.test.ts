@@ -10,6 +10,7 @@ import type { ImageRecord } from './image.ts';
 import { diffImages, encodeDelta } from './image-delta.ts';
 import { encodeImage } from './image-encode.ts';
 import { readImage } from './image.ts';
+import '../../test/support/fixed-seed.ts';
 
 /** Entities by kind. */
 interface Config {

@@ -6,6 +6,7 @@ import { SnapshotBuilder } from './builder.ts';
 import { diffImages, encodeDelta } from './image-delta.ts';
 import { encodeImage } from './image-encode.ts';
 import type { Snapshot } from './snapshot.ts';
+import '../../test/support/fixed-seed.ts';
 
 const FLAVOR = 'traditional_compatible';
 

@@ -9,6 +9,7 @@ import { MASK, maskSecrets, secretFields } from '../entities/secrets.ts';
 import type { Values } from '../entities/schema/field.ts';
 import { type SealKey, loadSealKeys } from './seal-keys.ts';
 import { NO_SEALING, createSealer } from './sealing.ts';
+import '../../test/support/fixed-seed.ts';
 
 const OLD = Buffer.alloc(32, 1).toString('base64');
 const NEW = Buffer.alloc(32, 2).toString('hex');

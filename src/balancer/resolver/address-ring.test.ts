@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { AddressRing } from './address-ring.ts';
+import '../../../test/support/fixed-seed.ts';
 
 function ring(weights: readonly number[], start = 0): AddressRing {
   const addresses = weights.map((weight, i) => ({ ip: `10.0.0.${i}`, port: null, weight }));

@@ -13,6 +13,7 @@ import type { Issue, Segment } from './issue.ts';
 import { MESSAGES } from './messages.ts';
 import { fieldsOf } from './print.ts';
 import { EntityValidator } from './validate.ts';
+import '../../../test/support/fixed-seed.ts';
 
 const NOW = 1_700_000_000;
 const one = { id: '11111111-2222-4333-8444-555555555555' };

@@ -6,6 +6,7 @@ import type { Service } from '../../entities/service.ts';
 import { compileDeclarative } from './compile.ts';
 import type { CompileOptions, DeclarativeConfig, DeclarativeError } from './declarative.ts';
 import { errorFields, flattenErrors, renderErrors } from './render.ts';
+import '../../../test/support/fixed-seed.ts';
 
 const NOW = 1_700_000_000;
 const options: CompileOptions = { filename: 'kong.yml', flavor: 'traditional_compatible', now: NOW };

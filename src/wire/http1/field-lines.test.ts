@@ -5,6 +5,7 @@ import { FlatHeaders } from '../flat-headers.ts';
 import { FieldLines } from './field-lines.ts';
 import { HASH_SEED, hashName, ID } from './field-names.ts';
 import { RequestHeadParser } from './head-parser.ts';
+import '../../../test/support/fixed-seed.ts';
 
 const LIMITS = { lineBytes: 8192, headBytes: 65_536, lines: 1000 };
 

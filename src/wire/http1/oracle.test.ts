@@ -12,6 +12,7 @@ import { oracleRequests, oracleResponse } from '../../../test/support/llhttp.ts'
 import type { OracleMessage } from '../../../test/support/llhttp.ts';
 import { bytesOf, piecesOf, readRequests, readResponses } from '../../../test/support/wire-reader.ts';
 import type { ReadMessage } from '../../../test/support/wire-reader.ts';
+import '../../../test/support/fixed-seed.ts';
 
 /** Runs of each property; set the variable for a long search. */
 const RUNS = { numRuns: Number(process.env['ORACLE_RUNS'] ?? 2000) };

@@ -6,6 +6,7 @@ import { Directory } from './directory.ts';
 import { DirectoryFull } from './memory.ts';
 import type { DirectoryKind } from './row-kind.ts';
 import { DirectoryWriter } from './writer.ts';
+import '../../../test/support/fixed-seed.ts';
 
 interface Person {
   readonly id: string;

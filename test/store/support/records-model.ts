@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Owner, PutResult, StoredRecord } from '../../../src/store/records/records.ts';
 import { HOUR, type OpenRecords, type RecordsOpener } from './records-contract.ts';
+import '../../support/fixed-seed.ts';
 
 interface ModelRecord {
   readonly n: number;
