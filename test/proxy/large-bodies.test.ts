@@ -1,12 +1,12 @@
 /** Bodies far larger than memory should hold, past a peer that stands still for a while. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway } from '../support/gateway.ts';
+import { liveMemory } from '../support/live-memory.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { startHttpUpstream, startRawUpstream } from '../support/upstream.ts';
 import { waitFor } from '../support/wait.ts';
@@ -15,8 +15,8 @@ import { requestText, send } from './support/ask.ts';
 const MIB = 1 << 20;
 /** `BODY_MIB=10240 sh scripts/setup node --test test/proxy/large-bodies.test.ts` does it with 10 GiB. */
 const SIZE = Number(process.env['BODY_MIB'] ?? 300) * MIB;
-/** Milliseconds for one body to go through, at 20 MiB/s or faster. */
-const PATIENCE = 60_000 + (SIZE / MIB) * 50;
+/** Milliseconds for one body to go through, at 2 MiB/s or faster: the machine may have other things to do. */
+const PATIENCE = 60_000 + (SIZE / MIB) * 500;
 /** Socket buffers of the kernel (four of them), what the gateway reads ahead, and what Node's streams hold. */
 const ON_THE_WAY = 40 * MIB;
 const END = '-the-end';
@@ -72,29 +72,25 @@ const both = (name: string, port: number): Record<string, unknown> => ({
     },
   ],
 });
+const memory = await liveMemory();
 const gateway = await startGateway({
+  env: memory.env,
   config: { _format_version: '3.0', services: [both('source', source.port), both('sink', sink.port)] },
 });
 const port = gateway.proxyPort;
 
 after(async () => {
-  for (const each of [gateway, source, sink]) await each[Symbol.asyncDispose]();
+  for (const each of [gateway, source, sink, memory]) await each[Symbol.asyncDispose]();
 });
 
-/** Resident octets of the gateway. */
-async function resident(): Promise<number> {
-  const status = await readFile(`/proc/${gateway.pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-}
-
-/** The largest of several looks while `work` goes on. */
+/** The most that the gateway holds while `work` goes on, octets. */
 async function peak(work: Promise<unknown>): Promise<number> {
   let most = 0;
   let over = false;
   const watch = async (): Promise<void> => {
     while (!over) {
-      most = Math.max(most, await resident());
-      await delay(20);
+      most = Math.max(most, await memory.now());
+      await delay(50);
     }
   };
   const watching = watch();
@@ -172,16 +168,16 @@ async function upload(
   assert.equal((await connection.readResponse({ timeout: PATIENCE })).text(), 'done');
 }
 
-// Warm: code, and the garbage that the heap lets lie before it collects, are no part of what is measured.
+// Warm: code is no part of what is measured.
 const goOn = (): Promise<void> => Promise.resolve();
 await download('/kept/source/chunked', goOn);
 await upload('/kept/sink', true, goOn);
-const baseline = await resident();
+const baseline = await memory.next();
 
 async function assertFlat(work: Promise<unknown>): Promise<void> {
   const grown = (await peak(work)) - baseline;
-  // A heap's own garbage is about 60 MiB on a busy machine; what would be kept is 300 and more.
-  assert.ok(grown < 96 * MIB, `grown by ${Math.round(grown / MIB)} MiB`);
+  // It is less than one; what would be kept is 300 and more.
+  assert.ok(grown < 8 * MIB, `grown by ${Math.round(grown / MIB)} MiB`);
 }
 
 for (const target of ['/kept/source', '/streamed/source', '/streamed/source/chunked']) {
@@ -211,7 +207,7 @@ for (const [target, chunked] of [
 
 test('fifty clients that do not read cost a bounded amount each', async () => {
   await using stack = new AsyncDisposableStack();
-  const before = await resident();
+  const before = await memory.next();
   for (let i = 0; i < 50; i++) {
     const connection = stack.use(await connectRaw(port));
     connection.socket.pause();
@@ -219,7 +215,7 @@ test('fifty clients that do not read cost a bounded amount each', async () => {
   }
   await waitFor(() => source.open >= 50);
   await still(() => sent + source.open);
-  const each = ((await resident()) - before) / 50;
+  const each = ((await memory.next()) - before) / 50;
   // 256 KiB are read ahead, and up to a read more.
   assert.ok(each < 0.6 * MIB, `${Math.round(each / 1024)} KiB each`);
   assert.equal((await send(port, { target: '/nowhere' })).status, 404, 'others are served');
