@@ -230,6 +230,7 @@ test('gateways on one database serve what a node commits, and start without it',
   assert.equal(await get('/r'), 200);
   await postgres.start();
   await waitFor(reachable, { what: 'the database to be back' });
+  await waitFor(() => node_.follower.reach.reachable, { what: 'the other node to know it, too' });
   await node_.commit({ op: 'delete', kind: 'routes', select: { key: 'r' } });
   await waitFor(async () => (await get('/r')) === 404, { what: 'the route to go' });
 });

@@ -8,11 +8,13 @@ import { Directory } from '../../src/zone/directory/directory.ts';
 import type { DirectoryFeed } from '../../src/zone/directory/feeds.ts';
 import { KEYS, type KeyRow, KINDS, OWNERS, ownerOf, STABLE, textOf, uuid } from './directory-keys.ts';
 
-const { feed, intended, acknowledged, stop } = workerData as {
+const { feed, intended, acknowledged, stop, checked } = workerData as {
   readonly feed: DirectoryFeed;
   readonly intended: Int32Array;
   readonly acknowledged: Int32Array;
   readonly stop: Int32Array;
+  /** Look-ups with an exact answer so far, for the writer to see. */
+  readonly checked: Int32Array;
 };
 const directory = new Directory<{ readonly keys: KeyRow }>(KINDS, feed);
 let lookups = 0;
@@ -29,6 +31,7 @@ function checkVersion(n: number, before: number, after: number, row: KeyRow | nu
   }
   if (before === after) {
     exact++;
+    Atomics.store(checked, 0, exact);
     assert.equal(version, before > 0 ? before : null);
   } else if (version !== null) {
     const first = before > 0 ? before : 1 - before;
