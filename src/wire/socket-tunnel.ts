@@ -4,6 +4,8 @@ import type { Tunnel, TunnelHandler } from './message.ts';
 
 export class SocketTunnel implements Tunnel {
   readonly #socket: Socket;
+  /** TLS takes a chunk at once, and only later tells that what it made of it has left. */
+  readonly #encrypted: boolean;
   #rest: Buffer | null;
   #handler: TunnelHandler | null = null;
   #ended = false;
@@ -12,6 +14,7 @@ export class SocketTunnel implements Tunnel {
   /** `rest`: bytes that were read past the head, memory of their own. */
   constructor(socket: Socket, rest: Buffer | null) {
     this.#socket = socket;
+    this.#encrypted = 'encrypted' in socket;
     this.#rest = rest;
   }
 
@@ -33,7 +36,7 @@ export class SocketTunnel implements Tunnel {
     // Behind bytes that wait, a few more must not keep the whole buffer that they were read into.
     const waits = this.#socket.writableLength > 0;
     this.#socket.write(waits ? Buffer.from(chunk) : chunk);
-    return !waits && this.#socket.writableLength > 0;
+    return !waits && !this.#encrypted && this.#socket.writableLength > 0;
   }
 
   pause(): void {

@@ -41,6 +41,8 @@ export interface Exit {
 export interface ChildOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** It reads what `write` says; without this its input is empty. */
+  readonly stdin?: boolean;
 }
 
 export class Child {
@@ -52,7 +54,12 @@ export class Child {
   #exit: Exit | null = null;
 
   constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
-    this.#process = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const { stdin = false, ...rest } = options;
+    this.#process = spawn(command, args, {
+      ...rest,
+      stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     const { pid, stdout, stderr } = this.#process;
     this.pid = pid ?? -1;
     if (pid !== undefined) live.add(pid);
@@ -77,6 +84,11 @@ export class Child {
     }
     live.delete(this.pid);
     return this.#exit;
+  }
+
+  /** To its standard input. */
+  write(text: string): void {
+    this.#process.stdin?.write(text);
   }
 
   /** Standard output and error so far, interleaved as they came. */

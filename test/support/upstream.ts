@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Bytes } from './raw-client.ts';
 
 export interface Upstream extends AsyncDisposable {
@@ -199,14 +200,19 @@ export interface RawUpstream extends Upstream {
 /** An upstream that does what `handler` says with each connection. A handler that rejects closes its connection. */
 export async function startRawUpstream(
   handler: RawHandler,
-  options: { port?: number } = {},
+  options: { port?: number; tls?: TlsOptions } = {},
 ): Promise<RawUpstream> {
   const counters = newCounters();
   const peers: RawPeer[] = [];
   // Half-open: a script decides itself when to close.
-  const server = createServer({ allowHalfOpen: true, noDelay: true });
+  const halfOpen = { allowHalfOpen: true, noDelay: true };
+  const { tls } = options;
+  const server =
+    tls === undefined ? createServer(halfOpen) : createTlsServer({ ...halfOpen, ...tls } as TlsOptions);
+  server.on('tlsClientError', () => {});
   const upstream = await serve(server, counters, options.port ?? 0);
-  server.on('connection', (socket: Socket) => {
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    socket.on('error', () => {});
     const peer = rawPeer(socket, counters.connections);
     peers.push(peer);
     const run = async (): Promise<void> => {

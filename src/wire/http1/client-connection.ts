@@ -151,7 +151,8 @@ export class ClientConnection implements ServerStream {
   flush(): boolean {
     if (this.#state === CLOSED) return false;
     const held = this.#output.flush();
-    if (held) this.#context.wheel.arm(this.#timer, this.#context.timeouts.send);
+    if (held || this.#socket.writableNeedDrain)
+      this.#context.wheel.arm(this.#timer, this.#context.timeouts.send);
     if (this.#response.ended && !this.#socket.writableNeedDrain) this.#finish();
     return held;
   }

@@ -7,7 +7,15 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { test } from 'node:test';
+import * as tls from 'node:tls';
+import { selfSigned } from '../../lib/x509/self-signed.ts';
 import { Output, Scratch } from './output.ts';
+
+const CERTIFICATE = selfSigned({
+  names: ['localhost'],
+  from: new Date(Date.now() - 1000),
+  until: new Date(Date.now() + 3_600_000),
+});
 
 interface Pair {
   readonly socket: Socket;
@@ -48,6 +56,35 @@ async function pair(server: Server, quick: boolean, wait = true): Promise<Pair> 
   };
 }
 
+/** The same over TLS. */
+async function encryptedPair(server: Server, quick: boolean): Promise<Pair> {
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const { port } = server.address() as AddressInfo;
+  const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  socket.on('error', () => {});
+  const [far] = await accepted;
+  const peer = new tls.TLSSocket(far, { isServer: true, ...CERTIFICATE });
+  peer.on('error', () => {});
+  await once(socket, 'secureConnect');
+  const chunks: Buffer[] = [];
+  const read = (): void => void peer.on('data', (chunk: Buffer) => chunks.push(chunk));
+  if (quick) read();
+  return {
+    socket,
+    received: () => Buffer.concat(chunks),
+    async finish() {
+      if (!quick) read();
+      socket.end();
+      if (!peer.readableEnded) await once(peer, 'end');
+      return Buffer.concat(chunks);
+    },
+    close() {
+      socket.destroy();
+      far.destroy();
+    },
+  };
+}
+
 async function listening(): Promise<Server & AsyncDisposable> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: false });
   server.listen(0, '127.0.0.1');
@@ -73,14 +110,15 @@ test('outputs that write in turns on one scratch: no byte of another ever appear
   await using server = await listening();
   for (const encrypted of [false, true]) {
     const scratch = new Scratch();
+    const kind = encrypted ? encryptedPair : pair;
     const pairs = [
-      await pair(server, true),
-      await pair(server, false),
-      await pair(server, true),
-      await pair(server, false),
+      await kind(server, true),
+      await kind(server, false),
+      await kind(server, true),
+      await kind(server, false),
     ];
     // This one still connects when its first bytes are written.
-    pairs.push(await pair(server, true, false));
+    if (!encrypted) pairs.push(await pair(server, true, false));
     const outputs = pairs.map(({ socket }) => new Output(socket, scratch, encrypted));
     const wanted: Buffer[][] = pairs.map(() => []);
     for (let round = 0; round < 60; round++) {
@@ -172,6 +210,23 @@ test('flush says whether chunks are still referenced', async () => {
   assert.equal(output.flush(), false, 'the kernel took it all');
   output.bytes(Buffer.alloc(50_000_000));
   assert.equal(output.flush(), true);
+  one.close();
+});
+
+test('with TLS no chunk is ever referenced, however slow the reader is', async () => {
+  await using server = await listening();
+  const one = await encryptedPair(server, false);
+  const output = new Output(one.socket, new Scratch(), true);
+  const wanted: Buffer[] = [];
+  while (one.socket.writableLength < 1_000_000) {
+    const chunk = pattern(1, wanted.length, 60_000);
+    wanted.push(Buffer.from(chunk));
+    output.bytes(chunk);
+    assert.equal(output.flush(), false);
+    // It is the caller's again.
+    chunk.fill('x');
+  }
+  assert.ok((await one.finish()).equals(Buffer.concat(wanted)));
   one.close();
 });
 

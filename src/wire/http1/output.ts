@@ -4,9 +4,12 @@
  *
  * The scratch has one owner at a time; whoever takes it flushes the one before. After a write on plain TCP with
  * nothing left waiting (`writableLength` 0) the kernel has copied all bytes and the scratch may be written again at
- * once. Otherwise it now belongs to the stream, and a new one takes its place. On TLS, while a socket connects, and
- * behind bytes that wait already, that is never so: an exact-size copy is written there. Without it a slow reader of
- * many small events would keep a whole scratch for each.
+ * once. Otherwise it now belongs to the stream, and a new one takes its place. While a socket connects, and behind bytes
+ * that wait already, that is never so: an exact-size copy is written there. Without it a slow reader of many small
+ * events would keep a whole scratch for each.
+ *
+ * TLS takes a write at once, as what it makes of it are other bytes: the scratch is free again, although `writableLength`
+ * falls only on a later turn. What would have to wait for that is copied, so that no chunk is ever referenced there.
  */
 import type { Socket } from 'node:net';
 import { putHex } from '../../lib/bytes.ts';
@@ -32,16 +35,18 @@ const CRLF = Buffer.from('\r\n', 'latin1');
 export class Output {
   readonly #socket: Socket;
   readonly #scratch: Scratch;
-  readonly #copies: boolean;
+  readonly #encrypted: boolean;
   /** Bytes of this output that wait in the scratch. */
   #length = 0;
   /** Socket is corked: several chunks of this flush go as one `writev`. */
   #corked = false;
+  /** And what it has before them must be encrypted first. */
+  #behind = false;
 
   constructor(socket: Socket, scratch: Scratch, encrypted: boolean) {
     this.#socket = socket;
     this.#scratch = scratch;
-    this.#copies = encrypted;
+    this.#encrypted = encrypted;
   }
 
   /** The scratch with at least `bytes` free; write at `length` and say so with `advance`. */
@@ -76,7 +81,7 @@ export class Output {
     } else {
       this.#cork();
       if (this.length > 0) this.#writeScratch();
-      this.#socket.write(chunk);
+      this.#socket.write(this.#behind ? Buffer.from(chunk) : chunk);
     }
   }
 
@@ -106,9 +111,8 @@ export class Output {
     if (this.#corked) {
       this.#corked = false;
       this.#socket.uncork();
-      return this.#socket.writableLength > 0;
     }
-    return this.#socket.writableLength > 0;
+    return !this.#encrypted && this.#socket.writableLength > 0;
   }
 
   /** Forgets what waits. */
@@ -120,6 +124,7 @@ export class Output {
   #cork(): void {
     if (this.#corked) return;
     this.#corked = true;
+    this.#behind = this.#encrypted && this.#socket.writableLength > 0;
     this.#socket.cork();
   }
 
@@ -130,11 +135,11 @@ export class Output {
     this.#length = 0;
     if (length === 0) return;
     const bytes = scratch.buffer.subarray(0, length);
-    if (this.#copies || this.#corked || socket.connecting || socket.writableLength > 0) {
+    if (this.#corked || socket.connecting || socket.writableLength > 0) {
       socket.write(Buffer.from(bytes));
       return;
     }
     socket.write(bytes);
-    if (socket.writableLength > 0) scratch.renew(0);
+    if (!this.#encrypted && socket.writableLength > 0) scratch.renew(0);
   }
 }
