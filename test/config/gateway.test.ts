@@ -95,6 +95,51 @@ describe('one gateway', () => {
       assertExit(await config(gateway.adminUrl, 'history', '99999'), 1);
     }));
 
+  test('a way back has nothing of what came back the same by itself', () =>
+    withFile(`${HEAD}services:\n  - {name: good, host: h}\n  - {name: away, host: h}\n`, async (file) => {
+      const same = await readFile(file, 'utf8');
+      const sync = async (text: string): Promise<void> => {
+        await writeFile(file, text);
+        assertExit(await config(gateway.adminUrl, 'sync', '--yes', file), 0);
+      };
+      await sync(same);
+      const was = await revision();
+      await sync(same.replace('host: h}', 'host: h, retries: 1, tags: [a]}'));
+      const away = await fetch(`${gateway.adminUrl}/services/away`);
+      const entity = (await away.json()) as { readonly id: string };
+      await fetch(`${gateway.adminUrl}/services/away`, { method: 'DELETE' });
+      const gone = await config(gateway.adminUrl, 'rollback', '--dry-run', String(was));
+      assert.match(gone.stdout, /^\+ service away\n~ service good\n {4}retries: 1 -> 5\n {4}tags: .*\n\n/);
+      await sync(same.replace('name: away', `id: ${entity.id}, name: away`));
+      const back = await config(gateway.adminUrl, 'rollback', '--yes', String(was));
+      assertExit(back, 0);
+      assert.equal(back.stdout, 'no difference (0 the same)\n');
+      // Another one in between is not hidden by those.
+      await sync(
+        same.replace('host: h}', 'host: other}').replace('name: away', `id: ${entity.id}, name: away`),
+      );
+      const other = await config(gateway.adminUrl, 'rollback', '--dry-run', String(was));
+      assert.equal(
+        other.stdout,
+        `~ service good\n    host: "other" -> "h"\n\ncreate 0, update 1, delete 0, unchanged 0\n`,
+      );
+    }));
+
+  test('a secret that is not shown may have changed, and that is said', () =>
+    withFile(`${HEAD}consumers: [{username: s, keyauth_credentials: [{key: one}]}]\n`, async (file) => {
+      const text = await readFile(file, 'utf8');
+      assertExit(await config(gateway.adminUrl, 'sync', '--yes', file), 0);
+      const was = await revision();
+      const { id } = (await (await fetch(`${gateway.adminUrl}/key-auths/one`)).json()) as {
+        readonly id: string;
+      };
+      await fetch(`${gateway.adminUrl}/key-auths/one`, { method: 'DELETE' });
+      await writeFile(file, text.replace('key: one', `id: ${id}, key: one`));
+      assertExit(await config(gateway.adminUrl, 'sync', '--yes', file), 0);
+      const { stdout } = await config(gateway.adminUrl, 'rollback', '--dry-run', String(was));
+      assert.match(stdout, /^~ key-auth credential [^\n]*\n {4}key: changed, not shown\n/);
+    }));
+
   test('who is in which group', () =>
     withFile(
       `${HEAD}consumers: [{username: a, groups: [gold, silver]}, {username: b, groups: [gold]}]\n${GROUPS}`,

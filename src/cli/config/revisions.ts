@@ -1,4 +1,6 @@
 /** The log of a Sluice, as its Admin API tells it: commits, and what is between now and one of them. */
+import { isDeepStrictEqual } from 'node:util';
+import { MASK } from '../../entities/secrets.ts';
 import { CommandError, EXIT_USAGE } from '../command.ts';
 import { type AdminClient, refusal } from './admin-client.ts';
 import { type Difference, differences } from './compare.ts';
@@ -78,7 +80,9 @@ export async function wayBack(client: AdminClient, current: number, target: numb
       const key = `${change.kind} ${change.id}`;
       const later = folded.get(key);
       // The later commit's `after` is what is now, the earliest one's `before` is what was then.
-      const fields = [...new Set([...(later?.fields ?? []), ...change.fields])];
+      const made = change.before === null || change.after === null;
+      const touched = made ? maskedIn(change.before ?? change.after) : change.fields;
+      const fields = [...new Set([...(later?.fields ?? []), ...touched])];
       folded.set(key, {
         ...change,
         before: later === undefined ? change.after : later.before,
@@ -87,7 +91,17 @@ export async function wayBack(client: AdminClient, current: number, target: numb
       });
     }
   }
-  return [...folded.values()].filter(({ before, after }) => before !== null || after !== null);
+  return [...folded.values()].filter(isChange);
+}
+
+/** What went and came back the same is none; of what is not shown nobody knows. */
+function isChange({ before, after, fields }: LogChange): boolean {
+  if (before === null || after === null) return before !== after;
+  return !isDeepStrictEqual(untimed(before), untimed(after)) || hiddenIn(before, after, fields).length > 0;
+}
+
+function untimed(entity: Entity): Entity {
+  return { ...entity, created_at: null, updated_at: null };
 }
 
 /** Changes of the log as those of a plan, for people. */
@@ -112,12 +126,22 @@ function fieldDifferences(
   fields: readonly string[],
 ): Difference[] {
   const found = differences(configKind(kind), before, after, NO_SCHEMA);
-  // What is masked looks the same, and yet has changed.
-  const hidden = fields.filter(
-    (path) =>
-      !found.some((one) => path === one.path || path.startsWith(`${one.path}.`)) && !path.endsWith('_at'),
-  );
+  const hidden = hiddenIn(before, after, fields);
   return [...found, ...hidden.map((path) => ({ path, before: null, after: null, secret: true }))];
+}
+
+/** Of the fields those that look the same because they are masked. */
+function hiddenIn(before: Entity, after: Entity, fields: readonly string[]): string[] {
+  const masked = new Set(maskedIn(after));
+  return maskedIn(before).filter((path) => masked.has(path) && fields.includes(path));
+}
+
+/** Paths of what is not shown. */
+function maskedIn(entity: unknown, prefix = ''): string[] {
+  if (!isObject(entity)) return [];
+  return Object.entries(entity).flatMap(([name, value]) =>
+    value === MASK ? [prefix + name] : maskedIn(value, `${prefix}${name}.`),
+  );
 }
 
 /** @throws CommandError */
