@@ -149,6 +149,11 @@ test('an older and a newer database, and the way from one to the other', async (
   assert.equal(status.code, 1);
   assert.match(status.stdout, /"state": "newer than this program"/);
 
+  const list = await migrations('three', 'list');
+  assert.equal(list.code, 1);
+  assert.match(list.stdout, new RegExp(`^${LATER.length} later: \\d{4}-`, 'm'));
+  assert.match(list.stderr, /'three' has version \d+, newer than this program knows \(\d+\)/);
+
   const options = logOptions(postgres);
   const open = (schema: string): Promise<PostgresLog> =>
     PostgresLog.open({ ...options, primary: { ...options.primary, schema } });

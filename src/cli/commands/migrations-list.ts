@@ -13,7 +13,7 @@ export const command: Command = {
 
 Lists all migrations with the time at which the database got each. Exit code 3:
 the database needs 'sluice migrations bootstrap'; 5: it needs 'sluice
-migrations up'.
+migrations up'; 1: it is newer than this program.
 
 Options:
 ${MIGRATION_OPTIONS_HELP}${SETTINGS_OPTIONS_HELP}`,
@@ -22,7 +22,7 @@ ${MIGRATION_OPTIONS_HELP}${SETTINGS_OPTIONS_HELP}`,
   run(invocation) {
     const { terminal } = invocation;
     return withDatabase(invocation, async (handle) => {
-      const [{ appliedMigrations }, { MIGRATIONS }] = await Promise.all([
+      const [{ appliedMigrations, tooNew }, { MIGRATIONS }] = await Promise.all([
         import('../../store/postgres/migrations/migrate.ts'),
         import('../../store/postgres/migrations/list.ts'),
       ]);
@@ -34,6 +34,8 @@ ${MIGRATION_OPTIONS_HELP}${SETTINGS_OPTIONS_HELP}`,
       for (const { version, name, applied: time } of applied) {
         terminal.out(`${version} ${name}: ${new Date(time).toISOString()}`);
       }
+      const version = applied.at(-1)?.version ?? 0;
+      if (version > MIGRATIONS.length) throw tooNew(handle.schema, version, MIGRATIONS.length);
       const missing = MIGRATIONS.slice(applied.length);
       for (const [index, { name }] of missing.entries()) {
         terminal.out(`${applied.length + index + 1} ${name}: not applied; run 'sluice migrations up'`);

@@ -120,7 +120,8 @@ async function step(
   return { version, migration };
 }
 
-function tooNew(schema: string, version: number, known: number): SchemaProblem {
+/** To be thrown. */
+export function tooNew(schema: string, version: number, known: number): SchemaProblem {
   return new SchemaProblem(
     `the schema '${schema}' has version ${version}, newer than this program knows (${known}): run a newer Sluice`,
   );
