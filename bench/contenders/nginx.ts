@@ -11,8 +11,8 @@ export const nginx: Contender = { name: 'nginx', start: (options) => startProxy(
 /** `more`: directives of the server beside its HTTP/1.1 listener, such as another listener. */
 export function startProxy({ upstreamPort, accessLog }: ContenderOptions, more = ''): Promise<Nginx> {
   return startNginx({
-      wrapper: on(CORES.gateway),
-      http: `
+    wrapper: on(CORES.gateway),
+    http: `
   log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
                   '"$http_referer" "$http_user_agent" kong_request_id: "$request_id"';
   access_log ${accessLog ? '%DIR%/logs/access.log main buffer=64k flush=1s' : 'off'};

@@ -43,7 +43,11 @@ interface Figures {
   readonly failed: number;
 }
 
-async function load(scheme: string, port: number, seconds: number): Promise<{ done: number; failed: number }> {
+async function load(
+  scheme: string,
+  port: number,
+  seconds: number,
+): Promise<{ done: number; failed: number }> {
   const url = `${scheme}://127.0.0.1:${port}/api/v1/orders/4711?expand=items`;
   const words = ['h2load', '-c', String(CONNECTIONS), '-m', String(STREAMS), '-D', String(seconds)];
   const headers = HEADERS.flatMap((line) => ['-H', line]);

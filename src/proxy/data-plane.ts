@@ -19,11 +19,7 @@ import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
 import { NO_TRUST } from '../snapshot/trust.ts';
 import { NO_UPSTREAMS } from '../snapshot/upstreams.ts';
 import { ClientConnection } from '../wire/http1/client-connection.ts';
-import type {
-  ClientTimeouts,
-  MalformedRequest,
-  ServerConnection,
-} from '../wire/http1/client-context.ts';
+import type { ClientTimeouts, MalformedRequest, ServerConnection } from '../wire/http1/client-context.ts';
 import { FieldLines } from '../wire/http1/field-lines.ts';
 import { RequestHeadParser } from '../wire/http1/head-parser.ts';
 import type { HeadLimits } from '../wire/http1/head-parser.ts';

@@ -15,11 +15,7 @@ function prereadSize(value: string): number {
   return Math.max(LEAST_WINDOW, bytes);
 }
 
-function common(
-  initial: string,
-  parse: (value: string) => number,
-  doc: string,
-): SettingSpec<number> {
+function common(initial: string, parse: (value: string) => number, doc: string): SettingSpec<number> {
   return { initial, parse, takesEffect: 'restart', section: 'Client side', doc };
 }
 
@@ -27,12 +23,12 @@ export const HTTP2_SETTINGS: Http2Table = {
   nginx_http_http2_max_concurrent_streams: common(
     '128',
     integer(1, 10_000),
-    'Requests at once on one HTTP/2 connection; more are refused and may be sent again. In `kong.conf` it is nginx\'s `http2_max_concurrent_streams`.',
+    "Requests at once on one HTTP/2 connection; more are refused and may be sent again. In `kong.conf` it is nginx's `http2_max_concurrent_streams`.",
   ),
   nginx_http_http2_body_preread_size: common(
     '64k',
     prereadSize,
-    'How much of a request body may come over HTTP/2 before anybody reads it: the window of a stream, at least 64k - 1. In `kong.conf` it is nginx\'s `http2_body_preread_size`.',
+    "How much of a request body may come over HTTP/2 before anybody reads it: the window of a stream, at least 64k - 1. In `kong.conf` it is nginx's `http2_body_preread_size`.",
   ),
   http2_session_memory: common(
     '16',

@@ -1,5 +1,10 @@
 /** A data plane in the test's process whose listener speaks HTTP/2 without TLS, and a real client for it. */
-import { connect, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import {
+  connect,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { once } from 'node:events';
 import { type PlaneOptions, startPlane, type TestPlane } from './data-plane.ts';
 import { freePort } from './ports.ts';
@@ -30,7 +35,10 @@ export class Http2Client implements AsyncDisposable {
   }
 
   /** Starts a request; its body and trailers are the caller's. */
-  open(headers: OutgoingHttpHeaders, options: { endStream?: boolean; waitForTrailers?: boolean } = {}): ClientHttp2Stream {
+  open(
+    headers: OutgoingHttpHeaders,
+    options: { endStream?: boolean; waitForTrailers?: boolean } = {},
+  ): ClientHttp2Stream {
     const stream = this.session.request(headers, { endStream: true, ...options });
     stream.on('error', () => {});
     return stream;

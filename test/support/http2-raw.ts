@@ -50,7 +50,12 @@ export type Outcome =
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const HEADER = 9;
 
-export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
   const bytes = Buffer.alloc(HEADER + payload.length);
   bytes.writeUIntBE(payload.length, 0, 3);
   bytes[3] = type;
@@ -133,7 +138,9 @@ export class RawHttp2 implements AsyncDisposable {
   }
 
   of(type: number, stream?: number): Frame[] {
-    return this.frames.filter((each) => each.type === type && (stream === undefined || each.stream === stream));
+    return this.frames.filter(
+      (each) => each.type === type && (stream === undefined || each.stream === stream),
+    );
   }
 
   /** Body octets that came for a stream. */
@@ -148,7 +155,10 @@ export class RawHttp2 implements AsyncDisposable {
 
   /** The code of the GOAWAY that ends the connection. */
   goaway(): Promise<number> {
-    const code = (): number | undefined => this.of(FRAME.goaway).map(codeOf).find((each) => each !== CODE.none);
+    const code = (): number | undefined =>
+      this.of(FRAME.goaway)
+        .map(codeOf)
+        .find((each) => each !== CODE.none);
     return waitFor(() => code() ?? (this.closed ? CODE.none : undefined), { what: 'a GOAWAY' });
   }
 
@@ -183,8 +193,7 @@ export class RawHttp2 implements AsyncDisposable {
       const flags = this.#rest[4] ?? 0;
       this.frames.push({ type, flags, stream: this.#rest.readUInt32BE(5), payload });
       this.#rest = this.#rest.subarray(HEADER + length);
-      if (type === FRAME.settings && (flags & FLAG.ack) === 0)
-        this.write(frame(FRAME.settings, FLAG.ack, 0));
+      if (type === FRAME.settings && (flags & FLAG.ack) === 0) this.write(frame(FRAME.settings, FLAG.ack, 0));
     }
   }
 

@@ -8,7 +8,17 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { CELL } from '../../src/zone/worker-zone.ts';
 import { startHttp2Plane } from '../support/http2-plane.ts';
-import { block, CODE, connectHttp2, FLAG, FRAME, frame, get, type RawHttp2, uint32 } from '../support/http2-raw.ts';
+import {
+  block,
+  CODE,
+  connectHttp2,
+  FLAG,
+  FRAME,
+  frame,
+  get,
+  type RawHttp2,
+  uint32,
+} from '../support/http2-raw.ts';
 import { startEcho } from '../support/upstream.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -96,7 +106,9 @@ const FLOODS: readonly Flood[] = [
   },
   {
     what: 'SETTINGS of many entries',
-    burst: () => [frame(FRAME.settings, 0, 0, Buffer.concat(many(100, () => Buffer.from([0, 4, 0, 0, 255, 255]))))],
+    burst: () => [
+      frame(FRAME.settings, 0, 0, Buffer.concat(many(100, () => Buffer.from([0, 4, 0, 0, 255, 255])))),
+    ],
     codes: [CODE.calm, CODE.internal, CODE.protocol, CODE.none],
     counted: false,
   },
@@ -131,7 +143,8 @@ for (const { what, burst, codes, counted, first, settings } of FLOODS) {
       sent += bytes.length;
       if (!client.socket.destroyed && !client.socket.write(bytes)) await drained(client);
       await new Promise((resolve) => setImmediate(resolve));
-      if (served++ % 16 === 0) assert.deepEqual(await bystander.outcome(bystander.request(get())), { status: 200 });
+      if (served++ % 16 === 0)
+        assert.deepEqual(await bystander.outcome(bystander.request(get())), { status: 200 });
     }
     const code = await client.goaway();
     assert.ok(codes.includes(code), `ended with ${code}`);
@@ -164,11 +177,25 @@ function drained({ socket }: RawHttp2): Promise<void> {
 }
 
 /** Heads that are too much: their stream is refused, and the connection lives if it can. */
-const HEADS: ReadonlyArray<readonly [what: string, head: () => Buffer, codes: ReadonlyArray<number | string>]> = [
+const HEADS: ReadonlyArray<
+  readonly [what: string, head: () => Buffer, codes: ReadonlyArray<number | string>]
+> = [
   ['an HPACK bomb', () => BOMB, [CODE.calm, 'goaway', 'closed']],
-  ['2000 fields', () => block([...get(), ...Array.from({ length: 2000 }, () => ['a', 'b'] as const)]), [CODE.calm]],
-  ['a table size over ours', () => Buffer.concat([Buffer.from([0x3f, 0xe1, 0xff, 0x03]), block(get())]), ['goaway']],
-  ['a reference to nothing', () => Buffer.concat([block(get()), Buffer.from([0xff, 0xff, 0x03])]), ['goaway']],
+  [
+    '2000 fields',
+    () => block([...get(), ...Array.from({ length: 2000 }, () => ['a', 'b'] as const)]),
+    [CODE.calm],
+  ],
+  [
+    'a table size over ours',
+    () => Buffer.concat([Buffer.from([0x3f, 0xe1, 0xff, 0x03]), block(get())]),
+    ['goaway'],
+  ],
+  [
+    'a reference to nothing',
+    () => Buffer.concat([block(get()), Buffer.from([0xff, 0xff, 0x03])]),
+    ['goaway'],
+  ],
 ];
 
 for (const [what, head, expected] of HEADS) {

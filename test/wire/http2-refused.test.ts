@@ -5,7 +5,17 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { startPlane } from '../support/data-plane.ts';
-import { block, CODE, connectHttp2, FLAG, FRAME, frame, type Fields, get, type Outcome } from '../support/http2-raw.ts';
+import {
+  block,
+  CODE,
+  connectHttp2,
+  FLAG,
+  FRAME,
+  frame,
+  type Fields,
+  get,
+  type Outcome,
+} from '../support/http2-raw.ts';
 import { freePort } from '../support/ports.ts';
 import { startHttpUpstream } from '../support/upstream.ts';
 
@@ -75,7 +85,14 @@ const HEADS: ReadonlyArray<readonly [what: string, fields: Fields, outcome: Outc
   ['a method with CRLF', pseudo({ ':method': 'GET / HTTP/1.1\r\nx: y' }), PROTOCOL],
   ['a method that is a token but no method', pseudo({ ':method': 'GET!' }), status(400)],
   ['TRACE', pseudo({ ':method': 'TRACE' }), status(405)],
-  ['CONNECT', [[':method', 'CONNECT'], [':authority', 'example.test:443']], status(405)],
+  [
+    'CONNECT',
+    [
+      [':method', 'CONNECT'],
+      [':authority', 'example.test:443'],
+    ],
+    status(405),
+  ],
   ['CONNECT with :path', pseudo({ ':method': 'CONNECT' }), PROTOCOL],
   ['a path with a space', pseudo({ ':path': '/a b' }), PROTOCOL],
   ['a path with CRLF', pseudo({ ':path': '/ HTTP/1.1\r\nhost: evil\r\n\r\nGET /' }), PROTOCOL],
@@ -94,14 +111,35 @@ const HEADS: ReadonlyArray<readonly [what: string, fields: Fields, outcome: Outc
   ['CRLF in :authority', pseudo({ ':authority': 'example.test\r\nx: y' }), PROTOCOL],
   ['a port of letters in :authority', pseudo({ ':authority': 'example.test:http' }), status(400)],
   ['another host', also('host', 'evil.test'), status(400)],
-  ['host twice', pseudo({ ':authority': null }, [['host', 'a.test'], ['host', 'a.test']]), PROTOCOL],
-  ['host twice beside :authority', get('/', [['host', 'example.test'], ['host', 'example.test']]), PROTOCOL],
+  [
+    'host twice',
+    pseudo({ ':authority': null }, [
+      ['host', 'a.test'],
+      ['host', 'a.test'],
+    ]),
+    PROTOCOL,
+  ],
+  [
+    'host twice beside :authority',
+    get('/', [
+      ['host', 'example.test'],
+      ['host', 'example.test'],
+    ]),
+    PROTOCOL,
+  ],
   ['user information in host', pseudo({ ':authority': null }, [['host', 'user@a.test']]), PROTOCOL],
   ['content-length with END_STREAM', also('content-length', '5'), PROTOCOL],
   ['content-length of letters', also('content-length', 'five'), PROTOCOL],
   ['a signed content-length', also('content-length', '+5'), PROTOCOL],
   ['content-length with leading zeros', also('content-length', '00'), status(400)],
-  ['content-length twice', get('/', [['content-length', '0'], ['content-length', '0']]), PROTOCOL],
+  [
+    'content-length twice',
+    get('/', [
+      ['content-length', '0'],
+      ['content-length', '0'],
+    ]),
+    PROTOCOL,
+  ],
   ['a list of content-lengths', also('content-length', '0, 0'), PROTOCOL],
   ['an empty content-length', also('content-length', ''), PROTOCOL],
   ['white space before a value', also('x-bad', ' a'), status(400)],
@@ -114,7 +152,14 @@ const HEADS: ReadonlyArray<readonly [what: string, fields: Fields, outcome: Outc
   ['expect of something else', also('expect', 'the-spanish-inquisition'), status(417)],
   ['a field over a buffer', also('x-long', 'a'.repeat(9000)), status(400)],
   ['a target over a buffer', pseudo({ ':path': `/${'a'.repeat(9000)}` }), status(414)],
-  ['more fields than max_header_lines', get('/', Array.from({ length: 201 }, (_, i) => [`x-${i}`, 'v'] as const)), status(400)],
+  [
+    'more fields than max_header_lines',
+    get(
+      '/',
+      Array.from({ length: 201 }, (_, i) => [`x-${i}`, 'v'] as const),
+    ),
+    status(400),
+  ],
 ];
 
 const show = (fields: Fields): string =>
@@ -209,12 +254,33 @@ for (const [what, length, data, outcome] of BODIES) {
 }
 
 const TRAILERS: ReadonlyArray<readonly [what: string, fields: Fields, trailers: readonly string[] | null]> = [
-  ['plain', [['x-a', '1'], ['x-b', '2']], ['x-a', '1', 'x-b', '2']],
-  ['none that goes on', [['content-length', '5'], ['x-forwarded-for', '9.9.9.9']], []],
+  [
+    'plain',
+    [
+      ['x-a', '1'],
+      ['x-b', '2'],
+    ],
+    ['x-a', '1', 'x-b', '2'],
+  ],
+  [
+    'none that goes on',
+    [
+      ['content-length', '5'],
+      ['x-forwarded-for', '9.9.9.9'],
+    ],
+    [],
+  ],
   ['a pseudo-header', [[':path', '/evil']], null],
   ['an upper-case name', [['X-A', '1']], null],
   ['connection-specific', [['transfer-encoding', 'chunked']], null],
-  ['CRLF in a value', [['x-a', '1\r\n\r\nGET /smuggled HTTP/1.1'], ['x-b', '2']], ['x-b', '2']],
+  [
+    'CRLF in a value',
+    [
+      ['x-a', '1\r\n\r\nGET /smuggled HTTP/1.1'],
+      ['x-b', '2'],
+    ],
+    ['x-b', '2'],
+  ],
 ];
 
 for (const [what, fields, expected] of TRAILERS) {

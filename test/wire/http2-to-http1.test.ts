@@ -12,14 +12,60 @@ import { startHttpUpstream } from '../support/upstream.ts';
 
 const RUNS = Number(process.env['HTTP2_RUNS'] ?? 300);
 
-const NASTY = ['\r\n', '\n', '\r', '\0', ' ', '\t', ':', '#', '?', '/', '@', '\x7f', '\xe4', ',', 'chunked', '0', 'HTTP/1.1'];
-const fragment = fc.array(fc.oneof(fc.constantFrom(...NASTY), fc.string({ maxLength: 5, unit: 'grapheme-ascii' })), { maxLength: 4 });
+const NASTY = [
+  '\r\n',
+  '\n',
+  '\r',
+  '\0',
+  ' ',
+  '\t',
+  ':',
+  '#',
+  '?',
+  '/',
+  '@',
+  '\x7f',
+  '\xe4',
+  ',',
+  'chunked',
+  '0',
+  'HTTP/1.1',
+];
+const fragment = fc.array(
+  fc.oneof(fc.constantFrom(...NASTY), fc.string({ maxLength: 5, unit: 'grapheme-ascii' })),
+  { maxLength: 4 },
+);
 const nasty = fragment.map((parts) => parts.join(''));
 const mostly = (usual: string): fc.Arbitrary<string> =>
   fc.oneof({ weight: 6, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: nasty });
 
-const NAMES = ['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'te', 'expect', 'cookie', 'x-a', 'X-A', 'trailer', 'proxy'];
-const VALUES = ['5', '0', '05', '5, 5', 'chunked', 'close', 'trailers', '100-continue', 'a=b', 'example.test', 'websocket'];
+const NAMES = [
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'upgrade',
+  'te',
+  'expect',
+  'cookie',
+  'x-a',
+  'X-A',
+  'trailer',
+  'proxy',
+];
+const VALUES = [
+  '5',
+  '0',
+  '05',
+  '5, 5',
+  'chunked',
+  'close',
+  'trailers',
+  '100-continue',
+  'a=b',
+  'example.test',
+  'websocket',
+];
 const field = fc.tuple(
   fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...NAMES) }, { weight: 1, arbitrary: nasty }),
   fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...VALUES) }, { weight: 1, arbitrary: nasty }),
@@ -31,7 +77,9 @@ const request = fc.record({
   authority: mostly('example.test'),
   path: mostly('/a?b'),
   fields: fc.array(field, { maxLength: 3 }),
-  data: fc.array(fc.constantFrom('hello', '', '0\r\n\r\n', 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'), { maxLength: 3 }),
+  data: fc.array(fc.constantFrom('hello', '', '0\r\n\r\n', 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'), {
+    maxLength: 3,
+  }),
   ends: fc.boolean(),
 });
 
@@ -42,7 +90,8 @@ interface Seen {
 }
 
 /** What our gateway adds to or makes of a request: never what a client wrote. */
-const OWN = /^(?:host|connection|via|x-real-ip|x-forwarded-.*|x-kong-request-id|content-length|transfer-encoding|te)$/i;
+const OWN =
+  /^(?:host|connection|via|x-real-ip|x-forwarded-.*|x-kong-request-id|content-length|transfer-encoding|te)$/i;
 
 test('a request is one message upstream with its own meaning, or none', async () => {
   const seen: Seen[] = [];
@@ -63,7 +112,13 @@ test('a request is one message upstream with its own meaning, or none', async ()
         client = await connectHttp2(plane.port);
       }
       seen.length = 0;
-      const head: Fields = [[':method', method], [':scheme', scheme], [':authority', authority], [':path', path], ...fields];
+      const head: Fields = [
+        [':method', method],
+        [':scheme', scheme],
+        [':authority', authority],
+        [':path', path],
+        ...fields,
+      ];
       const ended = ends || data.length === 0;
       const outcome = await client.outcome(send(client, head, ended ? [] : data));
       assert.ok(seen.length <= 1, 'more than one message');

@@ -40,7 +40,9 @@ async function opened(client: Http2Client): Promise<ClientHttp2Stream> {
 test('accepted: 200, bytes both ways, and the end of either side', async () => {
   await using upstream = await startRawUpstream(async (peer) => {
     await peer.heads(1);
-    peer.write(`${SWITCH}Sec-WebSocket-Accept: ${acceptOf(peer)}\r\nSec-WebSocket-Protocol: chat\r\n\r\nfirst`);
+    peer.write(
+      `${SWITCH}Sec-WebSocket-Accept: ${acceptOf(peer)}\r\nSec-WebSocket-Protocol: chat\r\n\r\nfirst`,
+    );
     const head = peer.received.indexOf('\r\n\r\n') + 4;
     await peer.bytes(head + 200_000);
     peer.write('x'.repeat(300_000));
@@ -52,7 +54,12 @@ test('accepted: 200, bytes both ways, and the end of either side', async () => {
   const stream = await opened(client);
   const [headers] = (await once(stream, 'response')) as [Record<string, string>];
   assert.deepEqual(
-    [headers[':status'], headers['sec-websocket-protocol'], headers['sec-websocket-accept'], headers['upgrade']],
+    [
+      headers[':status'],
+      headers['sec-websocket-protocol'],
+      headers['sec-websocket-accept'],
+      headers['upgrade'],
+    ],
     [200, 'chat', undefined, undefined],
   );
   const seen = collected(stream);
@@ -74,7 +81,11 @@ test('accepted: 200, bytes both ways, and the end of either side', async () => {
 const REFUSED: ReadonlyArray<readonly [what: string, answer: string, status: number]> = [
   ['an answer without a switch', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno', 403],
   ['a 200, which would mean a tunnel', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 502],
-  ['a wrong Sec-WebSocket-Accept', `${SWITCH}Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n`, 502],
+  [
+    'a wrong Sec-WebSocket-Accept',
+    `${SWITCH}Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n`,
+    502,
+  ],
   ['no Sec-WebSocket-Accept', `${SWITCH}\r\n`, 502],
 ];
 

@@ -9,7 +9,14 @@ import { test } from 'node:test';
 import { CELL } from '../../src/zone/worker-zone.ts';
 import { answerOf, Http2Client, startHttp2Plane } from '../support/http2-plane.ts';
 import { CODE, connectHttp2, FRAME, get } from '../support/http2-raw.ts';
-import { type Echo, type RawPeer, scripted, startEcho, startHttpUpstream, startRawUpstream } from '../support/upstream.ts';
+import {
+  type Echo,
+  type RawPeer,
+  scripted,
+  startEcho,
+  startHttpUpstream,
+  startRawUpstream,
+} from '../support/upstream.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -29,7 +36,14 @@ test('a request and its answer mean the same on both sides', async () => {
   assert.equal(headers['content-type'], 'application/json');
   assert.equal(headers['connection'], undefined);
   assert.deepEqual(
-    [seen.method, seen.url, seen.httpVersion, seen.headers['x-a'], seen.headers['cookie'], seen.headers['te']],
+    [
+      seen.method,
+      seen.url,
+      seen.httpVersion,
+      seen.headers['x-a'],
+      seen.headers['cookie'],
+      seen.headers['te'],
+    ],
     ['GET', '/a/b?c=d', '1.1', '1', 'a=1; b=2', 'trailers'],
   );
   assert.match(String(seen.headers['via']), /^2 /);
@@ -40,9 +54,14 @@ test('a request and its answer mean the same on both sides', async () => {
 
 test('bodies of all sizes, buffered and streamed, both ways', async () => {
   await using upstream = await startHttpUpstream((request, response) => {
-    response.writeHead(200, request.headers['content-length'] === undefined ? {} : {
-      'content-length': request.headers['content-length'],
-    });
+    response.writeHead(
+      200,
+      request.headers['content-length'] === undefined
+        ? {}
+        : {
+            'content-length': request.headers['content-length'],
+          },
+    );
     request.pipe(response);
   });
   for (const requestBuffering of [true, false]) {
@@ -233,7 +252,9 @@ test('a client with a window of zero is cut off after send_timeout, and no other
   await using upstream = await startHttpUpstream((request, response) => {
     response.end(request.url === '/small' ? '' : Buffer.alloc(100_000));
   });
-  await using plane = await startHttp2Plane(upstream.port, { settings: { nginx_http_send_timeout: '300ms' } });
+  await using plane = await startHttp2Plane(upstream.port, {
+    settings: { nginx_http_send_timeout: '300ms' },
+  });
   // SETTINGS_INITIAL_WINDOW_SIZE 0
   await using client = await connectHttp2(plane.port, [4, 0]);
   const stream = client.request(get('/large'));
@@ -246,7 +267,9 @@ test('a client with a window of zero is cut off after send_timeout, and no other
 
 test('a body that does not come: 408 and the stream ends; one that comes slowly is taken', async () => {
   await using echo = await startEcho();
-  await using plane = await startHttp2Plane(echo.port, { settings: { nginx_http_client_body_timeout: '400ms' } });
+  await using plane = await startHttp2Plane(echo.port, {
+    settings: { nginx_http_client_body_timeout: '400ms' },
+  });
   await using client = new Http2Client(plane.port);
   const late = client.open(POST, { endStream: false });
   late.write('half');
@@ -262,7 +285,9 @@ test('a body that does not come: 408 and the stream ends; one that comes slowly 
   await waitFor(() => plane.zone.get(CELL.http2Streams) === 0);
 });
 
-const IDLE: ReadonlyArray<readonly [what: string, settings: Readonly<Record<string, string>>, requests: number]> = [
+const IDLE: ReadonlyArray<
+  readonly [what: string, settings: Readonly<Record<string, string>>, requests: number]
+> = [
   ['says nothing', { nginx_http_client_header_timeout: '200ms' }, 0],
   ['is idle', { nginx_http_keepalive_timeout: '200ms' }, 1],
   ['has brought keepalive_requests', { nginx_http_keepalive_requests: '2' }, 2],
@@ -284,7 +309,9 @@ for (const [what, settings, requests] of IDLE) {
 
 test('drain: streams in flight end, then the connection; the client is told which were taken', async () => {
   const answers: Array<() => void> = [];
-  await using upstream = await startHttpUpstream((_, response) => void answers.push(() => response.end('done')));
+  await using upstream = await startHttpUpstream(
+    (_, response) => void answers.push(() => response.end('done')),
+  );
   const plane = await startHttp2Plane(upstream.port);
   await using client = await connectHttp2(plane.port);
   await using idle = await connectHttp2(plane.port);
@@ -295,7 +322,10 @@ test('drain: streams in flight end, then the connection; the client is told whic
   for (const each of [client, idle]) {
     await waitFor(() => each.of(FRAME.goaway).length > 0, { what: 'GOAWAY' });
     const { payload } = each.of(FRAME.goaway)[0] ?? { payload: Buffer.alloc(8) };
-    assert.deepEqual([payload.readUInt32BE(0), payload.readUInt32BE(4)], [each === client ? first : 0, CODE.none]);
+    assert.deepEqual(
+      [payload.readUInt32BE(0), payload.readUInt32BE(4)],
+      [each === client ? first : 0, CODE.none],
+    );
   }
   for (const answer of answers) answer();
   assert.deepEqual(await client.outcome(first), { status: 200 });

@@ -8,9 +8,7 @@ import { chmodSync } from 'node:fs';
 import { Connection } from '../catalog/connection.ts';
 import { StoreUnavailable } from '../errors.ts';
 import { NO_SEALING, type Sealer } from '../sealing.ts';
-import { CounterRows } from './counter-rows.ts';
 import { RecordFeed } from './feed.ts';
-import { marksOf } from './marks.ts';
 import { RecordCodec } from './record-codec.ts';
 import { RecordRows } from './record-rows.ts';
 import {
@@ -18,7 +16,6 @@ import {
   checkPut,
   checkSteps,
   isName,
-  mergedSteps,
   type CounterStep,
   type ListOptions,
   type Owner,
@@ -32,6 +29,7 @@ import {
 } from './records.ts';
 import type { RecordSeals } from './record-seals.ts';
 import { SqliteSeals } from './sqlite-seals.ts';
+import { SqliteWriter } from './sqlite-writer.ts';
 import { prepareRecordTables } from './sqlite-tables.ts';
 import { unavailable, WriteQueue } from './write-queue.ts';
 
@@ -52,15 +50,12 @@ const SWEEP_EVERY_MS = 10_000;
 export class SqliteRecords implements RecordStore {
   readonly #connection: Connection;
   readonly #rows: RecordRows;
-  readonly #counters: CounterRows;
+  readonly #writer: SqliteWriter;
   readonly #queue: WriteQueue;
   /** Rotation of the keys that seal them. */
   readonly seals: RecordSeals;
-  readonly #exists: SqliteRecordsOptions['exists'];
   readonly #feed = new RecordFeed(true);
   readonly #sweeper: NodeJS.Timeout;
-  /** Of the transaction under way; null: they cannot be told. */
-  #marks: string[] | null = [];
   #closed = false;
 
   /** @throws Error of SQLite, WrongCatalog */
@@ -70,12 +65,12 @@ export class SqliteRecords implements RecordStore {
     prepareRecordTables(this.#connection);
     const codec = new RecordCodec(sealer);
     this.#rows = new RecordRows(this.#connection, codec);
-    this.#counters = new CounterRows(this.#connection);
-    this.#exists = exists;
+    const writer = new SqliteWriter(this.#connection, this.#rows, exists);
+    this.#writer = writer;
     this.#queue = new WriteQueue(this.#connection, {
-      onEnd: () => void this.#removeOver(SWEEP_ALONG),
-      onCommitted: () => this.#feed.tell(this.#takeMarks()),
-      onFailed: () => void this.#takeMarks(),
+      onEnd: () => void writer.removeOver(SWEEP_ALONG),
+      onCommitted: () => this.#feed.tell(writer.takeMarks()),
+      onFailed: () => void writer.takeMarks(),
     });
     this.seals = new SqliteSeals({
       path,
@@ -113,7 +108,7 @@ export class SqliteRecords implements RecordStore {
 
   async put(collection: string, record: RecordInput, options: PutOptions = {}): Promise<PutResult> {
     checkPut(collection, record, options);
-    return await this.#queue.add(() => this.#put(collection, record, options));
+    return await this.#queue.add(() => this.#writer.put(collection, record, options));
   }
 
   async delete(
@@ -121,30 +116,16 @@ export class SqliteRecords implements RecordStore {
     key: string,
     { ifVersion }: { readonly ifVersion?: number } = {},
   ): Promise<boolean> {
-    return await this.#queue.add(() => {
-      const version = this.#version(collection, key);
-      if (version === 0 || (ifVersion ?? version) !== version) return false;
-      this.#remove(collection, key);
-      return true;
-    });
+    return await this.#queue.add(() => this.#writer.delete(collection, key, ifVersion));
   }
 
   async increment(collection: string, steps: readonly CounterStep[]): Promise<readonly number[]> {
     checkSteps(collection, steps);
-    return await this.#queue.add(() => {
-      const now = Date.now();
-      const counts = new Map<string, number>();
-      for (const [key, step] of mergedSteps(steps)) {
-        counts.set(key, this.#counters.increment(collection, step, now));
-      }
-      return steps.map(({ key }) => counts.get(key) ?? 0);
-    });
+    return await this.#queue.add(() => this.#writer.increment(collection, steps));
   }
 
   counts(collection: string, keys: readonly string[]): Promise<readonly number[]> {
-    const count = (key: string): number =>
-      isName(key) ? this.#counters.count(collection, key, Date.now()) : 0;
-    return this.#read(() => keys.map(count));
+    return this.#read(() => keys.map((key) => this.#writer.count(collection, key)));
   }
 
   watch(listener: RecordListener): Disposable {
@@ -154,11 +135,7 @@ export class SqliteRecords implements RecordStore {
   /** Removes some of an entity's records. Answers whether there were any. */
   async removeOwned(owner: Owner): Promise<boolean> {
     if (this.#rows.owned(owner, 1).length === 0) return false;
-    return await this.#queue.add(() => {
-      const places = this.#rows.owned(owner, SWEEP_STEP);
-      for (const { collection, key } of places) this.#remove(collection, key);
-      return places.length > 0;
-    });
+    return await this.#queue.add(() => this.#writer.removeOwned(owner, SWEEP_STEP));
   }
 
   /** Owners of records, after one, in order. */
@@ -187,45 +164,6 @@ export class SqliteRecords implements RecordStore {
     return isName(key) ? this.#rows.get(collection, key, Date.now()) : null;
   }
 
-  #version(collection: string, key: string): number {
-    return isName(key) ? this.#rows.version(collection, key, Date.now()) : 0;
-  }
-
-  #put(collection: string, record: RecordInput, { ifVersion, ttlMs }: PutOptions): PutResult {
-    const { key, unique = {}, owners = [] } = record;
-    const version = this.#version(collection, key);
-    if (ifVersion !== undefined && ifVersion !== version) return { stored: false, conflict: 'version' };
-    if (!owners.every((owner) => this.#exists(owner))) return { stored: false, conflict: 'owner' };
-    const others = Object.entries(unique)
-      .flatMap(([index, value]) => this.#rows.holders(collection, index, value))
-      .filter((holder) => holder !== key);
-    if (others.some((other) => this.#version(collection, other) > 0)) {
-      return { stored: false, conflict: 'unique' };
-    }
-    for (const over of new Set(others)) this.#remove(collection, over);
-    this.#remove(collection, key);
-    this.#marks?.push(...marksOf(collection, record));
-    const expires = ttlMs === undefined ? null : Date.now() + ttlMs;
-    return { stored: true, version: this.#rows.put(collection, record, expires) };
-  }
-
-  #remove(collection: string, key: string): void {
-    const marks = this.#rows.remove(collection, key);
-    if (marks === null) this.#marks = null;
-    else this.#marks?.push(...marks);
-  }
-
-  #removeOver(limit: number): number {
-    const now = Date.now();
-    return this.#rows.sweep(now, limit) + this.#counters.sweep(now, limit);
-  }
-
-  #takeMarks(): string[] | null {
-    const marks = this.#marks;
-    this.#marks = [];
-    return marks;
-  }
-
   async #read<T>(look: () => T): Promise<T> {
     if (this.#closed) throw new StoreUnavailable('the records are closed');
     try {
@@ -237,7 +175,7 @@ export class SqliteRecords implements RecordStore {
 
   /** Until nothing is left that is over, with the event loop let run between steps. */
   async #sweep(): Promise<void> {
-    const step = (): number => this.#removeOver(SWEEP_STEP);
+    const step = (): number => this.#writer.removeOver(SWEEP_STEP);
     try {
       while (!this.#closed && (await this.#queue.add(step)) > 0);
     } catch {

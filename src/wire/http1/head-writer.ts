@@ -17,7 +17,12 @@ export function writeRequestHead(output: Output, head: OutgoingRequest): void {
   const declared = dropForeignLength(headers, bodyLength);
   const text = fieldText(headers);
   const room =
-    FIXED_BYTES + method.length + target.length + authority.length + upgrade.length + fieldBytes(headers, text);
+    FIXED_BYTES +
+    method.length +
+    target.length +
+    authority.length +
+    upgrade.length +
+    fieldBytes(headers, text);
   const buffer = output.reserve(room);
   let at = putLatin1(buffer, output.length, method);
   buffer[at++] = 0x20;

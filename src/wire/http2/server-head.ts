@@ -71,8 +71,7 @@ function readFields(head: Http2RequestHead, raw: readonly string[], limits: Head
     const value = raw[at + 1] as string;
     const size = name.length + value.length;
     bytes += size + 4;
-    if (size > limits.lineBytes)
-      fault ||= name === ':path' ? Fault.TARGET_TOO_LONG : Fault.FIELDS_TOO_LARGE;
+    if (size > limits.lineBytes) fault ||= name === ':path' ? Fault.TARGET_TOO_LONG : Fault.FIELDS_TOO_LARGE;
     if (name.charCodeAt(0) === 0x3a) {
       fault = readPseudo(head, name, value) || fault;
       continue;

@@ -113,7 +113,8 @@ export class Http2ServerStream implements ServerStream {
     if (this.#reading || this.#bodyDone || this.#over) return;
     this.#reading = true;
     const stream = this.#stream;
-    if (this.#head?.expectsContinue === true && !this.#responded) stream.additionalHeaders({ ':status': 100 });
+    if (this.#head?.expectsContinue === true && !this.#responded)
+      stream.additionalHeaders({ ':status': 100 });
     stream.on('data', onData);
     stream.on('aborted', onClose);
     // An empty body ends before anybody reads it.
