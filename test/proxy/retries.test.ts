@@ -64,7 +64,7 @@ const gateway = await startGateway({
     _format_version: '3.0',
     services: [
       at('puppet', puppet.port, { retries: 2 }),
-      at('impatient', puppet.port, { retries: 2, read_timeout: 500 }),
+      at('impatient', puppet.port, { retries: 2, read_timeout: 2000 }),
       at('default', failing.port),
       at('once', failing.port, { retries: 0 }),
       at('forgetful', forgetful.port, { retries: 0 }),

@@ -130,12 +130,14 @@ test('pipelined requests with bodies wait for a client that does not read', asyn
 
 test('a tunnel whose upstream has gone ends, although its client goes on sending and never reads', async () => {
   const block = Buffer.alloc(1 << 20, 'x');
+  let full = false;
   await using upstream = await startRawUpstream(async (peer) => {
     await peer.heads(1);
     peer.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
     while (!peer.socket.writableNeedDrain || (await delay(100), peer.socket.writableLength === 0)) {
       peer.write(block);
     }
+    full = true;
     peer.socket.destroy();
   });
   await using plane = await startPlane(upstream.port, {
@@ -145,8 +147,10 @@ test('a tunnel whose upstream has gone ends, although its client goes on sending
   client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n');
   const sending = setInterval(() => client.write('y'), 100);
   try {
-    await waitFor(() => plane.zone.get(CELL.tunnels) === 1, { what: 'the tunnel' });
+    // Not that there is a tunnel: it may be over before one looks.
+    await waitFor(() => plane.zone.get(CELL.requests) === 1, { what: 'the tunnel' });
     await plane.settled();
+    assert.ok(full, 'the upstream filled it and has gone');
   } finally {
     clearInterval(sending);
     client.destroy();
