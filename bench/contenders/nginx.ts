@@ -2,17 +2,16 @@
  * nginx as a reverse proxy on one worker: keep-alive on both sides, the headers that Sluice adds, and buffers large
  * enough that no body of the benchmarks goes through a file. Its access log is buffered, as Sluice's is.
  */
-import { startNginx, type Nginx } from '../../test/support/nginx.ts';
+import { startNginx } from '../../test/support/nginx.ts';
 import { CORES, on } from '../support/cores.ts';
-import type { Contender, ContenderOptions } from './contender.ts';
+import type { Contender } from './contender.ts';
 
-export const nginx: Contender = { name: 'nginx', start: (options) => startProxy(options) };
-
-/** `more`: directives of the server beside its HTTP/1.1 listener, such as another listener. */
-export function startProxy({ upstreamPort, accessLog }: ContenderOptions, more = ''): Promise<Nginx> {
-  return startNginx({
-    wrapper: on(CORES.gateway),
-    http: `
+export const nginx: Contender = {
+  name: 'nginx',
+  start: ({ upstreamPort, accessLog }) =>
+    startNginx({
+      wrapper: on(CORES.gateway),
+      http: `
   log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
                   '"$http_referer" "$http_user_agent" kong_request_id: "$request_id"';
   access_log ${accessLog ? '%DIR%/logs/access.log main buffer=64k flush=1s' : 'off'};
@@ -28,7 +27,6 @@ export function startProxy({ upstreamPort, accessLog }: ContenderOptions, more =
   }
   server {
     listen 127.0.0.1:%PORT% backlog=16384;
-    ${more}
     location / {
       proxy_pass http://backend;
       proxy_http_version 1.1;
@@ -51,5 +49,5 @@ export function startProxy({ upstreamPort, accessLog }: ContenderOptions, more =
       add_header X-Kong-Request-Id $request_id always;
     }
   }`,
-  });
-}
+    }),
+};

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { makeCertificate } from '../../test/support/certificate.ts';
 import { freePort } from '../../test/support/ports.ts';
-import { startProxy } from '../contenders/nginx.ts';
+import { startNginxHttp2 } from '../contenders/nginx-http2.ts';
 import { plainConfig, startSluice } from '../contenders/sluice.ts';
 import { CORES, pinned } from '../support/cores.ts';
 import { cpuTime } from '../support/proc.ts';
@@ -69,17 +69,10 @@ async function measure(scheme: string, { pid, port }: Subject, seconds: number):
 async function compareHttp2(context: Context, scheme: 'http' | 'https', title: string): Promise<Report> {
   const { options, upstream, folder, say } = context;
   const { cert, key } = makeCertificate(folder);
-  const nginxPort = await freePort();
   const port = await freePort();
   const tls = scheme === 'https';
   await using stack = new AsyncDisposableStack();
-  const nginx = stack.use(
-    await startProxy(
-      { upstreamPort: upstream.port, accessLog: false },
-      `listen 127.0.0.1:${nginxPort} ${tls ? 'ssl ' : ''}http2 backlog=16384; keepalive_requests 1000000000;
-    ssl_certificate ${cert}; ssl_certificate_key ${key}; ssl_protocols TLSv1.2 TLSv1.3;`,
-    ),
-  );
+  const nginx = stack.use(await startNginxHttp2(upstream.port, tls ? { cert, key } : null));
   const sluice = stack.use(
     await startSluice({
       config: plainConfig(upstream.port),
@@ -91,7 +84,7 @@ async function compareHttp2(context: Context, scheme: 'http' | 'https', title: s
     }),
   );
   const subjects: readonly Subject[] = [
-    { name: 'nginx', pid: nginx.pid, port: nginxPort },
+    { name: 'nginx', pid: nginx.pid, port: nginx.port },
     { name: 'sluice', pid: sluice.pid, port },
   ];
   for (const subject of subjects) await load(scheme, subject.port, Math.max(2, options.seconds));
