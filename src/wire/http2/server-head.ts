@@ -230,7 +230,8 @@ function readBody(head: Http2RequestHead, ended: boolean): number {
   if (length !== null) {
     const value = parseLength(length);
     if (value < 0 || (ended && value > 0)) return Fault.FRAMING;
-    head.bodyLength = value;
+    // Told to be empty and not ended: only its end shows that it keeps its word, so it is read like any other.
+    head.bodyLength = value === 0 && !ended ? UNKNOWN_LENGTH : value;
   } else if (!ended) head.bodyLength = UNKNOWN_LENGTH;
   if (expect === null) return 0;
   if (expect.toLowerCase() !== '100-continue') return Fault.EXPECTATION;

@@ -6,37 +6,31 @@
  *
  * Credit: what `node:http2` has not been read is what its window holds back, so a paused body needs no memory beyond
  * `http2_body_preread_size`; what the client's window does not take waits in the stream and makes `write` answer false.
- * Chunks wait for the end of the event loop's turn, when all streams of a connection leave in one write: so small ones
- * are copied, and only large ones keep the buffer that they came in.
- *
- * Listeners are few and shared by all streams: `close` and `error` for each, those of a body only where there is one.
  */
 import { constants } from 'node:http2';
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import { GatewayError } from '../../lib/gateway-error.ts';
-import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { Peer, ResponseHead, ServerStream, ServerStreamHandler, Trailers, Tunnel } from '../message.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import { isForbiddenTrailer } from '../http1/body-reader.ts';
 import { clientFault } from '../http1/fault.ts';
 import { Http2RequestHead, interpretRequest } from './server-head.ts';
-import { fieldsObject, responseFields, withoutConnectionFields } from './server-response.ts';
+import {
+  attach,
+  breakOff,
+  closeUnread,
+  closeWhenFinished,
+  listenBody,
+  listenDrain,
+  type StreamEvents,
+} from './server-listeners.ts';
+import { Http2Response } from './server-response.ts';
 import type { Http2ServerSession } from './server-session.ts';
 import { Stall } from './server-stall.ts';
-import { breakOff, Http2Tunnel } from './server-tunnel.ts';
+import { Http2Tunnel } from './server-tunnel.ts';
 import { acceptOf, newKey } from './websocket-key.ts';
 
-/** Chunks up to this size are copied rather than kept with the buffer that they were read into. */
-const COPY_BYTES = 16 * 1024;
-
-const ATTACHED: unique symbol = Symbol('request of a stream');
-/** A stream that knows its request: so its listeners need no closures. */
-type Attached = ServerHttp2Stream & { [ATTACHED]?: Http2ServerStream };
-
-const END = { endStream: true };
-const TRAILERS = { waitForTrailers: true };
-
-export class Http2ServerStream implements ServerStream {
+export class Http2ServerStream implements ServerStream, StreamEvents {
   readonly peer: Peer;
   readonly #session: Http2ServerSession;
   readonly #stream: ServerHttp2Stream;
@@ -48,15 +42,8 @@ export class Http2ServerStream implements ServerStream {
   #reading = false;
   #paused = false;
   #trailersIn: Trailers | null = null;
-  #responded = false;
-  #ended = false;
+  readonly #response: Http2Response;
   #over = false;
-  /** Octets that the response may still have. */
-  #left = 0;
-  #readAhead = 0;
-  #withTrailers = false;
-  #trailersOut: Trailers | null = null;
-  #held = false;
   #waitsDrain = false;
   #key = '';
   #tunnel: Http2Tunnel | null = null;
@@ -69,12 +56,8 @@ export class Http2ServerStream implements ServerStream {
     this.#session = session;
     this.peer = session.peer;
     this.#bodyDone = ended;
-    (stream as Attached)[ATTACHED] = this;
-    stream.on('close', onClose);
-    stream.on('error', onError);
-    if (ended) return;
-    stream.on('end', onEnd);
-    stream.on('trailers', onTrailers);
+    this.#response = new Http2Response(stream);
+    attach(stream, this, !ended);
   }
 
   /** Takes the head to the request path, or refuses it. */
@@ -91,7 +74,6 @@ export class Http2ServerStream implements ServerStream {
       if (fault !== 0) return this.#refuse(fault, head);
       session.knownAuthority = head.authority;
       if (head.upgrade !== '') head.headers.set('Sec-WebSocket-Key', (this.#key = newKey()));
-      else if (!this.#bodyDone && head.bodyLength === 0) this.#stream.resume();
       context.onRequest(this, head);
     } catch (error) {
       this.#defect(error);
@@ -113,10 +95,9 @@ export class Http2ServerStream implements ServerStream {
     if (this.#reading || this.#bodyDone || this.#over) return;
     this.#reading = true;
     const stream = this.#stream;
-    if (this.#head?.expectsContinue === true && !this.#responded)
+    if (this.#head?.expectsContinue === true && !this.#response.responded)
       stream.additionalHeaders({ ':status': 100 });
-    stream.on('data', onData);
-    stream.on('aborted', onClose);
+    listenBody(stream);
     // An empty body ends before anybody reads it.
     if (stream.readableEnded) this.bodyEnd();
   }
@@ -132,8 +113,7 @@ export class Http2ServerStream implements ServerStream {
   }
 
   inform(head: ResponseHead): void {
-    if (this.#gone || this.#responded) return;
-    this.#stream.additionalHeaders({ ...fieldsObject(flat(head)), ':status': head.status });
+    if (!this.#gone && !this.#response.responded) this.#response.inform(head);
   }
 
   lastResponse(): void {
@@ -141,74 +121,36 @@ export class Http2ServerStream implements ServerStream {
   }
 
   respond(head: ResponseHead): void {
-    if (this.#responded || this.#gone) return;
-    this.#responded = true;
-    const { status, bodyLength } = head;
+    if (this.#response.responded || this.#gone) return;
     // Only a 101 accepts an extended CONNECT: any 2xx would tell the client that there is a tunnel.
-    if (status > 599 || (this.#key !== '' && status < 300)) return this.#badGateway();
-    const bodiless = bodyLength === NO_BODY || bodyLength === 0 || this.#isHead;
-    this.#left = bodiless ? 0 : bodyLength === UNKNOWN_LENGTH ? Infinity : bodyLength;
-    this.#withTrailers = this.#left === Infinity && this.#head?.acceptsTrailers === true;
-    const options = bodiless ? END : this.#withTrailers ? TRAILERS : undefined;
-    if (this.#withTrailers) this.#stream.on('wantTrailers', onWantTrailers);
-    this.#sendHead(responseFields(head), options);
-  }
-
-  #sendHead(fields: string[], options: { endStream?: boolean; waitForTrailers?: boolean } | undefined): void {
-    try {
-      this.#stream.respond(fields, options);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_INVALID_CONNECTION_HEADERS') throw error;
-      this.#stream.respond(withoutConnectionFields(fields), options);
-    }
-  }
-
-  /** A response that HTTP/2 has no words for. */
-  #badGateway(): void {
-    this.#left = 0;
-    this.#stream.respond([':status', '502', 'content-length', '0'], END);
+    if (head.status > 599 || (this.#key !== '' && head.status < 300)) return this.#response.badGateway();
+    this.#response.head(head, this.#isHead, this.#head?.acceptsTrailers === true);
   }
 
   write(chunk: Buffer): boolean {
     if (this.#gone) return true;
-    const data = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk;
-    if (data.length === 0) return true;
-    this.#left -= data.length;
-    this.#session.payload += data.length;
-    const copied = data.length <= COPY_BYTES;
-    if (!copied) this.#held = true;
-    const stream = this.#stream;
-    if (stream.write(copied ? Buffer.from(data) : data)) return true;
-    if (stream.writableLength <= this.#readAhead) return true;
+    this.#session.payload += this.#response.write(chunk);
+    if (this.#response.credit) return true;
     if (!this.#waitsDrain) {
       this.#waitsDrain = true;
-      stream.on('drain', onDrain);
+      listenDrain(this.#stream);
     }
     return false;
   }
 
   end(trailers: Trailers | null): void {
-    if (this.#gone || this.#ended) return;
-    if (this.#left > 0 && this.#left !== Infinity) return this.reset();
-    this.#ended = true;
-    this.#trailersOut = trailers;
-    if (!this.#bodyDone) this.#endUnread();
-    if (!this.#stream.writableEnded) this.#stream.end();
-  }
-
-  /** Answered before its body was read: the client is told that nobody wants the rest (RFC 9113 §8.1). */
-  #endUnread(): void {
-    if (!this.#withTrailers) this.#stream.once('finish', closeUnread);
+    const response = this.#response;
+    if (this.#gone || response.ended) return;
+    if (!response.end(trailers)) return this.reset();
+    if (!this.#bodyDone && !response.withTrailers) closeWhenFinished(this.#stream);
   }
 
   flush(): boolean {
-    const held = this.#held;
-    this.#held = false;
-    return held;
+    return this.#response.takeHeld();
   }
 
   readAhead(bytes: number): void {
-    this.#readAhead = bytes;
+    this.#response.readAhead = bytes;
   }
 
   reset(): void {
@@ -223,14 +165,13 @@ export class Http2ServerStream implements ServerStream {
     const { headers } = head;
     const accepted = headers.get('sec-websocket-accept') === acceptOf(this.#key);
     headers.remove('sec-websocket-accept');
-    this.#responded = true;
     this.#handler = null;
     const tunnel = new Http2Tunnel(this.#stream, this.#session);
     this.#tunnel = tunnel;
     if (this.#gone) tunnel.closed();
-    else if (accepted) this.#sendHead([':status', '200', ...flat(head)], undefined);
+    else if (accepted) this.#response.accept(head);
     else {
-      this.#badGateway();
+      this.#response.badGateway();
       tunnel.finish();
     }
     return tunnel;
@@ -248,7 +189,7 @@ export class Http2ServerStream implements ServerStream {
     if (this.#over || this.#tunnel !== null) return;
     const { timeouts } = this.#session.context;
     const waiting = stream.writableLength;
-    const sends = waiting > 0 || this.#ended;
+    const sends = waiting > 0 || this.#response.ended;
     const reads = this.#reading && !this.#bodyDone && !this.#paused;
     if (!sends && !reads) {
       this.#stall = null;
@@ -271,15 +212,15 @@ export class Http2ServerStream implements ServerStream {
     const handler = this.#handler;
     this.#bodyDone = true;
     this.#stream.pause();
-    if (!this.#ended) handler?.onRequestError(error);
-    if (this.#ended) this.#endUnread();
+    if (!this.#response.ended) handler?.onRequestError(error);
+    if (this.#response.ended) closeWhenFinished(this.#stream);
   }
 
   /** The stream is closed: properly, or broken off by the client (or by nghttp2, for a body that broke its word). */
   gone(): void {
     if (this.#over) return;
     const handler = this.#handler;
-    const finished = this.#ended && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR;
+    const finished = this.#response.ended && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR;
     this.#leave();
     this.#tunnel?.closed();
     if (finished) handler?.onFinish();
@@ -293,7 +234,7 @@ export class Http2ServerStream implements ServerStream {
   }
 
   /** Runs an event; a defect in it ends this stream and no other. */
-  guard(event: (request: Http2ServerStream) => void): void {
+  guard(event: (request: StreamEvents) => void): void {
     try {
       event(this);
     } catch (error) {
@@ -316,16 +257,16 @@ export class Http2ServerStream implements ServerStream {
   bodyData(chunk: Buffer): void {
     this.#received += chunk.length;
     this.#session.payload += chunk.length;
-    if (this.#ended) return;
+    if (this.#response.ended) return;
     this.#handler?.onBody(chunk);
     this.#handler?.onReadEnd();
   }
 
   bodyEnd(): void {
-    if (this.#bodyDone || (!this.#reading && !this.#ended)) return;
+    if (this.#bodyDone || (!this.#reading && !this.#response.ended)) return;
     this.#bodyDone = true;
     this.#stall = null;
-    if (this.#ended) return;
+    if (this.#response.ended) return;
     this.#handler?.onBodyEnd(this.#trailersIn);
     this.#handler?.onReadEnd();
   }
@@ -342,56 +283,16 @@ export class Http2ServerStream implements ServerStream {
 
   drained(): void {
     this.#waitsDrain = false;
-    this.#stream.removeListener('drain', onDrain);
-    if (!this.#ended) this.#handler?.onDrain();
+    if (!this.#response.ended) this.#handler?.onDrain();
   }
 
   sendTrailers(): void {
     const stream = this.#stream;
     if (stream.destroyed || stream.closed) return;
-    stream.sendTrailers(this.#trailersOut === null ? {} : fieldsObject(this.#trailersOut));
+    this.#response.sendTrailers();
+    // They leave in the next turn.
     if (!this.#bodyDone) setImmediate(closeUnread.bind(stream));
   }
-}
-
-function flat({ headers }: ResponseHead): string[] {
-  const fields: string[] = [];
-  headers.each((name, value) => fields.push(name, value));
-  return fields;
-}
-
-// One function for each event of all streams.
-
-function onClose(this: Attached): void {
-  this[ATTACHED]?.guard((request) => request.gone());
-}
-
-function onError(): void {
-  // `close` follows, and the code says all.
-}
-
-function onData(this: Attached, chunk: Buffer): void {
-  this[ATTACHED]?.guard((request) => request.bodyData(chunk));
-}
-
-function onEnd(this: Attached): void {
-  this[ATTACHED]?.guard((request) => request.bodyEnd());
-}
-
-function onTrailers(this: Attached, _: IncomingHttpHeaders, __: number, raw: readonly string[]): void {
-  this[ATTACHED]?.guard((request) => request.trailers(raw));
-}
-
-function onDrain(this: Attached): void {
-  this[ATTACHED]?.guard((request) => request.drained());
-}
-
-function onWantTrailers(this: Attached): void {
-  this[ATTACHED]?.guard((request) => request.sendTrailers());
-}
-
-function closeUnread(this: ServerHttp2Stream): void {
-  if (!this.closed) this.close(constants.NGHTTP2_NO_ERROR);
 }
 
 function clientGone(rstCode: number): GatewayError {

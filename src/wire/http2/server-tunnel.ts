@@ -3,15 +3,8 @@ import { constants } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Tunnel, TunnelHandler } from '../message.ts';
 import { CELL } from '../../zone/worker-zone.ts';
+import { breakOff } from './server-listeners.ts';
 import type { Http2ServerSession } from './server-session.ts';
-
-/**
- * Resets a stream with INTERNAL_ERROR. Not by `close`, which ends the body properly first: what was cut off would look
- * whole.
- */
-export function breakOff(stream: ServerHttp2Stream): void {
-  stream.destroy(new Error('broken off'));
-}
 
 export class Http2Tunnel implements Tunnel {
   readonly #stream: ServerHttp2Stream;

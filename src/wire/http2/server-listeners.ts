@@ -1,0 +1,87 @@
+/** One function for each event of all streams: a stream knows its request, so that its listeners need no closures. */
+import { constants } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+
+/** What a request is told by its stream. A defect in any of these ends this stream and no other. */
+export interface StreamEvents {
+  guard(event: (request: StreamEvents) => void): void;
+  /** The stream is closed. */
+  gone(): void;
+  bodyData(chunk: Buffer): void;
+  bodyEnd(): void;
+  trailers(raw: readonly string[]): void;
+  drained(): void;
+  sendTrailers(): void;
+}
+
+const ATTACHED: unique symbol = Symbol('request of a stream');
+type Attached = ServerHttp2Stream & { [ATTACHED]?: StreamEvents };
+
+/** `hasBody`: the request's head did not end the stream. */
+export function attach(stream: ServerHttp2Stream, request: StreamEvents, hasBody: boolean): void {
+  (stream as Attached)[ATTACHED] = request;
+  stream.on('close', onClose);
+  stream.on('error', onError);
+  if (!hasBody) return;
+  stream.on('end', onEnd);
+  stream.on('trailers', onTrailers);
+}
+
+export function listenBody(stream: ServerHttp2Stream): void {
+  stream.on('data', onData);
+  stream.on('aborted', onClose);
+}
+
+export function listenTrailers(stream: ServerHttp2Stream): void {
+  stream.on('wantTrailers', onWantTrailers);
+}
+
+/** Told once. */
+export function listenDrain(stream: ServerHttp2Stream): void {
+  stream.once('drain', onDrain);
+}
+
+/** Closes a stream whose request nobody reads to its end, when its response has left (RFC 9113 §8.1). */
+export function closeWhenFinished(stream: ServerHttp2Stream): void {
+  stream.once('finish', closeUnread);
+}
+
+export function closeUnread(this: ServerHttp2Stream): void {
+  if (!this.closed) this.close(constants.NGHTTP2_NO_ERROR);
+}
+
+/**
+ * Resets a stream with INTERNAL_ERROR. Not by `close`, which ends the body properly first: what was cut off would look
+ * whole.
+ */
+export function breakOff(stream: ServerHttp2Stream): void {
+  stream.destroy(new Error('broken off'));
+}
+
+function onClose(this: Attached): void {
+  this[ATTACHED]?.guard((request) => request.gone());
+}
+
+function onError(): void {
+  // `close` follows, and the code says all.
+}
+
+function onData(this: Attached, chunk: Buffer): void {
+  this[ATTACHED]?.guard((request) => request.bodyData(chunk));
+}
+
+function onEnd(this: Attached): void {
+  this[ATTACHED]?.guard((request) => request.bodyEnd());
+}
+
+function onTrailers(this: Attached, _: IncomingHttpHeaders, __: number, raw: readonly string[]): void {
+  this[ATTACHED]?.guard((request) => request.trailers(raw));
+}
+
+function onDrain(this: Attached): void {
+  this[ATTACHED]?.guard((request) => request.drained());
+}
+
+function onWantTrailers(this: Attached): void {
+  this[ATTACHED]?.guard((request) => request.sendTrailers());
+}
