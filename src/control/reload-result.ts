@@ -27,3 +27,12 @@ export function failed(
 ): ReloadResult {
   return { ok: false, status, message, errors, body: body ?? JSON.stringify({ message }) };
 }
+
+/** Errors of a refused reload that the log lists; its answer has all. Who tries again and again must not fill a disk. */
+const LOGGED_ERRORS = 20;
+
+export function refusalText({ message, errors }: ReloadResult & { readonly ok: false }): string {
+  const more = errors.length - LOGGED_ERRORS;
+  const listed = [message, ...errors.slice(0, LOGGED_ERRORS)].join('\n  ');
+  return more > 0 ? `${listed}\n  and ${more} more` : listed;
+}

@@ -8,7 +8,7 @@ import { CatalogStore } from '../store/catalog-store.ts';
 import type { CommitOptions, Write } from '../store/config-store.ts';
 import { DirectoryWriter } from '../zone/directory/writer.ts';
 import { DirectoryKeeper } from './directory-keeper.ts';
-import type { StoreRevision } from './reload.ts';
+import type { StoreRevision } from './served.ts';
 import { StorePublisher } from './store-publisher.ts';
 
 const BY: CommitOptions = { author: { name: null, source: 'test', message: null } };

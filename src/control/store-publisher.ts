@@ -23,7 +23,7 @@ import { Slices } from '../store/slices.ts';
 import type { Compiled } from './compile-job.ts';
 import type { DirectoryKeeper } from './directory-keeper.ts';
 import type { Log } from './log.ts';
-import type { StoreRevision } from './reload.ts';
+import type { StoreRevision } from './served.ts';
 
 export interface StorePublisherOptions {
   readonly store: CatalogStore;
