@@ -7,7 +7,7 @@ import { adminApp } from '../src/control/admin/app.ts';
 import { allEndpoints } from '../src/control/admin/openapi/serve.ts';
 import type { ApiEndpoint } from '../src/control/admin/special-endpoints.ts';
 import type { Authenticator } from '../src/control/access/authenticator.ts';
-import type { Gateway } from '../src/control/main.ts';
+import type { Gateway } from '../src/control/gateway.ts';
 import { type Absent, ENTERPRISE, NOTES, NOT_YET, STATUS_API } from './admin-api-states.ts';
 
 export const ADMIN_FILE = new URL('../docs/reference/admin-api.md', import.meta.url);

@@ -15,7 +15,7 @@ import { FileTokens, grantsFile } from './access/file-tokens.ts';
 import type { TokenStore } from './access/token-store.ts';
 import { FailureThrottle } from './access/throttle.ts';
 import { type HttpListener, openHttp } from './http-listener.ts';
-import type { Gateway } from './main.ts';
+import type { Gateway } from './gateway.ts';
 import { type ServerTls, type Side, serverTls } from './tls.ts';
 
 const SIDES = ['admin', 'status'] as const satisfies readonly Side[];

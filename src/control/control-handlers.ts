@@ -2,7 +2,7 @@
 import { formatListener } from '../settings/parse-listen.ts';
 import type { Listener } from '../settings/settings.ts';
 import type { ControlHandlers, ControlReply } from './control-socket.ts';
-import type { Gateway } from './main.ts';
+import type { Gateway } from './gateway.ts';
 import { secretHandlers } from './secret-handlers.ts';
 import { tokenHandlers } from './token-handlers.ts';
 import { VERSION } from '../lib/version.ts';

@@ -1,7 +1,7 @@
 /** `sluice secrets …` on the control socket. */
 import type { ControlHandlers, ControlReply } from './control-socket.ts';
 import type { SecretKeeper } from '../store/secret-keeper.ts';
-import type { Gateway } from './main.ts';
+import type { Gateway } from './gateway.ts';
 
 export function secretHandlers(gateway: Gateway): ControlHandlers {
   return {

@@ -2,7 +2,7 @@
 import type { ControlHandlers, ControlReply } from './control-socket.ts';
 import { parseGrant } from './access/grants-format.ts';
 import type { TokenStore } from './access/token-store.ts';
-import type { Gateway } from './main.ts';
+import type { Gateway } from './gateway.ts';
 
 export function tokenHandlers(gateway: Gateway): ControlHandlers {
   return {

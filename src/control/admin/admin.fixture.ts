@@ -4,7 +4,7 @@ import { loadSettings } from '../../settings/load.ts';
 import type { ConfigStore } from '../../store/config-store.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { LogLevelOverride } from '../log-level-override.ts';
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import { RecordDesk } from '../record-desk.ts';
 import type { Reloader } from '../reload.ts';
 import { adminApp } from './app.ts';

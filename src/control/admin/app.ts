@@ -3,7 +3,7 @@
  * paths have placeholders in which other resources stand (`/plugins/enabled`).
  */
 import type { Settings } from '../../settings/settings.ts';
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { guardDoor } from './access.ts';
 import { registerEntities } from './entities.ts';

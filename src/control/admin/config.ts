@@ -3,7 +3,7 @@
  * replaces it as a whole. The body is bounded here and read by the compiler thread.
  */
 import type { ReloadResult } from '../reload-result.ts';
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import { CONFIG_MEDIA_TYPES, mediaType } from '../config-body.ts';
 import { WHOLE, denial } from '../access/principal.ts';
 import { TooLarge, readBody } from './body.ts';

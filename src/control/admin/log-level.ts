@@ -3,7 +3,7 @@ import type { LogLevel } from '../../settings/settings.ts';
 import { LOG_LEVELS } from '../../settings/table.ts';
 import { StoreUnavailable } from '../../store/errors.ts';
 import type { ClusterLogLevel } from '../cluster-log-level.ts';
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import type { EntityDefinition } from '../../entities/schema/field.ts';
 import { readArguments } from './body/arguments.ts';
 import { type AdminContext, type Methods, json, jsonText } from './resource.ts';

@@ -1,5 +1,5 @@
 /** `/status/ready` (Status API): may a load balancer send requests here? */
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import { EMPTY_HASH } from '../../snapshot/snapshot.ts';
 import { type Methods, empty, json } from './resource.ts';
 

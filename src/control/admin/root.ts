@@ -5,7 +5,7 @@ import { MEANINGLESS_KEYS, REFUSED_KEYS } from '../../settings/kong-keys.ts';
 import { formatListener } from '../../settings/parse-listen.ts';
 import type { Listener, Settings } from '../../settings/settings.ts';
 import { SETTINGS } from '../../settings/table.ts';
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import { nodeId } from '../node-id.ts';
 import { UsedPlugins, enabledPlugins } from './plugin-list.ts';
 import { type Methods, json } from './resource.ts';

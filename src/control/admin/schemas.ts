@@ -11,7 +11,7 @@ import { tags, uuid } from '../../entities/typedefs.ts';
 import { schemaViolation } from '../../store/errors.ts';
 import { KINDS } from '../../store/file/kinds.ts';
 import { ROUTE_CHECKS } from '../../store/file/route-checks.ts';
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import { readArguments } from './body/arguments.ts';
 import { enabledPlugins, pluginProblem } from './plugin-list.ts';
 import { type AdminContext, type Handler, type Methods, json } from './resource.ts';

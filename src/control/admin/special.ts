@@ -1,5 +1,5 @@
 /** The handlers of `special-endpoints.ts`, by path. */
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import { NODE, WHOLE } from '../access/principal.ts';
 import { cache, cacheEntry } from './cache.ts';
 import { config } from './config.ts';

@@ -3,7 +3,7 @@
  * what changes the node (`POST /status/ready`) is guarded as the Admin API is. Without a database it also tells the health
  * of targets, as Kong's does.
  */
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { NODE } from '../access/principal.ts';
 import type { Settings } from '../../settings/settings.ts';

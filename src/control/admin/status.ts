@@ -1,5 +1,5 @@
 /** `/status` (Admin and Status API): memory, connections, hash of the configuration; and what each worker serves. */
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import { type Methods, json } from './resource.ts';
 

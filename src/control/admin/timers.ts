@@ -1,5 +1,5 @@
 /** `/timers`, in the shape of Kong's timer library: how many timers of the main thread wait. They have no names. */
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 import { type Methods, json } from './resource.ts';
 
 export function waitingTimers(): number {

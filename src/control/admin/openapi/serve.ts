@@ -1,7 +1,7 @@
 /** `/openapi.json` and `/endpoints`: what this API has. The document is made once for a flavour of the router. */
 import { DEFINITIONS } from '../../../entities/registry.ts';
 import type { RouterFlavor } from '../../../entities/schema/field.ts';
-import type { Gateway } from '../../main.ts';
+import type { Gateway } from '../../gateway.ts';
 import { ENDPOINTS, type Endpoint, type Shape, comparePaths } from '../endpoints.ts';
 import { type Methods, json, jsonText } from '../resource.ts';
 import { type ApiEndpoint, SPECIAL_ENDPOINTS } from '../special-endpoints.ts';
