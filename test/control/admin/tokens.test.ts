@@ -69,6 +69,7 @@ test('rights: by role and kind, and secrets are for those who may write them', a
     [tokens, 'PUT', `${path}/service`, { host: 'h' }, 403],
     // It would write the token.
     [services, 'PUT', `${path}/service`, { host: 'h' }, 403],
+    [tagged, 'PUT', `${path}/service`, { host: 'h', tags: ['a'] }, 403],
     [tokens, 'PATCH', path, { scope: 'x' }, 200],
   ];
   for (const [token, method, where, body, status] of cases) {

@@ -4,7 +4,7 @@ import { isRecordKind } from '../../../entities/registry.ts';
 import type { Values } from '../../../entities/schema/field.ts';
 import type { Selector } from '../../../store/config-store.ts';
 import { notFoundAnswer, RequestError } from '../request-error.ts';
-import { findRecord, patchRecord } from './records.ts';
+import { checkRecord, findRecord, patchRecord } from './records.ts';
 import type { AdminRequest } from './request.ts';
 import { existing, nameOf } from './select.ts';
 
@@ -53,7 +53,7 @@ export async function replaceForeign(request: AdminRequest): Promise<Response> {
   } as const;
   if (!isRecordKind(along.holder)) return await request.writeAll(200, [put, patch], 0);
   // A record is in no commit: it refers to the entity as soon as that is there.
-  request.checkWrite(patch);
+  checkRecord(request, patch, holder);
   const answer = await request.write(200, put);
   if (!request.dryRun) await patchRecord(request, patch);
   return answer;

@@ -4,6 +4,7 @@
  */
 import type { Values } from '../../../entities/schema/field.ts';
 import type { Page, PageOptions, Parent, Selector, Write } from '../../../store/config-store.ts';
+import { Forbidden } from '../../../store/errors.ts';
 import { EntityRecords, type EntityWriteOptions } from '../../../store/records/entity-records.ts';
 import { apiName } from '../endpoints.ts';
 import { definitionOf } from '../kinds.ts';
@@ -42,6 +43,13 @@ export async function findRecord(
   select: Selector,
 ): Promise<Values | null> {
   return (await recordsOf(request, kind)?.get(select)) ?? null;
+}
+
+/** Before something else is written for it: may this record be written? @throws RequestError, StoreError, Forbidden */
+export function checkRecord(request: AdminRequest, write: Write, record: Values): void {
+  const [, { judge }] = writable(request, write);
+  const refused = judge?.({ kind: write.kind, before: record, after: record }) ?? null;
+  if (refused !== null) throw new Forbidden(refused);
 }
 
 export async function patchRecord(
