@@ -216,6 +216,47 @@ const create: readonly Case[] = [
   { ask: 'GET /oauth2_tokens/dry', status: 404, body: NOT_FOUND },
 ];
 
+const hostile: readonly Case[] = [
+  {
+    ask: 'POST /oauth2_tokens',
+    json: `{"__proto__":{"expires_in":1},"expires_in":1,"credential":{"id":"${GONE}"}}`,
+    status: 400,
+    body: wrong('__proto__', 'unknown field'),
+  },
+  {
+    ask: 'POST /oauth2_tokens',
+    json: '{"credential":{"__proto__":1},"expires_in":1}',
+    status: 400,
+    body: having({ code: 2 }),
+  },
+  {
+    ask: 'POST /oauth2_tokens',
+    json: { ...token, access_token: '\ud800' },
+    status: 400,
+    body: { message: 'Cannot parse JSON body' },
+  },
+  {
+    ask: 'POST /oauth2_tokens',
+    json: { ...token, access_token: '' },
+    status: 400,
+    body: having({ code: 2 }),
+  },
+  { ask: 'POST /oauth2_tokens', json: '[]', status: 400 },
+  { ask: `POST /oauth2_tokens`, json: '['.repeat(100_000), status: 400 },
+  { ask: 'GET /oauth2_tokens/%00', status: 400, body: { message: 'the path is not valid UTF-8' } },
+  { ask: 'GET /oauth2_tokens/%ff', status: 400, body: { message: 'the path is not valid UTF-8' } },
+  { ask: 'GET /oauth2_tokens/__proto__', status: 404, body: NOT_FOUND },
+  { ask: 'GET /oauth2_tokens/constructor', status: 404, body: NOT_FOUND },
+  {
+    ask: 'POST /oauth2_tokens',
+    json: { ...token, access_token: '__proto__', scope: '😀\u0000' },
+    status: 201,
+    body: having({ access_token: '__proto__', scope: '😀\u0000' }),
+  },
+  { ask: 'GET /oauth2_tokens/__proto__', status: 200, body: having({ scope: '😀\u0000' }) },
+  { ask: 'DELETE /oauth2_tokens/__proto__', status: 204 },
+];
+
 const read: readonly Case[] = [
   { ask: 'GET /oauth2_tokens/{t}', status: 200, body: { ...shared, access_token: RANDOM } },
   {
@@ -469,4 +510,4 @@ const elsewhere: readonly Case[] = [
   },
 ];
 
-export const TOKENS: Tables = { parents, create, read, update, put, foreign, remove, elsewhere };
+export const TOKENS: Tables = { parents, create, hostile, read, update, put, foreign, remove, elsewhere };
