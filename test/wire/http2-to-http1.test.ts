@@ -5,10 +5,11 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { startHttp2Plane } from '../support/http2-plane.ts';
 import { block, connectHttp2, type Fields, FLAG, FRAME, frame, type RawHttp2 } from '../support/http2-raw.ts';
 import { startHttpUpstream } from '../support/upstream.ts';
+import '../support/fixed-seed.ts';
 
 const RUNS = Number(process.env['HTTP2_RUNS'] ?? 300);
 
