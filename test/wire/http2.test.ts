@@ -201,7 +201,8 @@ test('an upstream that is faster than the client, and one that is slower: little
   await using upstream = await startHttpUpstream((request, response) => {
     if (request.method === 'POST') {
       request.pause();
-      return void setImmediate(() => response.writeHead(200).flushHeaders());
+      setImmediate(() => response.writeHead(200).flushHeaders());
+      return;
     }
     const chunk = Buffer.alloc(64 * 1024);
     const more = (): void => {
