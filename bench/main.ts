@@ -162,7 +162,9 @@ async function main(argv: string[]): Promise<void> {
   };
   const time = new Date().toISOString().replaceAll(/[:.]/g, '-');
   // Only now: help and micro-benchmarks need none of them.
-  execFileSync('sh', [`${ROOT}scripts/servers`, 'nginx', 'wrk', 'haproxy'], { stdio: 'inherit' });
+  execFileSync('sh', [`${ROOT}scripts/servers`, 'nginx', 'wrk', 'haproxy', 'h2load=nghttp2-client'], {
+    stdio: 'inherit',
+  });
   const file = values.json ?? `${ROOT}.cache/bench/${names.join('+') || 'all'}-${time}.json`;
   await runScenarios(scenarios, options, resolve(file));
 }

@@ -15,7 +15,16 @@ import { runFiles, type FileResult, type Tally } from './test-files.ts';
 const FILE_TIMEOUT = 600_000;
 
 /** Commands that end-to-end tests run, with their Debian packages. */
-const SERVERS = ['nginx', 'wrk', 'postgres=postgresql', 'pgbouncer', 'openssl', 'setpriv=util-linux'];
+const SERVERS = [
+  'nginx',
+  'wrk',
+  'postgres=postgresql',
+  'pgbouncer',
+  'openssl',
+  'setpriv=util-linux',
+  'curl',
+  'h2load=nghttp2-client',
+];
 
 const USAGE = `Usage: npm test                 every check and every test
        npm test -- TEXT ...      only test files whose path contains one of the texts, and no checks

@@ -14,7 +14,7 @@ const HTTP1: Sight<Protocol> = { value: 'http/1.1', taken: 0 };
 const HTTP2: Sight<Protocol> = { value: 'h2', taken: 0 };
 
 /** As soon as one byte differs it is HTTP/1.1, whose engine says what is wrong with it. */
-export function lookForPreface(seen: Buffer): Sight<Protocol> | null {
+function lookForPreface(seen: Buffer): Sight<Protocol> | null {
   const length = Math.min(seen.length, PREFACE.length);
   if (seen.compare(PREFACE, 0, length, 0, length) !== 0) return HTTP1;
   return length < PREFACE.length ? null : HTTP2;

@@ -177,7 +177,8 @@ export class RawHttp2 implements AsyncDisposable {
     for (const each of this.frames) {
       if (each.type === FRAME.goaway && codeOf(each) !== CODE.none) return { goaway: codeOf(each) };
       if (each.stream !== stream) continue;
-      if (each.type === FRAME.headers) return { status: statusOf(each.payload) };
+      const status = each.type === FRAME.headers ? statusOf(each.payload) : 0;
+      if (status >= 200) return { status };
       if (each.type === FRAME.reset) return { reset: each.payload.readUInt32BE(0) };
     }
     return this.closed ? { closed: true } : null;
@@ -204,8 +205,10 @@ export class RawHttp2 implements AsyncDisposable {
   }
 }
 
-/** Connects and says the preface; `settings` are id and value in turn. */
-export async function connectHttp2(port: number, settings: readonly number[] = []): Promise<RawHttp2> {
+/** Connects and says the preface; `more` settings are id and value in turn. */
+export async function connectHttp2(port: number, more: readonly number[] = []): Promise<RawHttp2> {
+  // No table for header compression (SETTINGS_HEADER_TABLE_SIZE): a status can be read without one.
+  const settings = [1, 0, ...more];
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
   const client = new RawHttp2(socket);

@@ -30,6 +30,7 @@ export function status(gateway: Gateway): Methods {
           revision: supervisor.revision,
           workers: supervisor.report(),
           broken_routes: supervisor.broken,
+          http2: http2(gateway),
           directory: supervisor.directory.size,
         },
       });
@@ -59,6 +60,16 @@ async function workerHeaps({ supervisor }: Gateway, format: Format): Promise<obj
   return heaps
     .filter((bytes) => bytes !== null)
     .map((bytes) => ({ pid: process.pid, http_allocated_gc: format(bytes) }));
+}
+
+/** HTTP/2 on proxy listeners. */
+function http2({ supervisor: { zone } }: Gateway): Readonly<Record<string, number>> {
+  return {
+    streams: zone.sum(CELL.http2Streams),
+    protocol_errors: zone.sum(CELL.http2Errors),
+    floods: zone.sum(CELL.http2Floods),
+    resets_at_once: zone.sum(CELL.http2Resets),
+  };
 }
 
 function connections({ supervisor: { zone } }: Gateway): Readonly<Record<string, number>> {

@@ -43,11 +43,11 @@ export function listenDrain(stream: ServerHttp2Stream): void {
 
 /** Closes a stream whose request nobody reads to its end, when its response has left (RFC 9113 §8.1). */
 export function closeWhenFinished(stream: ServerHttp2Stream): void {
-  stream.once('finish', closeUnread);
+  stream.once('finish', () => closeUnread(stream));
 }
 
-export function closeUnread(this: ServerHttp2Stream): void {
-  if (!this.closed) this.close(constants.NGHTTP2_NO_ERROR);
+export function closeUnread(stream: ServerHttp2Stream): void {
+  if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 /**

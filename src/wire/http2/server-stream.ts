@@ -291,7 +291,7 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     if (stream.destroyed || stream.closed) return;
     this.#response.sendTrailers();
     // They leave in the next turn.
-    if (!this.#bodyDone) setImmediate(closeUnread.bind(stream));
+    if (!this.#bodyDone) setImmediate(closeUnread, stream);
   }
 }
 
