@@ -33,7 +33,7 @@ export const CELL = {
   http2Errors: 8,
   /** HTTP/2 connections that were closed because they brought far more frames than requests. */
   http2Floods: 9,
-  /** HTTP/2 requests that were taken back before they were begun. */
+  /** HTTP/2 requests that their clients took back, or whose body broke its word. */
   http2Resets: 10,
 
   /** Open client connections, idle ones included. */

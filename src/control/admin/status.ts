@@ -68,7 +68,7 @@ function http2({ supervisor: { zone } }: Gateway): Readonly<Record<string, numbe
     streams: zone.sum(CELL.http2Streams),
     protocol_errors: zone.sum(CELL.http2Errors),
     floods: zone.sum(CELL.http2Floods),
-    resets_at_once: zone.sum(CELL.http2Resets),
+    resets: zone.sum(CELL.http2Resets),
   };
 }
 

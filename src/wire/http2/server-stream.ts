@@ -223,8 +223,9 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     const finished = this.#response.ended && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR;
     this.#leave();
     this.#tunnel?.closed();
-    if (finished) handler?.onFinish();
-    else handler?.onRequestError(clientGone(this.#stream.rstCode));
+    if (finished) return handler?.onFinish();
+    this.#session.context.zone.increment(CELL.http2Resets);
+    handler?.onRequestError(clientGone(this.#stream.rstCode));
   }
 
   #leave(): void {
