@@ -1,12 +1,14 @@
 /**
  * HTTP/2 side by side with nginx: 16 streams at once on each of 8 connections, over TLS and in plain text, to an
- * HTTP/1.1 upstream on both sides. The load is h2load's; what is compared is CPU time per request.
+ * HTTP/1.1 upstream on both sides. The load is h2load's; what is compared is CPU time per request. A third one shows
+ * what `node:http2` itself costs: a proxy on it that does nothing else.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { makeCertificate } from '../../test/support/certificate.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { startNginxHttp2 } from '../contenders/nginx-http2.ts';
+import { startBareHttp2 } from '../contenders/bare-http2.ts';
 import { plainConfig, startSluice } from '../contenders/sluice.ts';
 import { CORES, pinned } from '../support/cores.ts';
 import { cpuTime } from '../support/proc.ts';
@@ -68,24 +70,26 @@ async function measure(scheme: string, { pid, port }: Subject, seconds: number):
 
 async function compareHttp2(context: Context, scheme: 'http' | 'https', title: string): Promise<Report> {
   const { options, upstream, folder, say } = context;
-  const { cert, key } = makeCertificate(folder);
+  const pair = makeCertificate(folder);
   const port = await freePort();
   const tls = scheme === 'https';
   await using stack = new AsyncDisposableStack();
-  const nginx = stack.use(await startNginxHttp2(upstream.port, tls ? { cert, key } : null));
+  const nginx = stack.use(await startNginxHttp2(upstream.port, tls ? pair : null));
+  const bare = stack.use(await startBareHttp2(upstream.port, tls ? pair : null));
   const sluice = stack.use(
     await startSluice({
       config: plainConfig(upstream.port),
       settings: {
         proxy_listen: `127.0.0.1:${port} ${tls ? 'ssl ' : ''}http2`,
         nginx_http_keepalive_requests: 1_000_000_000,
-        ...(tls ? { ssl_cert: cert, ssl_cert_key: key } : {}),
+        ...(tls ? { ssl_cert: pair.cert, ssl_cert_key: pair.key } : {}),
       },
     }),
   );
   const subjects: readonly Subject[] = [
     { name: 'nginx', pid: nginx.pid, port: nginx.port },
     { name: 'sluice', pid: sluice.pid, port },
+    { name: 'bare node:http2', pid: bare.pid, port: bare.port },
   ];
   for (const subject of subjects) await load(scheme, subject.port, Math.max(2, options.seconds));
   const figures: Figures[][] = subjects.map(() => []);
@@ -112,14 +116,12 @@ function reportOf(title: string, subjects: readonly Subject[], figures: readonly
       String(own.reduce((sum, { failed }) => sum + failed, 0)),
     ];
   });
-  const byRound = (ratios[1] ?? []).map((ratio) => ratio.toFixed(2)).join(' ');
-  const text = [
-    `### ${title}`,
-    '',
-    table(['', 'CPU µs/request', '× nginx', 'requests/s', 'failed'], rows),
-    '',
-    `sluice × nginx by round: ${byRound}`,
-  ].join('\n');
+  const byRound = subjects.map(
+    ({ name }, index) =>
+      `${name} × nginx by round: ${(ratios[index] ?? []).map((ratio) => ratio.toFixed(2)).join(' ')}`,
+  );
+  const header = ['', 'CPU µs/request', '× nginx', 'requests/s', 'failed'];
+  const text = [`### ${title}`, '', table(header, rows), '', ...byRound.slice(1)].join('\n');
   return { text, data: { title, figures, ratios } };
 }
 
