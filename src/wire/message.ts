@@ -2,7 +2,7 @@
  * The protocol-neutral seam between the wire and the request path.
  *
  * `proxy/` and plugins see heads, header views, body chunks, trailers and resets: never the bytes of a protocol.
- * `wire/http1` implements both sides; `wire/http2` will; tests may use an in-memory one.
+ * `wire/http1` implements both sides, `wire/http2` that of clients; tests may use an in-memory one.
  *
  * Flow control is credit: `write` answers false when the peer is slow, then the writer stops its source
  * (`pauseBody`) until `onDrain`. Writes are coalesced until `flush`, so that a head and the first chunk leave in one

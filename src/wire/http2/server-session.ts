@@ -8,7 +8,7 @@
  *
  * A flood is what nginx takes for one: far more octets read than heads and bodies explain. So it is one rule against
  * PING, SETTINGS, PRIORITY, WINDOW_UPDATE and empty DATA. What comes before any frame is counted (resets, settings at
- * once, CONTINUATION, header lists, memory) has limits inside nghttp2 and `node:http2` (docs/adr/0023).
+ * once, CONTINUATION, header lists, memory) has limits inside nghttp2 and `node:http2` (docs/adr/0024).
  */
 import { performServerHandshake, constants } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
