@@ -13,11 +13,13 @@ import { store } from './control/store.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
 import { h2c, http2 } from './proxy/http2.ts';
 import { idle1000 } from './proxy/idle-1000.ts';
+import { idleWebSockets } from './proxy/idle-websockets.ts';
 import { memory } from './proxy/memory.ts';
 import { reload } from './proxy/reload.ts';
 import { routes100k, routes609 } from './proxy/routes.ts';
 import { small, smallLog } from './proxy/small.ts';
 import { startup } from './proxy/startup.ts';
+import { webSocketRelay } from './proxy/websocket-relay.ts';
 import { moveAway } from './support/cores.ts';
 import type { BenchOptions, Report, Scenario } from './support/scenario.ts';
 import { startBenchUpstream } from './support/upstream.ts';
@@ -32,6 +34,8 @@ const SCENARIOS: readonly Scenario[] = [
   idle1000,
   http2,
   h2c,
+  idleWebSockets,
+  webSocketRelay,
   routes609,
   routes100k,
   reload,

@@ -3,6 +3,8 @@
  *
  * Each direction stops its source while its sink is slow. FIN is passed on, so that either side may finish first. A
  * tunnel on which nothing moves for the service's read time-out ends, as nginx ends it.
+ *
+ * There may be tens of thousands, nearly all of them silent: what one needs is three small objects and a timer.
  */
 import { WheelTimer } from '../lib/timer-wheel.ts';
 import type { Tunnel, TunnelHandler } from '../wire/message.ts';
@@ -11,53 +13,98 @@ import type { Exchange } from './exchange.ts';
 const DEFAULT_IDLE_MS = 60_000;
 
 export function spliceTunnels(exchange: Exchange, client: Tunnel, upstream: Tunnel): void {
-  const { wheel, tunnels } = exchange.context;
-  const idleMs = exchange.route?.service?.timeouts.read ?? DEFAULT_IDLE_MS;
-  let open = 2;
-  const all = { destroy };
-  const timer = new WheelTimer(destroy);
+  new Splice(exchange, client, upstream).start();
+}
 
-  function destroy(): void {
-    client.destroy();
-    upstream.destroy();
+class Splice {
+  /** Sides whose connection is there. */
+  open = 2;
+  readonly #exchange: Exchange;
+  readonly #client: Tunnel;
+  readonly #upstream: Tunnel;
+  readonly #idleMs: number;
+  readonly #timer: WheelTimer;
+
+  constructor(exchange: Exchange, client: Tunnel, upstream: Tunnel) {
+    this.#exchange = exchange;
+    this.#client = client;
+    this.#upstream = upstream;
+    this.#idleMs = exchange.route?.service?.timeouts.read ?? DEFAULT_IDLE_MS;
+    this.#timer = new WheelTimer(() => this.destroy());
   }
 
-  function closed(): void {
-    if (--open > 0) {
+  start(): void {
+    this.#exchange.context.tunnels.add(this);
+    this.#arm();
+    this.#client.start(new Direction(this, this.#client, this.#upstream, null));
+    this.#upstream.start(new Direction(this, this.#upstream, this.#client, this.#exchange));
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+    this.#upstream.destroy();
+  }
+
+  /** Something moves. */
+  moved(): void {
+    if (this.open === 2) this.#arm();
+  }
+
+  /** One side's connection is gone. */
+  closed(): void {
+    if (--this.open > 0) {
       // The other side may still have to take what came before; the timer bounds how long, whatever it sends.
-      wheel.arm(timer, idleMs);
-      client.finish();
-      upstream.finish();
+      this.#arm();
+      this.#client.finish();
+      this.#upstream.finish();
       return;
     }
-    wheel.remove(timer);
-    tunnels.delete(all);
-    exchange.finish();
+    const { wheel, tunnels } = this.#exchange.context;
+    wheel.remove(this.#timer);
+    tunnels.delete(this);
+    this.#exchange.finish();
   }
 
-  function direction(from: Tunnel, to: Tunnel, count: boolean): TunnelHandler {
-    let ended = false;
-    return {
-      onData(chunk) {
-        if (open === 2) wheel.arm(timer, idleMs);
-        if (count) exchange.bytesSent += chunk.length;
-        const held = to.write(chunk);
-        if (!to.writable) from.pause();
-        return held;
-      },
-      // `from` takes bytes again: what comes from the other side may flow.
-      onDrain: () => to.resume(),
-      onEnd() {
-        if (ended) return;
-        ended = true;
-        to.end();
-      },
-      onClose: closed,
-    };
+  #arm(): void {
+    this.#exchange.context.wheel.arm(this.#timer, this.#idleMs);
+  }
+}
+
+class Direction implements TunnelHandler {
+  readonly #splice: Splice;
+  readonly #from: Tunnel;
+  readonly #to: Tunnel;
+  /** Where octets are counted, of the direction that is counted. */
+  readonly #counted: Exchange | null;
+  #ended = false;
+
+  constructor(splice: Splice, from: Tunnel, to: Tunnel, counted: Exchange | null) {
+    this.#splice = splice;
+    this.#from = from;
+    this.#to = to;
+    this.#counted = counted;
   }
 
-  tunnels.add(all);
-  wheel.arm(timer, idleMs);
-  client.start(direction(client, upstream, false));
-  upstream.start(direction(upstream, client, true));
+  onData(chunk: Buffer): boolean {
+    this.#splice.moved();
+    if (this.#counted !== null) this.#counted.bytesSent += chunk.length;
+    const held = this.#to.write(chunk);
+    if (!this.#to.writable) this.#from.pause();
+    return held;
+  }
+
+  /** `from` takes bytes again: what comes from the other side may flow. */
+  onDrain(): void {
+    this.#to.resume();
+  }
+
+  onEnd(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#to.end();
+  }
+
+  onClose(): void {
+    this.#splice.closed();
+  }
 }

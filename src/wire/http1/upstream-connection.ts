@@ -23,12 +23,12 @@ import { interpretResponse } from './head.ts';
 import type { Http1ResponseHead } from './head.ts';
 import { Output } from './output.ts';
 import type { Scratch } from './output.ts';
+import { TunnelBuffers, largeBuffer } from '../read-buffers.ts';
 import { SocketTunnel } from '../socket-tunnel.ts';
 import type { Destination } from '../tls/destination.ts';
 import { type UpstreamSocket, connectUpstream, handshakeFailure } from '../tls/upstream-connect.ts';
 
 const NOTHING = Buffer.alloc(0);
-const READ_BYTES = 64 * 1024;
 /** A server may send this many interim responses to one request. */
 const MAX_INTERIM = 16;
 
@@ -74,6 +74,9 @@ export class UpstreamConnection implements ClientStream {
   #timeouts: UpstreamTimeouts;
   #head: Http1ResponseHead | null = null;
   #tunnel: SocketTunnel | null = null;
+  #tunnelBuffers: TunnelBuffers | null = null;
+  /** Octets of the last read. */
+  #filled = 0;
   #method = '';
   #upgrade = '';
   #acceptsTrailers = false;
@@ -248,14 +251,17 @@ export class UpstreamConnection implements ClientStream {
 
   /** Called before the first read and after each one; null keeps the buffer. */
   #nextReadBuffer(): Buffer {
-    if (this.#reading && !this.#held) return KEEP_BUFFER;
-    this.#reading = true;
+    const held = this.#held;
     this.#held = false;
-    return Buffer.allocUnsafeSlow(READ_BYTES);
+    if (this.#tunnelBuffers !== null) return this.#tunnelBuffers.next(this.#filled, held) ?? KEEP_BUFFER;
+    if (this.#reading && !held) return KEEP_BUFFER;
+    this.#reading = true;
+    return largeBuffer();
   }
 
   #onRead(length: number, buffer: Buffer): boolean {
     const handler = this.#handler;
+    this.#filled = length;
     try {
       this.#readFrom(buffer, length);
     } catch (error) {
@@ -284,7 +290,11 @@ export class UpstreamConnection implements ClientStream {
     } else if (this.#state === OPEN) {
       this.#armExchange();
     }
-    if (this.#tunnel !== null) return;
+    if (this.#tunnel !== null) {
+      // The head is written, what stood behind it was copied.
+      this.#held = false;
+      return;
+    }
     this.#held = handler.onReadEnd();
     // Answered and delivered within one read, as nearly all are: the exchange is over and so are its field lines.
     if (!this.#held && this.#handler !== handler) this.#fieldsTaken = false;
@@ -352,8 +362,11 @@ export class UpstreamConnection implements ClientStream {
     this.#context.wheel.remove(this.#timer);
     head.headers.detach();
     this.#tunnel = new SocketTunnel(this.#socket, at < end ? Buffer.from(buffer.subarray(at, end)) : null);
+    this.#tunnelBuffers = new TunnelBuffers(buffer);
     this.#context.closed(this);
     handler.onUpgrade(head, this.#tunnel);
+    // The head has left; a tunnel has no other.
+    this.#parser.fields = NO_FIELDS;
   }
 
   #onBodyEnd(trailers: Trailers | null): void {
@@ -446,6 +459,8 @@ export class UpstreamConnection implements ClientStream {
     this.#context.closed(this);
   }
 }
+
+const NO_FIELDS = new FieldLines(NOTHING);
 
 /** Not a buffer: tells `onread` to go on with the one that it has. */
 const KEEP_BUFFER = null as unknown as Buffer;
