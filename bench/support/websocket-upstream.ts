@@ -53,7 +53,10 @@ export async function startWebSocketUpstream(): Promise<WebSocketUpstream> {
 function serve(): void {
   const server = createServer({ noDelay: true }, (socket) => {
     socket.once('data', (head: Buffer) => {
-      if (!/^upgrade:/im.test(head.toString('latin1'))) return void socket.end(EMPTY);
+      if (!/^upgrade:/im.test(head.toString('latin1'))) {
+        socket.end(EMPTY);
+        return;
+      }
       socket.write(SWITCH);
       socket.on('data', (chunk: Buffer) => socket.write(chunk));
     });
