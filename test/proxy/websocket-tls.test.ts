@@ -41,7 +41,7 @@ async function startEcho(server: Server): Promise<{ port: number; accepted: WebS
 
 const plainServer = createHttp();
 const tlsServer = createHttps(own);
-const upstreams = { ws: await startEcho(plainServer), wss: await startEcho(tlsServer as unknown as Server) };
+const upstreams = { ws: await startEcho(plainServer), wss: await startEcho(tlsServer) };
 after(() => {
   for (const { accepted } of Object.values(upstreams)) for (const socket of accepted) socket.terminate();
   plainServer.close();
