@@ -19,6 +19,7 @@ import { reload } from './proxy/reload.ts';
 import { routes100k, routes609 } from './proxy/routes.ts';
 import { small, smallLog } from './proxy/small.ts';
 import { startup } from './proxy/startup.ts';
+import { upstreamTls } from './proxy/upstream-tls.ts';
 import { webSocketRelay } from './proxy/websocket-relay.ts';
 import { moveAway } from './support/cores.ts';
 import type { BenchOptions, Report, Scenario } from './support/scenario.ts';
@@ -36,6 +37,7 @@ const SCENARIOS: readonly Scenario[] = [
   h2c,
   idleWebSockets,
   webSocketRelay,
+  upstreamTls,
   routes609,
   routes100k,
   reload,
