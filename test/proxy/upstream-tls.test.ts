@@ -4,7 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startGateway, type KongConfig } from '../support/gateway.ts';
+import { startNginx } from '../support/nginx.ts';
 import { issueIn, RSA, type Issued } from '../support/pki.ts';
+import { connectRaw } from '../support/raw-client.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { pair, startTlsUpstream, type TlsEcho } from '../support/tls-upstream.ts';
 import { waitFor } from '../support/wait.ts';
@@ -214,7 +216,91 @@ test('an authority that is taken away or replaced is not trusted on idle connect
   assert.deepEqual(await ask('/verified'), { ...trusting, connection: trusting.connection });
 });
 
-test('a client certificate that changes in its vault is sent by new connections', async () => {
+test('a certificate whose text changes in its vault is sent after the time that its reference gives', async () => {
+  const file = (name: string): string => join(folder.path, name);
+  await writeFile(file('short.crt'), clients.vault.cert);
+  await writeFile(file('short.key'), clients.vault.key);
+  const short = JSON.stringify(config())
+    .replace('files/client.crt/', 'files/short.crt/?ttl=1')
+    .replace('files/client.key/', 'files/short.key/?ttl=1');
+  await gateway.reload(JSON.parse(short) as KongConfig);
+  assert.equal((await ask('/by-vault')).client, 'client in a vault');
+  await writeFile(file('short.crt'), clients.service.cert);
+  await writeFile(file('short.key'), clients.service.key);
+  // Between the two looks it may have one of the old pair and one of the new: such a pair is used by nobody.
+  const next = async (): Promise<boolean> => {
+    const { status, body } = await send(gateway.proxyPort, { target: '/by-vault' });
+    return status === 200 && body.toString().includes('client of the service');
+  };
+  await waitFor(next, { what: 'the new certificate' });
+  await gateway.reload(config());
+});
+
+test('authorities change under load: each request is answered by what was trusted, and none is lost', async () => {
+  const answers: number[] = [];
+  let done = false;
+  const load = Array.from({ length: 8 }, async () => {
+    await using client = await connectRaw(gateway.proxyPort);
+    while (!done) {
+      client.write('GET /verified HTTP/1.1\r\nHost: c.test\r\n\r\n');
+      answers.push((await client.readResponse()).status);
+    }
+  });
+  const authorities = [
+    { id: ROOT, cert: own.cert },
+    { id: OTHER, cert: other.cert },
+  ];
+  for (let round = 0; round < 3; round++) {
+    await gateway.reload(config({ authorities }));
+    const from = answers.length;
+    await waitFor(() => answers.length > from + 30, { what: 'requests without trust' });
+    // Those that were under way when the answer of the reload came may still have been trusted.
+    assert.deepEqual([...new Set(answers.slice(from + 8, from + 30))], [502]);
+    await gateway.reload(config());
+    const then = answers.length;
+    await waitFor(() => answers.length > then + 30, { what: 'requests with trust' });
+    assert.deepEqual([...new Set(answers.slice(then + 8, then + 30))], [200]);
+  }
+  done = true;
+  await Promise.all(load);
+  assert.deepEqual([...new Set(answers)].toSorted(), [200, 502]);
+});
+
+test('an nginx that wants a client certificate and counts sessions', async () => {
+  await using nginx = await startNginx({
+    http: `
+  access_log off;
+  keepalive_requests 1;
+  server {
+    listen 127.0.0.1:%PORT% ssl;
+    ssl_certificate ${leaf.certFile};
+    ssl_certificate_key ${leaf.keyFile};
+    ssl_client_certificate ${root.certFile};
+    ssl_verify_client on;
+    ssl_session_cache shared:S:1m;
+    location / { default_type text/plain; return 200 "$ssl_client_s_dn $ssl_server_name $ssl_session_reused"; }
+  }`,
+  });
+  const service = {
+    name: 'nginx',
+    protocol: 'https',
+    host: 'a.test',
+    port: nginx.port,
+    tls_verify: true,
+    ca_certificates: [ROOT],
+    client_certificate: { id: SERVICE },
+    routes: [{ name: 'nginx', paths: ['/nginx'] }],
+  };
+  const text = config() as { services: object[] };
+  await gateway.reload({ ...text, services: [...text.services, service] });
+  for (const reused of ['.', 'r', 'r']) {
+    const { status, body } = await send(gateway.proxyPort, { target: '/nginx' });
+    assert.deepEqual([status, body.toString()], [200, `CN=client of the service a.test ${reused}`]);
+  }
+  await gateway.reload(config());
+});
+
+test('a reference that changes is followed, and one that leads nowhere fails the request', async () => {
   assert.partialDeepStrictEqual(await ask('/by-vault'), { client: 'client in a vault' });
   const text = { cert: clients.upstream.cert, key: clients.upstream.key };
   await writeFile(join(folder.path, 'client2.crt'), text.cert);

@@ -38,28 +38,27 @@ const raw = await startRawUpstream(async (peer) => {
   peer.write(SWITCH);
 });
 const service = { host: '127.0.0.1', retries: 0 };
-const gateway = await startGateway({
-  config: {
-    _format_version: '3.0',
-    services: [
-      {
-        ...service,
-        name: 'ws',
-        port: (http.address() as AddressInfo).port,
-        routes: [{ name: 'ws', paths: ['/ws'] }],
-      },
-      {
-        ...service,
-        name: 'short',
-        port: (http.address() as AddressInfo).port,
-        read_timeout: 2000,
-        routes: [{ name: 'short', paths: ['/short'] }],
-      },
-      { ...service, name: 'puppet', port: puppet.port, routes: [{ name: 'puppet', paths: ['/puppet'] }] },
-      { ...service, name: 'raw', port: raw.port, routes: [{ name: 'raw', paths: ['/raw'] }] },
-    ],
-  },
-});
+const config = {
+  _format_version: '3.0',
+  services: [
+    {
+      ...service,
+      name: 'ws',
+      port: (http.address() as AddressInfo).port,
+      routes: [{ name: 'ws', paths: ['/ws'] }],
+    },
+    {
+      ...service,
+      name: 'short',
+      port: (http.address() as AddressInfo).port,
+      read_timeout: 2000,
+      routes: [{ name: 'short', paths: ['/short'] }],
+    },
+    { ...service, name: 'puppet', port: puppet.port, routes: [{ name: 'puppet', paths: ['/puppet'] }] },
+    { ...service, name: 'raw', port: raw.port, routes: [{ name: 'raw', paths: ['/raw'] }] },
+  ],
+};
+const gateway = await startGateway({ config });
 const port = gateway.proxyPort;
 
 after(async () => {
@@ -153,6 +152,18 @@ test('read_timeout ends a connection on which nothing moves, and only such a one
   const [code] = (await once(socket, 'close')) as [number];
   assert.equal(code, 1006);
   await waitFor(() => accepted.at(-1)?.readyState === WebSocket.CLOSED);
+});
+
+test('a WebSocket stays with its upstream through reloads that take its route and service away', async () => {
+  const socket = await open('/ws');
+  await gateway.reload({ ...config, services: config.services.filter(({ name }) => name !== 'ws') });
+  await assert.rejects(open('/ws'), /404/);
+  assert.equal((await echoOf(socket, 'still here')).toString(), 'still here');
+  await gateway.reload(config);
+  assert.equal((await echoOf(socket, 'and now')).toString(), 'and now');
+  socket.close(4003, 'done');
+  const [code] = (await once(socket, 'close')) as [number];
+  assert.equal(code, 4003);
 });
 
 test('a server that does not switch answers like any other', async () => {
