@@ -241,7 +241,7 @@ test('an idle WebSocket ends with the read time-out of its service, also over TL
     },
     { tls: own },
   );
-  const service = { tls: true, timeouts: { connect: 5000, write: 5000, read: 100 } };
+  const service = { tls: true, timeouts: { connect: 5000, write: 5000, read: 2000 } };
   await using plane = await startPlane(upstream.port, { service });
   await using front = await startTlsFront(plane.plane, own);
   await using client = await rawTls(front.port);
