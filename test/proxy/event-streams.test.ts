@@ -58,7 +58,7 @@ async function asked(upstream: RawUpstream): Promise<RawPeer> {
     () => upstream.peers.find((peer) => peer.received.toString('latin1').includes('\r\n\r\n')),
     { what: 'the request' },
   );
-  return found as RawPeer;
+  return found;
 }
 
 async function clientOf(port: number, tls: boolean): Promise<RawConnection> {
