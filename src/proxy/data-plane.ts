@@ -279,6 +279,7 @@ function http2Limits(settings: Settings): Http2Limits {
     streams: settings.nginx_http_http2_max_concurrent_streams,
     preread: settings.nginx_http_http2_body_preread_size,
     sessionMemory: settings.http2_session_memory,
+    readAhead: (settings.http2_session_memory * 2 ** 20) / settings.nginx_http_http2_max_concurrent_streams,
     resetBurst: settings.http2_reset_burst,
     resetRate: settings.http2_reset_rate,
   };

@@ -19,7 +19,7 @@ import {
   type RawHttp2,
   uint32,
 } from '../support/http2-raw.ts';
-import { startEcho } from '../support/upstream.ts';
+import { startEcho, startHttpUpstream } from '../support/upstream.ts';
 import { waitFor } from '../support/wait.ts';
 
 setFlagsFromString('--expose-gc');
@@ -183,6 +183,38 @@ function drained({ socket }: RawHttp2): Promise<void> {
     socket.once('close', () => resolve());
   });
 }
+
+test('streams that nobody reads: what waits is bounded, and is given back when they are cut off', async () => {
+  const body = Buffer.alloc(MIB);
+  let asked = 0;
+  await using upstream = await startHttpUpstream((_, response) => {
+    asked++;
+    response.end(body);
+  });
+  await using plane = await startHttp2Plane(upstream.port, {
+    settings: { nginx_http_send_timeout: '3s', response_buffer_size: '1m', http2_session_memory: '4' },
+  });
+  const before = held();
+  // SETTINGS_INITIAL_WINDOW_SIZE 0
+  await using client = await connectHttp2(plane.port, [4, 0]);
+  await client.ping();
+  const streams = Array.from({ length: 128 }, () => client.request(get()));
+  await waitFor(() => asked === 128, { what: 'all requests to be with the upstream' });
+  for (const id of streams) assert.deepEqual(await client.outcome(id), { status: 200 });
+  const during = held();
+  assert.ok(during < before + 80 * MIB, `${mib(during - before)} MiB wait for one client`);
+  await waitFor(() => plane.zone.get(CELL.http2Streams) === 0, { what: 'the streams to be cut off' });
+  const after = await waitFor(
+    () => {
+      const now = held();
+      return now < before + 24 * MIB && now;
+    },
+    { what: 'memory to be given back', interval: 100 },
+  );
+  console.log(
+    `128 MiB that nobody reads: ${mib(before)} MiB before, ${mib(during)} MiB during, ${mib(after)} MiB after`,
+  );
+});
 
 /** Heads that are too much: their stream is refused, and the connection lives if it can. */
 const HEADS: ReadonlyArray<

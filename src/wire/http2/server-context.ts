@@ -10,6 +10,8 @@ export interface Http2Limits {
   readonly preread: number;
   /** MiB that a connection may hold before its streams are refused. */
   readonly sessionMemory: number;
+  /** Octets that may wait in each stream for a slow client: its part of `sessionMemory`. */
+  readonly readAhead: number;
   /** Streams that a client may take back: so many at once, and so many a second for good (CVE-2023-44487). */
   readonly resetBurst: number;
   readonly resetRate: number;

@@ -149,8 +149,9 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     return this.#response.takeHeld();
   }
 
+  /** Its streams share what a connection may hold: or a client that reads nothing had the memory of a hundred clients. */
   readAhead(bytes: number): void {
-    this.#response.readAhead = bytes;
+    this.#response.readAhead = Math.min(bytes, this.#session.context.http2.readAhead);
   }
 
   reset(): void {
