@@ -1,8 +1,11 @@
 /** Who caused a failure on the request path. */
 export type ErrorSource = 'client' | 'upstream' | 'gateway' | 'plugin';
 
-/** May the exchange be tried again on another connection: never, always, or only when the connection was a reused one. */
-export type RetryRule = 'never' | 'always' | 'if-reused';
+/**
+ * May the exchange be tried again on another connection: never, always, only when the connection was a reused one, or
+ * whatever its method, since the upstream itself says that it has not begun (HTTP/2: REFUSED_STREAM, GOAWAY).
+ */
+export type RetryRule = 'never' | 'always' | 'if-reused' | 'unprocessed';
 
 export interface GatewayErrorInit {
   readonly source: ErrorSource;
@@ -10,6 +13,8 @@ export interface GatewayErrorInit {
   readonly status: number;
   readonly retry?: RetryRule;
   readonly cause?: unknown;
+  /** HTTP/2 error code that broke the upstream's stream; 0 or none when nothing of that kind did. */
+  readonly resetCode?: number;
 }
 
 /**
@@ -21,6 +26,7 @@ export class GatewayError extends Error {
   readonly source: ErrorSource;
   readonly status: number;
   readonly retry: RetryRule;
+  readonly resetCode: number;
 
   constructor(code: string, message: string, init: GatewayErrorInit) {
     super(message, init.cause === undefined ? undefined : { cause: init.cause });
@@ -28,5 +34,6 @@ export class GatewayError extends Error {
     this.source = init.source;
     this.status = init.status;
     this.retry = init.retry ?? 'never';
+    this.resetCode = init.resetCode ?? 0;
   }
 }

@@ -6,6 +6,7 @@ import type { TimerWheel } from '../lib/timer-wheel.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { UpstreamPool } from '../wire/http1/upstream-pool.ts';
+import type { Http2Pool } from '../wire/http2/client-pool.ts';
 import type { Directory } from '../zone/directory/directory.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
 import type { ErrorBodies } from './error-body.ts';
@@ -21,6 +22,7 @@ export interface ProxyContext {
   readonly errorBodies: ErrorBodies;
   readonly resolver: Resolver;
   readonly pool: UpstreamPool;
+  readonly http2Pool: Http2Pool;
   readonly upstreamTerms: UpstreamTerms;
   readonly wheel: TimerWheel;
   readonly zone: WorkerZone;

@@ -25,6 +25,7 @@ import { RequestHeadParser } from '../wire/http1/head-parser.ts';
 import type { HeadLimits } from '../wire/http1/head-parser.ts';
 import { Scratch } from '../wire/http1/output.ts';
 import { UpstreamPool } from '../wire/http1/upstream-pool.ts';
+import { Http2Pool } from '../wire/http2/client-pool.ts';
 import { sessionOptions } from '../wire/http2/server-context.ts';
 import type { Http2Limits, Http2ServerContext } from '../wire/http2/server-context.ts';
 import { Http2ServerSession } from '../wire/http2/server-session.ts';
@@ -63,6 +64,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly zone: WorkerZone;
   readonly directory: Directory<DirectoryEntities>;
   readonly pool: UpstreamPool;
+  readonly http2Pool: Http2Pool;
   readonly upstreamTerms: UpstreamTerms;
   readonly tunnels = new Set<{ destroy(): void }>();
   readonly resolver: Resolver;
@@ -115,6 +117,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     };
     this.upstreamTerms = new UpstreamTerms(settings);
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
+    this.http2Pool = new Http2Pool({ ...shared, zone }, poolOptions(settings));
     this.#listeners = new Listeners({
       zone,
       wheel: this.wheel,
@@ -136,7 +139,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.errorBodies = new ErrorBodies(settings);
     this.timeouts = clientTimeouts(settings);
     this.maxRequests = settings.nginx_http_keepalive_requests;
-    this.pool.options = poolOptions(settings);
+    this.pool.options = this.http2Pool.options = poolOptions(settings);
     this.upstreamTerms.settings = settings;
     this.errorLog.setLevel(settings.log_level);
     for (const connection of this.#connections) connection.peer = this.#judge(connection.peer);
@@ -160,6 +163,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.draining = true;
     await this.#listeners.closeQuiet(Math.min(graceMs, CLOSE_MS));
     this.pool.drain();
+    this.http2Pool.drain();
     const gone = new Promise<void>((resolve) => (this.#drained = resolve));
     for (const connection of this.#connections) connection.drain();
     this.#checkDrained();
@@ -174,6 +178,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.#listeners.close();
     this.#cut();
     this.pool.drain();
+    this.http2Pool.close();
     this.resolver.close();
     this.wheel.close();
     this.errorLog.close();

@@ -66,6 +66,11 @@ export class Forward implements ClientStreamHandler {
     this.#try(false);
   }
 
+  /** What the upstream speaks, as `Via` says it. */
+  get version(): '1.1' | '2' {
+    return this.#service.upstreamProtocol === 'h2' ? '2' : '1.1';
+  }
+
   cancel(): void {
     const stream = this.#stream;
     this.#stream = this.upstream = null;
@@ -115,7 +120,8 @@ export class Forward implements ClientStreamHandler {
 
   #connect(resolved: ResolvedName, fresh: boolean): void {
     const { ip, port } = resolved.next();
-    const { pool } = this.#exchange.context;
+    const { context } = this.#exchange;
+    const pool = this.#service.upstreamProtocol === 'h2' ? context.http2Pool : context.pool;
     this.address = ip;
     this.port = port ?? this.port;
     const target = this.#peers?.current;
@@ -191,14 +197,17 @@ export class Forward implements ClientStreamHandler {
   }
 
   onError(error: GatewayError): void {
-    const stale = error.retry === 'if-reused';
+    // An upstream that refuses the stream has not begun it, whatever the method: on a session that served others that
+    // may only mean that it goes away.
+    const unprocessed = error.retry === 'unprocessed';
+    const stale = error.retry === 'if-reused' || (unprocessed && this.#stream?.reused === true);
     this.#stream = this.upstream = null;
     const exchange = this.#exchange;
     if (exchange.over) return;
     const repeatable =
       error.retry !== 'never' &&
       (exchange.body === null || exchange.body.replayable) &&
-      (!this.#sent || !NOT_IDEMPOTENT.has(exchange.method));
+      (!this.#sent || unprocessed || !NOT_IDEMPOTENT.has(exchange.method));
     if (!repeatable || exchange.responded || (!stale && this.#tries >= this.#service.retries))
       return exchange.fail(error);
     if (!stale) {

@@ -28,13 +28,15 @@ export function protocolMask(protocols: readonly RouteProtocol[]): number {
 
 export function compileService(service: Service): ServiceTarget {
   const tls = service.protocol === 'https' || service.protocol === 'grpcs';
+  const grpc = service.protocol === 'grpc' || service.protocol === 'grpcs';
   const host = service.host.startsWith('[') ? service.host.slice(1, -1) : service.host;
   const authority = host.includes(':') ? `[${host}]` : host;
   return {
     id: service.id,
     name: service.name,
     tls,
-    grpc: service.protocol === 'grpc' || service.protocol === 'grpcs',
+    grpc,
+    upstreamProtocol: grpc ? 'h2' : 'http/1.1',
     host,
     port: service.port,
     balancing: { upstreams: null, balancer: null },

@@ -37,7 +37,10 @@ export interface ServiceTarget {
   readonly name: string | null;
   /** The upstream leg is TLS (`https`, `grpcs`). */
   readonly tls: boolean;
+  /** Kong's `grpc` and `grpcs`: nothing is buffered, and statuses are gRPC's. */
   readonly grpc: boolean;
+  /** What the upstream leg speaks. */
+  readonly upstreamProtocol: 'http/1.1' | 'h2';
   /** Name or address as configured, without brackets around IPv6. */
   readonly host: string;
   readonly port: number;

@@ -1,12 +1,21 @@
 /** Header fields as a flat list of strings: for messages that the gateway makes itself, and for HTTP/2. */
 import type { Headers } from './message.ts';
 
+const NONE: readonly string[] = [];
+
 export class FlatHeaders implements Headers {
   /** Name, value, name, value. */
-  readonly #fields: string[];
+  #fields: string[];
 
   constructor(fields: readonly string[] = []) {
     this.#fields = [...fields];
+  }
+
+  /** Without a copy: the list is the view's from now on. */
+  static of(fields: string[]): FlatHeaders {
+    const headers = new FlatHeaders(NONE);
+    headers.#fields = fields;
+    return headers;
   }
 
   get(name: string): string | undefined {
@@ -54,7 +63,12 @@ export class FlatHeaders implements Headers {
   }
 
   #find(name: string): number {
-    for (let i = 0; i < this.#fields.length; i += 2) if (this.#fields[i]?.toLowerCase() === name) return i;
+    const fields = this.#fields;
+    for (let i = 0; i < fields.length; i += 2) {
+      const field = fields[i] as string;
+      // Few names are of one length, and most of them in lower case already.
+      if (field.length === name.length && (field === name || field.toLowerCase() === name)) return i;
+    }
     return -1;
   }
 }

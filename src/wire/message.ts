@@ -153,8 +153,12 @@ export interface ServerStream {
   flush(): boolean;
   /** Bytes that may wait for a slow client before `write` answers false. */
   readAhead(bytes: number): void;
-  /** Ends the connection (HTTP/1.1) or the stream (HTTP/2) without a proper end of the response. */
-  reset(): void;
+  /**
+   * Ends the connection (HTTP/1.1) or the stream (HTTP/2) without a proper end of the response.
+   *
+   * @param code HTTP/2 error code of an upstream's stream that broke, to be passed on; 0 or none: INTERNAL_ERROR.
+   */
+  reset(code?: number): void;
   /** Sends the `101` and gives the connection away. */
   upgrade(head: ResponseHead): Tunnel;
 }

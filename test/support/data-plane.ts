@@ -38,6 +38,7 @@ function routeTarget(upstreamPort: number, options: PlaneOptions): RouteTarget {
     name: 's',
     tls: false,
     grpc: false,
+    upstreamProtocol: 'http/1.1',
     host: '127.0.0.1',
     port: upstreamPort,
     balancing: { upstreams: null, balancer: null },

@@ -43,11 +43,20 @@ export function listenDrain(stream: ServerHttp2Stream): void {
 
 /** Closes a stream whose request nobody reads to its end, when its response has left (RFC 9113 §8.1). */
 export function closeWhenFinished(stream: ServerHttp2Stream): void {
-  stream.once('finish', () => closeUnread(stream));
+  // Not in the turn that wrote the head: nghttp2 would send the reset in its place.
+  stream.once('finish', () => setImmediate(closeUnread, stream));
 }
 
 export function closeUnread(stream: ServerHttp2Stream): void {
   if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+/**
+ * Resets a stream with the code of an upstream's: only where trailers are to come, since there `close` does not end the
+ * body properly first.
+ */
+export function resetWith(stream: ServerHttp2Stream, code: number): void {
+  stream.close(code);
 }
 
 /**

@@ -89,7 +89,8 @@ export class Http2Response {
     this.responded = true;
     const bodiless = bodyLength === NO_BODY || bodyLength === 0 || isHead;
     this.#left = bodiless ? 0 : bodyLength === UNKNOWN_LENGTH ? Infinity : bodyLength;
-    this.withTrailers = this.#left === Infinity && acceptsTrailers;
+    // Also behind a length: a gRPC response may have both.
+    this.withTrailers = !bodiless && acceptsTrailers;
     if (this.withTrailers) listenTrailers(this.#stream);
     this.#send(responseFields(head), bodiless ? END : this.withTrailers ? TRAILERS : undefined);
   }

@@ -22,6 +22,7 @@ import {
   closeWhenFinished,
   listenBody,
   listenDrain,
+  resetWith,
   type StreamEvents,
 } from './server-listeners.ts';
 import { Http2Response } from './server-response.ts';
@@ -154,11 +155,12 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     this.#response.readAhead = Math.min(bytes, this.#session.context.http2.readAhead);
   }
 
-  reset(): void {
+  reset(code = 0): void {
     if (this.#over) return;
     this.#session.context.zone.increment(CELL.broken);
     this.#handler = null;
-    breakOff(this.#stream);
+    if (code !== 0 && this.#response.withTrailers) resetWith(this.#stream, code);
+    else breakOff(this.#stream);
     this.#leave();
   }
 
