@@ -24,6 +24,7 @@ const SERVERS = [
   'setpriv=util-linux',
   'curl',
   'h2load=nghttp2-client',
+  'nghttpd=nghttp2-server',
 ];
 
 const USAGE = `Usage: npm test                 every check and every test

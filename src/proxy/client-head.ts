@@ -35,7 +35,8 @@ function stampProxied(exchange: Exchange, { status, headers }: ResponseHead): vo
   const { startedAt, forward } = exchange;
   if (policy.sendVia) {
     const via = headers.has('via') ? `${headers.all('via').join(', ')}, ` : '';
-    headers.set('Via', `${via}1.1 ${policy.serverToken}`);
+    const version = forward?.version ?? '1.1';
+    headers.set('Via', `${via}${version} ${policy.serverToken}`);
   }
   const sentAt = forward?.startedAt ?? startedAt;
   if (policy.sendUpstreamLatency) {

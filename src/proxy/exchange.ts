@@ -32,6 +32,7 @@ import { clientHead } from './client-head.ts';
 import type { ProxyContext } from './context.ts';
 import { finishExchange } from './finish.ts';
 import { Forward } from './forward.ts';
+import { isGrpcContentType } from './grpc-status.ts';
 import { replyError } from './reply.ts';
 import { payloadTooLarge, RequestBody } from './request-body.ts';
 import { requestId } from './request-id.ts';
@@ -111,6 +112,12 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     return this.request.method;
   }
 
+  /** The client speaks gRPC and reads an error as `grpc-status` (as Kong judges it). */
+  get isGrpc(): boolean {
+    const { version, headers } = this.request;
+    return version === '2' && isGrpcContentType(headers.get('content-type'));
+  }
+
   get scheme(): 'http' | 'https' {
     return this.peer.tls === null ? 'http' : 'https';
   }
@@ -164,7 +171,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     const { bodyLength } = this.request;
     if (bodyLength === NO_BODY || bodyLength === 0) return this.forward.start();
     this.body = new RequestBody(this);
-    this.body.begin(match.value.requestBuffering);
+    this.body.begin(service.grpc ? 'replayable' : match.value.requestBuffering ? 'kept' : 'streamed');
   }
 
   // The upstream's side of the exchange, told by `forward`.
@@ -174,6 +181,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     this.upstreamStatus = head.status;
     this.upstreamHeadAt = performance.now();
     this.proxied = true;
+    this.body?.settle();
     clientHead(this, head);
     this.stream.readAhead(this.route?.responseBuffering === true ? this.context.policy.responseBuffer : 0);
     this.send(head);
@@ -216,7 +224,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
       if (error.source === 'client') this.stream.lastResponse();
       return replyError(this, error);
     }
-    this.stream.reset();
+    this.stream.reset(error.resetCode);
     this.finish();
   }
 

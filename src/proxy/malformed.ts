@@ -7,6 +7,7 @@ import { FlatHeaders } from '../wire/flat-headers.ts';
 import type { MalformedRequest } from '../wire/http1/client-context.ts';
 import type { ServerStream } from '../wire/message.ts';
 import type { ErrorBodies } from './error-body.ts';
+import { isGrpcContentType } from './grpc-status.ts';
 import type { Policy } from './policy.ts';
 import { requestId } from './request-id.ts';
 
@@ -32,9 +33,10 @@ export function replyMalformed(
     accept: received.has('accept') ? received.all('accept').join(', ') : undefined,
     contentType: received.get('content-type'),
     requestId: id,
-    isGrpc: false,
+    isGrpc: requestLine.endsWith(' HTTP/2.0') && isGrpcContentType(received.get('content-type')),
   });
   const headers = new FlatHeaders(['Date', new Date().toUTCString(), 'Content-Type', made.contentType]);
+  for (const [name, value] of made.headers ?? []) headers.add(name, value);
   if (policy.sendServer) headers.add('Server', policy.serverToken);
   if (policy.sendResponseLatency) headers.add('X-Kong-Response-Latency', '0');
   if (policy.sendRequestId) headers.add('X-Kong-Request-Id', id);
@@ -44,7 +46,7 @@ export function replyMalformed(
     headers,
     bodyLength: made.body.length,
   });
-  stream.write(made.body);
+  if (made.body.length > 0) stream.write(made.body);
   stream.end(null);
   stream.flush();
   const client = stream.peer.remoteAddress;

@@ -42,7 +42,7 @@ function replyBody(
     accept,
     contentType: headers.get('content-type'),
     requestId: exchange.id,
-    isGrpc: false,
+    isGrpc: exchange.isGrpc,
   });
   const reply = new FlatHeaders(fields);
   reply.add('Content-Type', made.contentType);

@@ -4,6 +4,9 @@
  * With `request_buffering` (Kong's default) the body is read up to a bound before any upstream is asked: then it goes
  * with its length, and can be sent again when an attempt fails. A larger body streams from the bound on, and without
  * `request_buffering` from the first byte; what is streamed is gone and cannot be retried.
+ *
+ * A gRPC call streams from the first byte, too, since its client may wait for answers while it sends. Its first bytes are
+ * kept beside until the response begins: nearly every unary call can be tried again that way.
  */
 import { GatewayError } from '../lib/gateway-error.ts';
 import { UNKNOWN_LENGTH } from '../wire/message.ts';
@@ -13,8 +16,13 @@ import type { Exchange } from './exchange.ts';
 /** Smaller pieces are put together: a million one-byte chunks must not become a million buffers. */
 const SMALL_BYTES = 4096;
 const BLOCK_BYTES = 32 * 1024;
+/** What is kept of a stream for another try. */
+const REPLAY_BYTES = 64 * 1024;
 /** So many pieces are kept as they came. */
 const FEW = 16;
+
+/** Kept before it is sent; streamed; streamed with its beginning kept beside. */
+export type BodyMode = 'kept' | 'streamed' | 'replayable';
 
 const KEEPING = 0;
 const STREAMING = 1;
@@ -31,6 +39,8 @@ export class RequestBody {
   /** Something was streamed past what is kept. */
   #gone = false;
   #buffered = false;
+  /** Octets that may be kept of what is streamed. */
+  #replay = 0;
   /** Of a body that ended before an upstream was ready. */
   #trailers: Trailers | null = null;
 
@@ -52,14 +62,15 @@ export class RequestBody {
   }
 
   /** Decides how the body is read and lets the forward phase begin, now or when enough is here. */
-  begin(buffering: boolean): void {
+  begin(mode: BodyMode): void {
     const { forward, stream } = this.#exchange;
-    if (buffering) {
+    if (mode === 'kept') {
       this.#state = KEEPING;
       this.#buffered = true;
       stream.readBody();
     } else {
       this.#state = STREAMING;
+      if (mode === 'replayable') this.#replay = REPLAY_BYTES;
       forward?.start();
     }
   }
@@ -70,8 +81,7 @@ export class RequestBody {
     this.#closeBlock();
     for (const chunk of this.#kept) credit = upstream.write(chunk);
     if (this.#state === COMPLETE) return upstream.end(this.#trailers);
-    this.#kept = [];
-    this.#gone = true;
+    if (this.#length > this.#replay || this.#replay === 0) this.#forget();
     const { stream } = this.#exchange;
     stream.readBody();
     if (credit) stream.resumeBody();
@@ -85,8 +95,13 @@ export class RequestBody {
     const upstream = this.#state === STREAMING ? exchange.forward?.upstream : null;
     if (upstream !== null && upstream !== undefined) {
       if (!upstream.write(chunk)) exchange.stream.pauseBody();
+      if (this.#gone) return;
+      if (this.#length > this.#replay) this.#forget();
+      else this.#keep(chunk);
       return;
     }
+    // Between two tries.
+    if (this.#state === STREAMING && !exchange.responded) exchange.stream.pauseBody();
     this.#keep(chunk);
     if (this.#length <= exchange.context.policy.requestBuffer || this.#state !== KEEPING) return;
     this.#state = STREAMING;
@@ -101,6 +116,18 @@ export class RequestBody {
     const { forward } = this.#exchange;
     if (before === KEEPING) forward?.start();
     else forward?.upstream?.end(trailers);
+  }
+
+  /** The response has begun: there will be no other try. */
+  settle(): void {
+    if (this.#replay > 0) this.#forget();
+  }
+
+  #forget(): void {
+    this.#gone = true;
+    this.#kept = [];
+    this.#block = null;
+    this.#blockUsed = 0;
   }
 
   release(): void {

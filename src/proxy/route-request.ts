@@ -1,9 +1,10 @@
 /** The route phase: which route takes the request, and what is refused before any upstream is asked. */
 import { GatewayError } from '../lib/gateway-error.ts';
 import type { Match } from '../router/router.ts';
-import { PROTOCOL_HTTP, PROTOCOL_HTTPS } from '../snapshot/snapshot.ts';
+import { PROTOCOL_GRPC, PROTOCOL_GRPCS, PROTOCOL_HTTP, PROTOCOL_HTTPS } from '../snapshot/snapshot.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
 import type { Exchange } from './exchange.ts';
+import { isGrpcContentType } from './grpc-status.ts';
 import { replyEmpty, replyMessage } from './reply.ts';
 
 /** The match, or null when the request was answered. */
@@ -26,11 +27,36 @@ export function serviceOf(exchange: Exchange, route: RouteTarget): ServiceTarget
     redirectToHttps(exchange, route);
     return null;
   }
+  if ((route.protocols & (PROTOCOL_GRPC | PROTOCOL_GRPCS)) !== 0 && refuseNotGrpc(exchange, route))
+    return null;
   if (route.service === null) {
     const init = { source: 'gateway', status: 503 } as const;
     exchange.fail(new GatewayError('no_service', 'no Service found with those values', init));
   }
   return route.service;
+}
+
+/** On a route of gRPC: true when the request is not what it takes, and was answered. */
+function refuseNotGrpc(exchange: Exchange, route: RouteTarget): boolean {
+  const { request } = exchange;
+  if (!isGrpcContentType(request.headers.get('content-type'))) {
+    replyMessage(exchange, 415, 'Non-gRPC request matched gRPC route');
+    return true;
+  }
+  if (request.version !== '2') {
+    replyMessage(exchange, 426, 'Please use HTTP2 protocol', ['Connection', 'Upgrade', 'Upgrade', 'HTTP/2']);
+    return true;
+  }
+  if ((route.protocols & PROTOCOL_GRPC) !== 0 || forwardedScheme(exchange) === 'https') return false;
+  replyEmpty(exchange, 200, [
+    'Content-Type',
+    'application/grpc',
+    'grpc-status',
+    '1',
+    'grpc-message',
+    'gRPC request matched gRPCs route',
+  ]);
+  return true;
 }
 
 /** Scheme that the client used, as far as a trusted proxy in front says another than ours. */

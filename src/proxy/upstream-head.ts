@@ -18,8 +18,9 @@ export function upstreamHead(exchange: Exchange, route: RouteTarget, service: Se
     headers: request.headers,
     bodyLength: request.bodyLength,
     // Kong passes WebSocket on and no other protocol.
-    upgrade: request.upgrade === 'websocket' ? request.upgrade : '',
-    acceptsTrailers: request.acceptsTrailers,
+    upgrade: request.upgrade === 'websocket' && !service.grpc ? request.upgrade : '',
+    // A gRPC server may refuse who does not say so; the client gets trailers only when it takes them.
+    acceptsTrailers: request.acceptsTrailers || service.grpc,
   };
 }
 

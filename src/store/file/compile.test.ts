@@ -374,12 +374,6 @@ filter_chains: [{service: ok, filters: [{name: f}]}]
           "plugin 'key-auth' not enabled; add it to the 'plugins' configuration property",
           'unsupported',
         ],
-        [
-          10,
-          'routes[0].protocols',
-          'Sluice does not support protocols ["grpc"] of routes yet',
-          'unsupported',
-        ],
         [12, 'filter_chains[0]', 'Sluice does not support filter_chains yet', 'unsupported'],
       ],
     );
