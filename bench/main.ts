@@ -11,6 +11,7 @@ import { away } from './control/away.ts';
 import { nodes } from './control/nodes.ts';
 import { store } from './control/store.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
+import { grpc } from './proxy/grpc.ts';
 import { h2c, http2 } from './proxy/http2.ts';
 import { idle1000 } from './proxy/idle-1000.ts';
 import { idleWebSockets } from './proxy/idle-websockets.ts';
@@ -35,6 +36,7 @@ const SCENARIOS: readonly Scenario[] = [
   idle1000,
   http2,
   h2c,
+  grpc,
   idleWebSockets,
   webSocketRelay,
   upstreamTls,
@@ -168,9 +170,13 @@ async function main(argv: string[]): Promise<void> {
   };
   const time = new Date().toISOString().replaceAll(/[:.]/g, '-');
   // Only now: help and micro-benchmarks need none of them.
-  execFileSync('sh', [`${ROOT}scripts/servers`, 'nginx', 'wrk', 'haproxy', 'h2load=nghttp2-client'], {
-    stdio: 'inherit',
-  });
+  execFileSync(
+    'sh',
+    [`${ROOT}scripts/servers`, 'nginx', 'wrk', 'haproxy', 'h2load=nghttp2-client', 'nghttpd=nghttp2-server'],
+    {
+      stdio: 'inherit',
+    },
+  );
   const file = values.json ?? `${ROOT}.cache/bench/${names.join('+') || 'all'}-${time}.json`;
   await runScenarios(scenarios, options, resolve(file));
 }

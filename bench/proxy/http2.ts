@@ -33,13 +33,13 @@ const HEADERS = [
 ];
 const run = promisify(execFile);
 
-interface Subject {
+export interface Subject {
   readonly name: string;
   readonly pid: number;
   readonly port: number;
 }
 
-interface Figures {
+export interface Figures {
   readonly cpu: number;
   readonly perSecond: number;
   readonly failed: number;
@@ -103,7 +103,7 @@ async function compareHttp2(context: Context, scheme: 'http' | 'https', title: s
   return reportOf(title, subjects, figures);
 }
 
-function reportOf(title: string, subjects: readonly Subject[], figures: readonly Figures[][]): Report {
+export function reportOf(title: string, subjects: readonly Subject[], figures: readonly Figures[][]): Report {
   const base = figures[0] ?? [];
   const ratios = figures.map((own) => own.map(({ cpu }, round) => cpu / (base[round]?.cpu ?? Number.NaN)));
   const rows = subjects.map(({ name }, index) => {
