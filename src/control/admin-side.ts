@@ -1,21 +1,22 @@
 /**
  * The admin and status listeners together: what they share (who may come in, TLS), and what a reload changes in them.
- * Loaded when the workers serve already. The Admin API itself is loaded when it is first asked for something: with what
- * it needs to know of entities it takes ten MiB, which most gateways without a database never need.
+ * Loaded when the workers serve already. What answers requests is loaded when it is first asked for something: with what
+ * it needs to know of entities the Admin API takes ten MiB, which most gateways without a database never need.
  */
 import { existsSync } from 'node:fs';
 import { createResolver } from '../balancer/resolver/create-resolver.ts';
 import type { Settings } from '../settings/settings.ts';
 import { formatAddress } from '../settings/parse-listen.ts';
-import { listenerMode } from './admin/access.ts';
+import { listenerMode } from './admin/listener-mode.ts';
+import { errorText } from './admin/request-error.ts';
 import type { AdminApp } from './admin/resource.ts';
-import { statusApp } from './admin/status-app.ts';
 import { Authenticator } from './access/authenticator.ts';
 import { FileTokens, grantsFile } from './access/file-tokens.ts';
 import type { TokenStore } from './access/token-store.ts';
 import { FailureThrottle } from './access/throttle.ts';
-import { type HttpListener, openHttp } from './http-listener.ts';
+import { type Front, type HttpListener, openHttp } from './http-listener.ts';
 import type { Gateway } from './gateway.ts';
+import { Probes } from './probes.ts';
 import { type ServerTls, type Side, serverTls } from './tls.ts';
 
 const SIDES = ['admin', 'status'] as const satisfies readonly Side[];
@@ -30,7 +31,7 @@ export class AdminSide {
   /** @param openStore opens what the Admin API shows, if it is not open yet. */
   constructor(gateway: Gateway, openStore: () => Promise<void>) {
     this.#gateway = gateway;
-    this.#openStore = openStore;
+    this.#openStore = once(openStore);
   }
 
   /** @throws Error that says what cannot be had. */
@@ -43,25 +44,27 @@ export class AdminSide {
       throttle: new FailureThrottle(),
       log: log.admin.error,
     });
-    const status = statusApp(this.#gateway, authenticator);
-    let admin: Promise<AdminApp> | null = null;
-    const load = (): Promise<AdminApp> =>
-      (admin ??= this.#adminApp(authenticator).catch((error: unknown) => {
-        // The next request tries again.
-        admin = null;
-        throw error;
-      }));
-    const apps = { admin: load, status: () => status };
+    const apps = {
+      admin: once(async () => {
+        const [{ adminApp }] = await Promise.all([import('./admin/app.ts'), this.#openStore()]);
+        return adminApp(this.#gateway, authenticator);
+      }),
+      status: once(async () => {
+        const { statusApp } = await import('./admin/status-app.ts');
+        return statusApp({ gateway: this.#gateway, authenticator, openStore: this.#openStore });
+      }),
+    };
     for (const side of SIDES) {
-      const options = { app: apps[side], access: log[side].access, tls: tlsOf(settings, side), writes };
-      this.#listeners[side] = await openHttp(settings[`${side}_listen`], options);
+      this.#listeners[side] = await openHttp(settings[`${side}_listen`], {
+        front: (address) => loadFront(apps[side], address),
+        probes: side === 'status' ? new Probes(this.#gateway) : null,
+        onError: (error) => log[side].error('error', errorText(error)),
+        access: log[side].access,
+        tls: tlsOf(settings, side),
+        writes,
+      });
     }
     this.#warnClosed(settings);
-  }
-
-  async #adminApp(authenticator: Authenticator): Promise<AdminApp> {
-    const [{ adminApp }] = await Promise.all([import('./admin/app.ts'), this.#openStore()]);
-    return adminApp(this.#gateway, authenticator);
   }
 
   /** Before a reload: files of certificates are read again. @throws Error that says why it cannot serve them. */
@@ -111,6 +114,21 @@ export class AdminSide {
       );
     }
   }
+}
+
+async function loadFront(app: () => Promise<AdminApp>, address: string): Promise<Front> {
+  const [{ frontOf }, loaded] = await Promise.all([import('./request-listener.ts'), app()]);
+  return frontOf(loaded, address);
+}
+
+/** One application for all listeners of a side. When it could not be loaded, the next request tries again. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | null = null;
+  return () =>
+    (loading ??= load().catch((error: unknown) => {
+      loading = null;
+      throw error;
+    }));
 }
 
 /** Null: no listener of this side has TLS. */

@@ -1,5 +1,6 @@
 /** Asks whether a gateway lives behind a control socket, for a start that finds another one's pid file. */
-import { request } from 'node:http';
+
+const { request } = process.getBuiltinModule('node:http');
 
 /** Who listens and says nothing for so long is stopped or busy, but there: a dead listener refuses at once. */
 const PATIENCE_MS = 1000;

@@ -3,7 +3,7 @@
  * over HTTP over a unix socket that only its owner may open.
  */
 import { chmodSync, rmSync } from 'node:fs';
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 
 export interface ControlReply {
@@ -15,6 +15,8 @@ export interface ControlReply {
 export type ControlHandlers = Readonly<
   Record<string, (body: Readonly<Record<string, unknown>>) => ControlReply | Promise<ControlReply>>
 >;
+
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** sun_path less its final NUL: 108 octets on Linux, 104 on BSD and macOS. */
 const MAX_PATH = process.platform === 'linux' ? 107 : 103;

@@ -1,13 +1,13 @@
-/** HTTP listeners of the main thread (admin, status): a Hono application with nginx's access log. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+/**
+ * HTTP listeners of the main thread (admin, status) with nginx's access log. What answers is loaded with the first
+ * request: most gateways are asked by nobody.
+ */
 import type { Server } from 'node:net';
 import type { AccessLog } from '../observe/access-log.ts';
-import type { AdminApp } from './admin/resource.ts';
-import { shownTarget } from './admin/shown-target.ts';
 import { answerClientErrors } from './client-error.ts';
-import { type Counting, closer, createHttpServer, renewTls } from './http-server.ts';
+import { type HttpRequest, type HttpResponse, closer, createHttpServer, renewTls } from './http-server.ts';
 import { bindProblem } from './ports.ts';
+import type { Probes } from './probes.ts';
 import type { ServerTls } from './tls.ts';
 import type { Listener } from '../settings/settings.ts';
 import type { InFlight } from './in-flight.ts';
@@ -22,9 +22,20 @@ export interface HttpListener {
   close(): void;
 }
 
+/** What answers the requests of a listener. */
+export interface Front {
+  answer(request: HttpRequest, response: HttpResponse): unknown;
+  /** A target as logs may have it. */
+  shownTarget(target: string): string;
+}
+
 export interface HttpOptions {
-  /** Answers the application; the first request may have to wait until it is loaded. */
-  readonly app: () => AdminApp | Promise<AdminApp>;
+  /** Loads what answers, at most once at a time, and again when that failed; `address`: that a listener is bound to. */
+  readonly front: (address: string) => Promise<Front>;
+  /** What need not wait for that. */
+  readonly probes: Probes | null;
+  /** It could not be loaded. */
+  readonly onError: (error: unknown) => void;
   readonly access: AccessLog | null;
   /** For the listeners with `ssl`. */
   readonly tls: ServerTls | null;
@@ -37,35 +48,34 @@ const READS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS'
 /** Open connections of one listener; an admin side has few clients. */
 const MAX_CONNECTIONS = 1024;
 
+const UNEXPECTED = JSON.stringify({ message: 'An unexpected error occurred' });
+
 /** nginx's status for a client that went before its answer. */
 const CLIENT_GONE = 499;
 
 /** @throws Error that names the address, when one cannot be had. */
 export async function openHttp(
   listeners: readonly Listener[],
-  { app, access, tls, writes }: HttpOptions,
+  options: HttpOptions,
 ): Promise<HttpListener[]> {
   const opened: HttpListener[] = [];
   for (const listener of listeners) {
-    let listenAddress = '';
-    const server = createHttpServer(
-      async (request, { incoming }) => (await app()).fetch(request, { incoming, listenAddress }),
-      listener,
-      listener.ssl ? tls : null,
-    );
-    server.on('request', ({ method }: IncomingMessage, response: ServerResponse) => {
-      if (!READS.has(method)) writes.track(response);
+    const door = new Door(options);
+    const tls = listener.ssl ? options.tls : null;
+    const server = createHttpServer((request, response) => door.answer(request, response), listener, tls);
+    server.on('request', ({ method }: HttpRequest, response: HttpResponse) => {
+      if (!READS.has(method)) options.writes.track(response);
     });
-    if (access !== null) logAccess(server, access);
+    if (options.access !== null) logAccess(server, options.access, door);
     answerClientErrors(server);
     server.maxConnections = MAX_CONNECTIONS;
     const close = closer(server);
     await listen(server, listener);
-    listenAddress = boundAddress(server);
+    door.address = boundAddress(server);
     opened.push({
       host: listener.host,
       port: listener.port,
-      address: listenAddress,
+      address: door.address,
       renew(next) {
         if (listener.ssl) renewTls(server, next);
       },
@@ -80,18 +90,69 @@ function boundAddress(server: Server): string {
   return typeof address === 'object' && address !== null ? address.address : '';
 }
 
-function logAccess(server: Server, access: AccessLog): void {
-  type Request = IncomingMessage | Http2ServerRequest;
-  type Response = (ServerResponse | Http2ServerResponse) & Counting;
-  server.on('request', (request: Request, response: Response) => {
+/** The first requests of a listener wait here until what answers them is loaded. */
+class Door {
+  /** That the listener is bound to. */
+  address = '';
+  readonly #options: HttpOptions;
+  #front: Front | null = null;
+  #loading: Promise<Front> | null = null;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  answer(request: HttpRequest, response: HttpResponse): void {
+    const { probes } = this.#options;
+    if (probes?.has(request) === true) return probes.answer(request, response);
+    this.#with(
+      (front) => front.answer(request, response),
+      (error) => {
+        this.#options.onError(error);
+        response.statusCode = 500;
+        response.setHeader('content-type', 'application/json; charset=utf-8');
+        response.end(UNEXPECTED);
+      },
+    );
+  }
+
+  /** The target of a request as logs may have it. */
+  shownTarget(request: HttpRequest, use: (target: string) => void): void {
+    const { url = '' } = request;
+    if (this.#options.probes?.has(request) === true) return use(url);
+    this.#with(
+      (front) => use(front.shownTarget(url)),
+      () => use('-'),
+    );
+  }
+
+  #with(use: (front: Front) => void, failed: (error: unknown) => void): void {
+    if (this.#front === null) this.#load().then(use, failed);
+    else use(this.#front);
+  }
+
+  #load(): Promise<Front> {
+    this.#loading ??= this.#options.front(this.address).then(
+      (front) => (this.#front = front),
+      (error: unknown) => {
+        this.#loading = null;
+        throw error;
+      },
+    );
+    return this.#loading;
+  }
+}
+
+function logAccess(server: Server, access: AccessLog, door: Door): void {
+  server.on('request', (request: HttpRequest, response: HttpResponse) => {
     // Taken now: a socket that is gone has no address.
     const remoteAddr = request.socket.remoteAddress ?? '';
-    response.on('close', () => {
+    const write = (target: string): void =>
       access.write({
         remoteAddr,
         remoteUser: '',
         method: request.method ?? '',
-        target: shownTarget(request.url ?? ''),
+        target,
         version: versionOf(request.httpVersion),
         status: response.headersSent ? response.statusCode : CLIENT_GONE,
         bytesSent: response.bodyBytes,
@@ -99,7 +160,7 @@ function logAccess(server: Server, access: AccessLog): void {
         userAgent: request.headers['user-agent'] ?? '',
         requestId: null,
       });
-    });
+    response.on('close', () => door.shownTarget(request, write));
   });
 }
 

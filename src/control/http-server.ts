@@ -1,29 +1,26 @@
 /**
  * The servers beneath the main thread's listeners: `node:http`, `node:https`, or `node:http2` that also speaks HTTP/1.1.
- * Each counts the octets of its answers' bodies for the access log.
+ * Each counts the octets of its answers' bodies for the access log. The modules are asked for without `import`, and only
+ * those that a listener needs (docs/adr/0015-lazy-builtins.md).
  */
-import { type IncomingMessage, ServerResponse, createServer as createHttp } from 'node:http';
-import { createServer as createHttps } from 'node:https';
-import { type Http2ServerRequest, Http2ServerResponse, createSecureServer } from 'node:http2';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Server as NetServer, Socket } from 'node:net';
 import type { Server as TlsServer, TLSSocket } from 'node:tls';
-import { getRequestListener } from '@hono/node-server';
 import type { Listener } from '../settings/settings.ts';
-import { json } from './admin/resource.ts';
 import { endIdleSessions } from './idle-sessions.ts';
 import type { ServerTls } from './tls.ts';
 
 const HANDSHAKE_MS = 15_000;
 const IDLE_SESSION_MS = 60_000;
 
-export type Fetch = (
-  request: Request,
-  env: { readonly incoming: IncomingMessage | Http2ServerRequest },
-) => Response | Promise<Response>;
+export type HttpRequest = IncomingMessage | Http2ServerRequest;
+export type HttpResponse = (ServerResponse | Http2ServerResponse) & Counting;
+export type Answer = (request: HttpRequest, response: HttpResponse) => void;
 
 /** @param tls of a listener with `ssl`. */
-export function createHttpServer(fetch: Fetch, { http2 }: Listener, tls: ServerTls | null): NetServer {
-  const server = createServer(fetch, http2, tls);
+export function createHttpServer(answer: Answer, { http2 }: Listener, tls: ServerTls | null): NetServer {
+  const server = createServer(answer, http2, tls);
   endIdleSessions(server, IDLE_SESSION_MS);
   if (tls?.rejectUnauthorized === true) server.prependListener('secureConnection', endWithoutCertificate);
   return server;
@@ -34,21 +31,20 @@ function endWithoutCertificate(socket: TLSSocket): void {
   if (Object.keys(socket.getPeerCertificate()).length === 0) socket.destroy();
 }
 
-function createServer(fetch: Fetch, http2: boolean, tls: ServerTls | null): NetServer {
-  const listener = getRequestListener(fetch, {
-    overrideGlobalObjects: false,
-    // A check of HTTP/1.0 need not name a host.
-    hostname: 'localhost',
-    // Only of a target or a host that none can be: the application answers its own errors.
-    errorHandler: () => json(400, { message: 'Bad request' }),
-  });
-  // Their types are generic, as no class of a user's can be.
-  const Http1 = CountingResponse as unknown as typeof ServerResponse;
-  const Http2 = CountingHttp2Response as unknown as typeof Http2ServerResponse;
-  if (tls === null) return createHttp({ ServerResponse: Http1 }, listener);
+function createServer(answer: Answer, http2: boolean, tls: ServerTls | null): NetServer {
+  const http = process.getBuiltinModule('node:http');
+  const Http1 = countingResponse(http.ServerResponse);
+  // The class that the server makes is the counting one.
+  const listener = answer as (request: HttpRequest, response: ServerResponse | Http2ServerResponse) => void;
+  if (tls === null) return http.createServer({ ServerResponse: Http1 }, listener);
   const secure = { ...tls, handshakeTimeout: HANDSHAKE_MS };
-  if (!http2) return createHttps({ ...secure, ServerResponse: Http1 }, listener);
-  const responses = { Http1ServerResponse: Http1, Http2ServerResponse: Http2 };
+  if (!http2) {
+    return process
+      .getBuiltinModule('node:https')
+      .createServer({ ...secure, ServerResponse: Http1 }, listener);
+  }
+  const { createSecureServer, Http2ServerResponse: Base } = process.getBuiltinModule('node:http2');
+  const responses = { Http1ServerResponse: Http1, Http2ServerResponse: countingHttp2Response(Base) };
   return createSecureServer({ ...secure, allowHTTP1: true, ...responses }, listener);
 }
 
@@ -75,32 +71,39 @@ export interface Counting {
   readonly bodyBytes: number;
 }
 
-class CountingResponse extends ServerResponse implements Counting {
-  bodyBytes = 0;
+function countingResponse(Base: typeof ServerResponse): typeof ServerResponse {
+  class CountingResponse extends Base implements Counting {
+    bodyBytes = 0;
 
-  override write(chunk: unknown, ...rest: unknown[]): boolean {
-    this.bodyBytes += sizeOf(chunk, this.req.method);
-    return super.write(chunk, ...(rest as [BufferEncoding]));
-  }
+    override write(chunk: unknown, ...rest: unknown[]): boolean {
+      this.bodyBytes += sizeOf(chunk, this.req.method);
+      return super.write(chunk, ...(rest as [BufferEncoding]));
+    }
 
-  override end(chunk?: unknown, ...rest: unknown[]): this {
-    this.bodyBytes += sizeOf(chunk, this.req.method);
-    return super.end(chunk, ...(rest as [BufferEncoding]));
+    override end(chunk?: unknown, ...rest: unknown[]): this {
+      this.bodyBytes += sizeOf(chunk, this.req.method);
+      return super.end(chunk, ...(rest as [BufferEncoding]));
+    }
   }
+  // Its type is generic, as no class of a user's can be.
+  return CountingResponse as unknown as typeof ServerResponse;
 }
 
-class CountingHttp2Response extends Http2ServerResponse implements Counting {
-  bodyBytes = 0;
+function countingHttp2Response(Base: typeof Http2ServerResponse): typeof Http2ServerResponse {
+  class CountingResponse extends Base implements Counting {
+    bodyBytes = 0;
 
-  override write(chunk: string | Uint8Array, ...rest: unknown[]): boolean {
-    this.bodyBytes += sizeOf(chunk, this.req.method);
-    return super.write(chunk, ...(rest as [BufferEncoding]));
-  }
+    override write(chunk: string | Uint8Array, ...rest: unknown[]): boolean {
+      this.bodyBytes += sizeOf(chunk, this.req.method);
+      return super.write(chunk, ...(rest as [BufferEncoding]));
+    }
 
-  override end(chunk?: unknown, ...rest: unknown[]): this {
-    this.bodyBytes += sizeOf(chunk, this.req.method);
-    return super.end(chunk as string, ...(rest as [BufferEncoding]));
+    override end(chunk?: unknown, ...rest: unknown[]): this {
+      this.bodyBytes += sizeOf(chunk, this.req.method);
+      return super.end(chunk as string, ...(rest as [BufferEncoding]));
+    }
   }
+  return CountingResponse as unknown as typeof Http2ServerResponse;
 }
 
 function sizeOf(chunk: unknown, method: string | undefined): number {

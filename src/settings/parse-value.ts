@@ -3,9 +3,9 @@
  * typed value or throws `InvalidValue`, whose message continues "NAME: ".
  */
 import { accessSync, constants, statSync } from 'node:fs';
-import { isIP, isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { isUuid } from '../entities/schema/string-check.ts';
+import { ipFamily } from '../lib/is-ip.ts';
 
 export class InvalidValue extends Error {}
 
@@ -153,7 +153,7 @@ export function portMaps(value: string): Readonly<Record<number, number>> {
 
 export function ipOrCidr(value: string): string {
   const [address = '', bits, rest] = value.split('/');
-  const family = isIP(address);
+  const family = ipFamily(address);
   const wide = family === 4 ? 32 : 128;
   const goodBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= wide);
   if (family === 0 || !goodBits || rest !== undefined) {
@@ -168,7 +168,7 @@ export function nameServer(value: string): string {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(value);
   const address = match === null ? value : (match[1] ?? match[2] ?? '');
   const bracketed = match?.[1] !== undefined;
-  const good = match === null || bracketed ? isIP(address) === 6 : isIPv4(address);
+  const good = match === null || bracketed ? ipFamily(address) === 6 : ipFamily(address) === 4;
   if (!good || Number(match?.[3] ?? 53) > 65535 || Number(match?.[3] ?? 53) === 0) {
     throw new InvalidValue(`'${value}' is not an address of a name server such as 10.0.0.2 or [::1]:53`);
   }

@@ -5,7 +5,7 @@
  * all (RFC 1035 §2.3.4; underscores because service names and containers have them). A dotted name that ends in a
  * number is a mistyped address and not a name.
  */
-import { isIP } from 'node:net';
+import { ipFamily } from '../../lib/is-ip.ts';
 
 const LABEL = /^[a-z0-9_-]{1,63}$/;
 const NUMBER = /^(?:\d+|0x[0-9a-f]*)$/;
@@ -15,7 +15,7 @@ const MAX_NAME = 253;
 export function literalAddress(host: string): string | null {
   const bracketed = host.startsWith('[') && host.endsWith(']');
   const text = bracketed ? host.slice(1, -1) : host;
-  const family = isIP(text);
+  const family = ipFamily(text);
   return family === 6 || (family === 4 && !bracketed) ? text : null;
 }
 

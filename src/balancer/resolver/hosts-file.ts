@@ -7,7 +7,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { isIP } from 'node:net';
+import { ipFamily } from '../../lib/is-ip.ts';
 
 export interface HostAddresses {
   readonly v4: readonly string[];
@@ -95,12 +95,12 @@ export function parseHosts(text: string): ReadonlyMap<string, HostAddresses> {
   const names = new Map<string, { v4: string[]; v6: string[] }>();
   for (const line of text.split('\n')) {
     const [address, ...hosts] = line.replace(/#.*/, '').trim().split(/\s+/);
-    if (address === undefined || isIP(address) === 0) continue;
+    if (address === undefined || ipFamily(address) === 0) continue;
     for (const host of hosts) {
       const name = host.toLowerCase();
       const known: { v4: string[]; v6: string[] } = names.get(name) ?? { v4: [], v6: [] };
       names.set(name, known);
-      const list: string[] = isIP(address) === 4 ? known.v4 : known.v6;
+      const list: string[] = ipFamily(address) === 4 ? known.v4 : known.v6;
       if (!list.includes(address)) list.push(address);
     }
   }

@@ -9,7 +9,7 @@
  * The outcome is `name_error` or `empty` only if no address query failed for another reason: a server that is down must
  * not make a name unknown. Two queries in a row that time out end the lookup.
  */
-import { isIP } from 'node:net';
+import { ipFamily } from '../../lib/is-ip.ts';
 import type { AddressRecord, DnsBackend, ServiceRecord } from './dns-backend.ts';
 import { relativeName } from './host-name.ts';
 import { HOSTS_TTL, type HostAddresses } from './hosts-file.ts';
@@ -164,7 +164,7 @@ export class Lookup {
 
   async #targetOf(record: ServiceRecord): Promise<readonly AddressRecord[]> {
     const name = relativeName(record.name);
-    return isIP(name) === 0 ? this.#target(name) : [{ address: name, ttl: MAX_SRV_TTL }];
+    return ipFamily(name) === 0 ? this.#target(name) : [{ address: name, ttl: MAX_SRV_TTL }];
   }
 
   async #alias(name: string): Promise<LookupAnswer> {

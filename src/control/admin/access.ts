@@ -8,6 +8,7 @@ import type { Settings } from '../../settings/settings.ts';
 import type { Authentication, Authenticator } from '../access/authenticator.ts';
 import { type Peer, isLoopback, peerOf } from '../access/peer.ts';
 import { judge } from './browser-guard.ts';
+import { type Mode, listenerMode } from './listener-mode.ts';
 import { type AdminContext, type AdminEnv, hostOf, json } from './resource.ts';
 
 export interface Door {
@@ -17,18 +18,9 @@ export interface Door {
   readonly openReads: boolean;
 }
 
-/** `closed`: it is bound to an address that others reach, and nobody has said what shall be asked of them. */
-export type Mode = 'open' | 'tokens' | 'closed';
-
 const NOBODY: Peer = { address: '', localAddress: '', subjects: [] };
 const CLOSED =
   "this listener can be reached from other machines: it answers nobody until admin_auth is set to 'on' or 'off'";
-
-/** @param address that the listener is bound to. */
-export function listenerMode({ admin_auth }: Settings, address: string): Mode {
-  if (admin_auth !== null) return admin_auth === 'on' ? 'tokens' : 'open';
-  return isLoopback(address) ? 'open' : 'closed';
-}
 
 export function guardDoor(door: Door): MiddlewareHandler<AdminEnv> {
   return async (context, next) => {

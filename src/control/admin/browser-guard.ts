@@ -16,7 +16,7 @@
  * Kong answers everybody (`Access-Control-Allow-Origin: *`). Its clients, curl, decK and Terraform, send no Origin.
  */
 import { hostname } from 'node:os';
-import { isIP } from 'node:net';
+import { ipFamily } from '../../lib/is-ip.ts';
 import { type Consoles, isConsoleHost, isConsoleUrl, isOwnOrigin } from './origins.ts';
 
 export interface Asked {
@@ -57,6 +57,6 @@ function isOwnName(host: string, consoles: Consoles): boolean {
   const name = host.replace(/:\d*$/, '').toLowerCase();
   if (!name.includes('.') && !name.startsWith('[')) return true;
   const address = name.startsWith('[') ? name.slice(1, -1) : name;
-  if (isIP(address) !== 0 || name.endsWith('.localhost')) return true;
+  if (ipFamily(address) !== 0 || name.endsWith('.localhost')) return true;
   return name === hostname().toLowerCase() || isConsoleHost(name, consoles);
 }

@@ -244,3 +244,8 @@ export function comparePaths(a: string, b: string): number {
   if (x === y) return 0;
   return x < y ? -1 : 1;
 }
+
+/** As Hono writes it. */
+export function honoPath({ path }: Endpoint): string {
+  return path.replaceAll(/\{([^}]*)\}/g, ':$1');
+}

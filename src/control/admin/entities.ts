@@ -17,7 +17,7 @@ import { listTag, listTags } from './crud/tags.ts';
 import { listTargets, readTarget, removeTarget, updateTarget } from './crud/targets.ts';
 import { isRecordKind } from '../../entities/registry.ts';
 import { WHOLE } from '../access/principal.ts';
-import { ENDPOINTS, type Endpoint, type Method, type Shape } from './endpoints.ts';
+import { ENDPOINTS, type Endpoint, type Method, type Shape, honoPath } from './endpoints.ts';
 import { listen } from './history/events.ts';
 import { listRevisions, readDiff, readRevision, restoreRevision } from './history/revisions.ts';
 import { transact } from './history/transactions.ts';
@@ -91,25 +91,18 @@ const RECORD_HANDLERS: typeof HANDLERS = {
 const OWN_QUESTIONS: ReadonlySet<Shape> = new Set(['transactions', 'members', 'member']);
 
 export function registerEntities(app: AdminApp, admin: Admin): void {
-  for (const endpoint of ENDPOINTS) register(app, admin, endpoint, endpoint.methods);
+  for (const endpoint of ENDPOINTS) {
+    const handlers = endpoint.methods.map((method): [Method, Handler] => [
+      method,
+      handlerOf(endpoint, method, admin),
+    ]);
+    // The writes of a transaction are of any kind, and a membership is of neither kind that its path names.
+    const kind = OWN_QUESTIONS.has(endpoint.shape) ? null : (endpoint.kind ?? WHOLE);
+    resource(app, honoPath(endpoint), Object.fromEntries(handlers), kind);
+  }
 }
 
-/** What the Status API has of them: what Kong's has without a database, for reading. */
-const STATUS: ReadonlySet<Shape> = new Set(['health', 'targets', 'all-targets', 'target']);
-
-export function registerHealth(app: AdminApp, admin: Admin): void {
-  for (const endpoint of ENDPOINTS) if (STATUS.has(endpoint.shape)) register(app, admin, endpoint, ['GET']);
-}
-
-function register(app: AdminApp, admin: Admin, endpoint: Endpoint, methods: readonly Method[]): void {
-  const path = endpoint.path.replaceAll(/\{([^}]*)\}/g, ':$1');
-  const handlers = methods.map((method): [Method, Handler] => [method, handlerOf(endpoint, method, admin)]);
-  // The writes of a transaction are of any kind, and a membership is of neither kind that its path names.
-  const kind = OWN_QUESTIONS.has(endpoint.shape) ? null : (endpoint.kind ?? WHOLE);
-  resource(app, path, Object.fromEntries(handlers), kind);
-}
-
-function handlerOf(endpoint: Endpoint, method: Method, admin: Admin): Handler {
+export function handlerOf(endpoint: Endpoint, method: Method, admin: Admin): Handler {
   const handlers = endpoint.kind !== null && isRecordKind(endpoint.kind) ? RECORD_HANDLERS : HANDLERS;
   const handler = handlers[endpoint.shape][method];
   if (handler === undefined) throw new Error(`nothing does ${method} ${endpoint.path}`);

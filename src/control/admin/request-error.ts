@@ -46,9 +46,9 @@ export function refusalOf(error: unknown, ifMatch: boolean): Refusal | null {
 }
 
 /** For the log: what the disk says needs no stack. */
-export function errorText(error: Error): string {
+export function errorText(error: unknown): string {
   if (error instanceof DiskFailure) return `the store cannot be used: ${error.path}: ${error.reason}`;
-  return error.stack ?? error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** Reading a body whose client has gone. */

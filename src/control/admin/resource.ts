@@ -6,10 +6,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import type { Settings } from '../../settings/settings.ts';
-import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { type Principal, WHOLE, denial } from '../access/principal.ts';
 import { DiskFailure } from '../../store/disk-failure.ts';
 import { BODIES } from './body.ts';
+import { JSON_TYPE, kongHeaders } from './kong-headers.ts';
 import { allowedHeaders, corsHeaders, isOwnOrigin } from './origins.ts';
 import { refusalOf } from './request-error.ts';
 
@@ -29,8 +29,6 @@ export type AdminApp = Hono<AdminEnv>;
 export type AdminContext = Context<AdminEnv>;
 export type Handler = (context: AdminContext) => Response | Promise<Response>;
 export type Methods = Readonly<Partial<Record<'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', Handler>>>;
-
-const JSON_TYPE = 'application/json; charset=utf-8';
 
 export function json(
   status: number,
@@ -85,27 +83,17 @@ export function createApp({ settings, onError, door }: AppOptions): AdminApp {
   return app;
 }
 
-/** Kong's `headers` setting decides which of its headers an admin answer has. */
 function decorate(context: AdminContext, settings: Settings, milliseconds: number): void {
-  const { headers } = settings;
-  if (headers.has('server')) context.res.headers.set('Server', serverName(settings));
-  if (headers.has('x-kong-admin-latency')) {
-    context.res.headers.set('X-Kong-Admin-Latency', String(Math.round(milliseconds)));
-  }
+  for (const [name, value] of kongHeaders(settings, milliseconds)) context.res.headers.set(name, value);
   const origin = context.req.header('origin');
   if (origin !== undefined && isOwnOrigin(origin, hostOf(context), settings)) {
     for (const [name, value] of Object.entries(corsHeaders(origin))) context.res.headers.set(name, value);
   }
-  context.res.headers.set('Vary', 'Origin');
 }
 
 /** The `Host`, of HTTP/2 the `:authority`. */
 export function hostOf({ req }: AdminContext): string {
   return req.header('host') ?? new URL(req.url).host;
-}
-
-function serverName({ server_name }: Settings): string {
-  return server_name === 'kong' ? `kong/${KONG_VERSION}` : `sluice/${VERSION}`;
 }
 
 /**

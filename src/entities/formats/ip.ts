@@ -1,20 +1,20 @@
 /** IP addresses and networks. */
-import { isIPv4, isIPv6 } from 'node:net';
+import { type IpFamily, parseIp } from '../../lib/ip.ts';
 
-function isIp(text: string): boolean {
-  // Node accepts a zone (`fe80::1%eth0`), which is no address of a rule.
-  return isIPv4(text) || (isIPv6(text) && !text.includes('%'));
+const words = new Uint32Array(4);
+
+/** Without a zone (`fe80::1%eth0`), which is no address of a rule. */
+function familyOf(text: string): IpFamily | 0 {
+  return parseIp(text, 0, text.length, words);
 }
 
 function isIpOrCidr(text: string): boolean {
   const slash = text.indexOf('/');
-  if (slash === -1) return isIp(text);
-  const address = text.slice(0, slash);
+  if (slash === -1) return familyOf(text) !== 0;
+  const family = familyOf(text.slice(0, slash));
   const prefix = text.slice(slash + 1);
   // Digits as written: no sign, no leading zero.
-  return (
-    isIp(address) && /^(?:0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= (isIPv4(address) ? 32 : 128)
-  );
+  return family !== 0 && /^(?:0|[1-9]\d{0,2})$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128);
 }
 
 export function checkIpOrCidr(text: string): string | null {

@@ -3,11 +3,11 @@
  * HEALTHCHECKS_OFF, or DNS_ERROR when its name has no addresses. The addresses are looked up here, on the main thread,
  * with the resolver that workers have, too; its cache is its own.
  */
-import { isIPv6 } from 'node:net';
 import type { ResolvedAddress, Resolver } from '../../../balancer/resolver/resolver.ts';
 import { parseHost } from '../../../entities/formats/host.ts';
 import type { Values } from '../../../entities/schema/field.ts';
 import { DEFAULT_PORT } from '../../../entities/target.ts';
+import { ipFamily } from '../../../lib/is-ip.ts';
 import { StoreUnavailable } from '../../../store/errors.ts';
 import { nodeId } from '../../node-id.ts';
 import { RequestError } from '../request-error.ts';
@@ -108,7 +108,7 @@ function recordType(addresses: readonly ResolvedAddress[]): string {
   const [first] = addresses;
   if (first === undefined) return 'ERROR';
   if (addresses.some(({ port }) => port !== null)) return 'SRV';
-  return isIPv6(first.ip) ? 'AAAA' : 'A';
+  return ipFamily(first.ip) === 6 ? 'AAAA' : 'A';
 }
 
 function weightOf(total: number): Weight {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { memoryFormat } from './status.ts';
+import { memoryFormat } from './node-status.ts';
 
 const CASES: ReadonlyArray<[unit: string, scale: string, bytes: number, wanted: string | number]> = [
   ['m', '2', 22_000, '0.02 MiB'],
