@@ -1,6 +1,6 @@
 /** Resident memory with two workers: idle, then over minutes of load, where it should stay flat. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { startGateway } from '../../test/support/gateway.ts';
+import { type Gateway, startGateway } from '../../test/support/gateway.ts';
 import { plainConfig } from '../contenders/sluice.ts';
 import { family, residentMemory } from '../support/proc.ts';
 import { writeRequests } from '../support/request-file.ts';
@@ -26,15 +26,26 @@ export const memory: Scenario = {
       { method: 'GET', path: '/api/v1/orders/4711?expand=items' },
       { method: 'GET', path: '/100k' },
     ]);
-    await using gateway = await startGateway({
-      config: plainConfig(upstream.port),
-      settings: { nginx_worker_processes: 2, proxy_access_log: 'off' },
-      // With the launcher's supervisor, as it is in production: its memory counts too.
-      env: { SLUICE_NO_RESTART: '' },
-    });
-    await delay(SETTLE * 1000);
-    const idle = residentMemory(gateway.pid);
-    say(`idle: ${(idle / MIB).toFixed(1)} MiB in ${family(gateway.pid).length} processes`);
+    const start = (database: string): Promise<Gateway> =>
+      startGateway({
+        config: plainConfig(upstream.port),
+        settings: { nginx_worker_processes: 2, proxy_access_log: 'off', database },
+        // With the launcher's supervisor, as it is in production: its memory counts too.
+        env: { SLUICE_NO_RESTART: '' },
+      });
+    const settled = async ({ pid }: Gateway): Promise<number> => {
+      await delay(SETTLE * 1000);
+      const bytes = residentMemory(pid);
+      say(`idle: ${(bytes / MIB).toFixed(1)} MiB in ${family(pid).length} processes`);
+      return bytes;
+    };
+    let sqlite: number;
+    {
+      await using other = await start('sqlite');
+      sqlite = await settled(other);
+    }
+    await using gateway = await start('off');
+    const idle = await settled(gateway);
     const samples: Sample[] = [];
     const begun = performance.now();
     const minutes = (): number => (performance.now() - begun) / 60_000;
@@ -49,17 +60,27 @@ export const memory: Scenario = {
       ((samples[Math.round((samples.length - 1) * share)]?.bytes ?? 0) / MIB).toFixed(1);
     const header = [
       'resident MiB, two workers',
-      'idle',
+      'idle with SQLite',
+      'without a database',
       'under load: first',
       'a quarter',
       'half',
       'last',
       'failed',
     ];
-    const row = ['sluice', (idle / MIB).toFixed(1), at(0), at(0.25), at(0.5), at(1), String(failed)];
+    const row = [
+      'sluice',
+      (sqlite / MIB).toFixed(1),
+      (idle / MIB).toFixed(1),
+      at(0),
+      at(0.25),
+      at(0.5),
+      at(1),
+      String(failed),
+    ];
     return {
       text: `### Memory over ${options.minutes} minutes\n\n${table(header, [row])}`,
-      data: { idle, samples, failed },
+      data: { sqlite, idle, samples, failed },
     };
   },
 };

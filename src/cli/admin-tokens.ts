@@ -2,7 +2,8 @@
  * The grants of a gateway, for the commands `sluice admin token …`: through its control socket when it runs, else in the
  * store itself. Without a database they are in a file of the prefix.
  */
-import { FileTokens, grantsFile } from '../control/access/file-tokens.ts';
+import { FileTokens } from '../control/access/file-tokens.ts';
+import { grantsFile } from '../control/access/grants-format.ts';
 import { parseGrant } from '../control/access/grants-format.ts';
 import { type Grant, GrantsUnreadable, type TokenStore } from '../control/access/token-store.ts';
 import type { Settings } from '../settings/settings.ts';

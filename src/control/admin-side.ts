@@ -3,21 +3,17 @@
  * Loaded when the workers serve already. What answers requests is loaded when it is first asked for something: with what
  * it needs to know of entities the Admin API takes ten MiB, which most gateways without a database never need.
  */
-import { existsSync } from 'node:fs';
-import { createResolver } from '../balancer/resolver/create-resolver.ts';
+import { existsSync } from '../lib/node-fs.ts';
 import type { Settings } from '../settings/settings.ts';
 import { formatAddress } from '../settings/parse-listen.ts';
 import { listenerMode } from './admin/listener-mode.ts';
-import { errorText } from './admin/request-error.ts';
+import { errorText } from './admin/error-text.ts';
 import type { AdminApp } from './admin/resource.ts';
-import { Authenticator } from './access/authenticator.ts';
-import { FileTokens, grantsFile } from './access/file-tokens.ts';
-import type { TokenStore } from './access/token-store.ts';
-import { FailureThrottle } from './access/throttle.ts';
+import { grantsFile } from './access/grants-format.ts';
 import { type Front, type HttpListener, openHttp } from './http-listener.ts';
 import type { Gateway } from './gateway.ts';
 import { Probes } from './probes.ts';
-import { type ServerTls, type Side, serverTls } from './tls.ts';
+import type { ServerTls, Side, serverTls } from './tls.ts';
 
 const SIDES = ['admin', 'status'] as const satisfies readonly Side[];
 
@@ -26,6 +22,8 @@ export class AdminSide {
   readonly #listeners: Record<Side, readonly HttpListener[]> = { admin: [], status: [] };
   readonly #next: Record<Side, ServerTls | null> = { admin: null, status: null };
   readonly #openStore: () => Promise<void>;
+  /** Null: no listener has TLS, which a reload cannot change. */
+  #serverTls: typeof serverTls | null = null;
   #auth: Settings['admin_auth'] = null;
 
   /** @param openStore opens what the Admin API shows, if it is not open yet. */
@@ -37,39 +35,40 @@ export class AdminSide {
   /** @throws Error that says what cannot be had. */
   async open(settings: Settings): Promise<void> {
     const { log, life } = this.#gateway;
-    const { writes } = life;
-    this.#gateway.resolver = createResolver(settings, (line) => log.admin.error('warn', line));
-    const authenticator = new Authenticator({
-      store: this.#tokens(settings),
-      throttle: new FailureThrottle(),
-      log: log.admin.error,
-    });
+    const back = once(async () => (await import('./admin/back.ts')).openBack(this.#gateway, settings));
+    const openStore = this.#openStore;
     const apps = {
       admin: once(async () => {
-        const [{ adminApp }] = await Promise.all([import('./admin/app.ts'), this.#openStore()]);
+        const [{ adminApp }, authenticator] = await Promise.all([
+          import('./admin/app.ts'),
+          back(),
+          openStore(),
+        ]);
         return adminApp(this.#gateway, authenticator);
       }),
       status: once(async () => {
-        const { statusApp } = await import('./admin/status-app.ts');
-        return statusApp({ gateway: this.#gateway, authenticator, openStore: this.#openStore });
+        const [{ statusApp }, authenticator] = await Promise.all([import('./admin/status-app.ts'), back()]);
+        return statusApp({ gateway: this.#gateway, authenticator, openStore });
       }),
     };
+    if (SIDES.some((side) => hasTls(settings, side))) this.#serverTls = (await import('./tls.ts')).serverTls;
     for (const side of SIDES) {
       this.#listeners[side] = await openHttp(settings[`${side}_listen`], {
         front: (address) => loadFront(apps[side], address),
         probes: side === 'status' ? new Probes(this.#gateway) : null,
         onError: (error) => log[side].error('error', errorText(error)),
         access: log[side].access,
-        tls: tlsOf(settings, side),
-        writes,
+        tls: this.#tlsOf(settings, side),
+        writes: life.writes,
       });
     }
+    this.#warnOfTokens(settings);
     this.#warnClosed(settings);
   }
 
   /** Before a reload: files of certificates are read again. @throws Error that says why it cannot serve them. */
   check(settings: Settings): void {
-    for (const side of SIDES) this.#next[side] = tlsOf(settings, side);
+    for (const side of SIDES) this.#next[side] = this.#tlsOf(settings, side);
   }
 
   /** After it: what was checked is served. */
@@ -86,18 +85,20 @@ export class AdminSide {
     for (const side of SIDES) for (const listener of this.#listeners[side]) listener.close();
   }
 
-  #tokens({ prefix, database }: Settings): TokenStore {
+  /** Null: no listener of this side has TLS. */
+  #tlsOf(settings: Settings, side: Side): ServerTls | null {
+    return hasTls(settings, side) ? (this.#serverTls?.(settings, side) ?? null) : null;
+  }
+
+  #warnOfTokens({ prefix, database }: Settings): void {
     const file = grantsFile(prefix);
     const { tokens, log } = this.#gateway;
-    if (tokens === null) return new FileTokens(file);
-    if (existsSync(file)) {
-      log.admin.error(
-        'warn',
-        `the tokens in ${file} do not count with database = ${database}: make them again with ` +
-          `'sluice admin token create', and remove the file`,
-      );
-    }
-    return tokens;
+    if (tokens === null || !existsSync(file)) return;
+    log.admin.error(
+      'warn',
+      `the tokens in ${file} do not count with database = ${database}: make them again with ` +
+        `'sluice admin token create', and remove the file`,
+    );
   }
 
   #warnClosed(settings: Settings): void {
@@ -131,7 +132,6 @@ function once<T>(load: () => Promise<T>): () => Promise<T> {
     }));
 }
 
-/** Null: no listener of this side has TLS. */
-function tlsOf(settings: Settings, side: Side): ServerTls | null {
-  return settings[`${side}_listen`].some(({ ssl }) => ssl) ? serverTls(settings, side) : null;
+function hasTls(settings: Settings, side: Side): boolean {
+  return settings[`${side}_listen`].some(({ ssl }) => ssl);
 }

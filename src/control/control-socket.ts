@@ -2,9 +2,9 @@
  * The control socket, `PREFIX/control.sock`: how `sluice stop`, `quit`, `reload` and `health` reach the gateway. JSON
  * over HTTP over a unix socket that only its owner may open.
  */
-import { chmodSync, rmSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { chmodSync, rmSync } from '../lib/node-fs.ts';
 
 export interface ControlReply {
   readonly status: number;

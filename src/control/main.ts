@@ -7,7 +7,7 @@
  * last, so that what they import does not delay the first proxied request.
  */
 import type { Server } from 'node:http';
-import { rmSync } from 'node:fs';
+import { rmSync } from '../lib/node-fs.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import type { Settings } from '../settings/settings.ts';
 import { openControlSocket, socketPathProblem } from './control-socket.ts';

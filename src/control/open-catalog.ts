@@ -1,6 +1,6 @@
 /** The files of a prefix that have the configuration, opened with the keys of the settings, or told what is wrong. */
-import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { existsSync, statSync } from '../lib/node-fs.ts';
 import type { Settings } from '../settings/settings.ts';
 import { Catalog } from '../store/catalog/catalog.ts';
 import { sealedCodec } from '../store/catalog/codec.ts';

@@ -7,7 +7,7 @@ import { withExpiries } from '../store/file/expiry.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
 import { StoreUnavailable } from '../store/errors.ts';
 import { FileStore } from '../store/file-store.ts';
-import { Follower, type Reach } from '../store/follower.ts';
+import type { Reach } from '../store/follower.ts';
 import { SecretKeeper, type SharedSeals } from '../store/secret-keeper.ts';
 import type { SharedLog } from '../store/shared-log.ts';
 import { Cascade } from '../store/records/cascade.ts';
@@ -88,7 +88,8 @@ function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStor
 
 /** The driver is loaded here: no other store pays for it. */
 async function postgresStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
-  const [{ PostgresLog }, { PostgresRecords }, { postgresOptions }] = await Promise.all([
+  const [{ Follower }, { PostgresLog }, { PostgresRecords }, { postgresOptions }] = await Promise.all([
+    import('../store/follower.ts'),
     import('../store/postgres/postgres-log.ts'),
     import('../store/postgres/postgres-records.ts'),
     import('../store/postgres/options.ts'),

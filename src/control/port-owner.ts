@@ -1,5 +1,5 @@
 /** Who listens on a TCP port: Linux's /proc, as far as this process may read it. */
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from '../lib/node-fs.ts';
 
 export interface PortOwner {
   readonly program: string;

@@ -5,8 +5,8 @@
  * pid again), no such process exists, or the process does not answer on the prefix's control socket (the pid went to
  * a stranger). A gateway that has just started may not listen there yet, so a young file gets a few tries.
  */
-import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from '../lib/node-fs.ts';
 import { isAlive } from '../lib/is-alive.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import { answersControl } from './control-client.ts';

@@ -9,7 +9,7 @@
 import { isLoopback } from './access/peer.ts';
 import { judge } from './admin/browser-guard.ts';
 import { JSON_TYPE, kongHeaders } from './admin/kong-headers.ts';
-import { errorText } from './admin/request-error.ts';
+import { errorText } from './admin/error-text.ts';
 import type { HttpRequest, HttpResponse } from './http-server.ts';
 import type { Gateway } from './gateway.ts';
 import { type NodeReply, nodeReadiness, nodeStatus } from './node-status.ts';

@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type SecureContextOptions, createSecureContext } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import { makeFolder } from '../lib/make-folder.ts';
 import { type SelfSigned, selfSigned } from '../lib/x509/self-signed.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -17,6 +17,8 @@ export interface ServerTls extends SecureContextOptions {
   readonly requestCert: boolean;
   readonly rejectUnauthorized: boolean;
 }
+
+const { createSecureContext } = process.getBuiltinModule('node:tls');
 
 const DAY_MS = 86_400_000;
 /** It is trusted by name or not at all, so its end is far away, as Kong's. */

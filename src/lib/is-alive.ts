@@ -1,5 +1,5 @@
 /** Does a process exist? */
-import { readFileSync } from 'node:fs';
+import { readFileSync } from './node-fs.ts';
 
 /** Whether the process runs; one that has ended and waits for its parent to notice (a zombie) does not. */
 export function isAlive(pid: number): boolean {

@@ -1,5 +1,5 @@
 /** mkdir -p. Node's own (`recursive`) never returns where a file system says ENOENT for good, as /proc does. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync } from './node-fs.ts';
 import { dirname } from 'node:path';
 
 /** @throws Error of the system. */

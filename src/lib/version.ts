@@ -1,5 +1,5 @@
 /** Names and versions that the admin side shows. */
-import { readFileSync } from 'node:fs';
+import { readFileSync } from './node-fs.ts';
 
 /** What Kong's clients (decK, Terraform) read as the gateway's version: the last open release line. */
 export const KONG_VERSION = '3.9.1';

@@ -11,7 +11,7 @@
  * and one message says how many once it is over; a log that has another to report to says it when it begins, too.
  * Nothing here throws after `open`.
  */
-import { writeSync } from 'node:fs';
+import { writeSync } from '../lib/node-fs.ts';
 import { isRegularFile, systemIo, type LogIo } from './log-io.ts';
 
 /** Room that one line may ask for at most; the access log's longest line fits. */

@@ -1,5 +1,5 @@
 /** The system's calls on the files of logs: paths, standard output and standard error. */
-import { close, constants, fstatSync, openSync, write } from 'node:fs';
+import { close, constants, fstatSync, openSync, write } from '../lib/node-fs.ts';
 import { dirname } from 'node:path';
 import { makeFolder } from '../lib/make-folder.ts';
 

@@ -6,7 +6,7 @@
  * Accept, then the request's Content-Type, then `error_default_type`. gRPC clients get no body but the gRPC status.
  * Nothing here caches: an error answer is rare or an attack, and then no memory should grow.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '../lib/node-fs.ts';
 import type { Settings } from '../settings/settings.ts';
 import { type ErrorForm, preferredForm } from './accept.ts';
 import { compileTemplate, DEFAULT_TEMPLATES, type ErrorTemplate } from './error-template.ts';

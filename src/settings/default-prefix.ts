@@ -2,9 +2,9 @@
  * Where the gateway keeps its files when `prefix` is not set: `/usr/local/sluice` for root and for whoever may write
  * there (a container, a package's service user), else `~/.sluice`, so that a newcomer's first start needs no rights.
  */
-import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { accessSync, constants } from '../lib/node-fs.ts';
 
 const SYSTEM_PREFIX = '/usr/local/sluice';
 

@@ -2,7 +2,7 @@
  * Reads the settings: overrides of the command line win over SLUICE_<NAME>, then KONG_<NAME>, then the file, then the
  * default. Everything that is wrong is collected and thrown at once, each problem with the place that it came from.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from '../lib/node-fs.ts';
 import { suggest } from '../lib/suggest.ts';
 import { VaultError, isVaultReference } from '../lib/vault/reference.ts';
 import { VaultResolver } from '../lib/vault/resolver.ts';

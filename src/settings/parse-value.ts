@@ -2,8 +2,8 @@
  * Readers of single values in kong.conf's and nginx's notation. Each takes the trimmed, non-empty text and returns the
  * typed value or throws `InvalidValue`, whose message continues "NAME: ".
  */
-import { accessSync, constants, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { accessSync, constants, statSync } from '../lib/node-fs.ts';
 import { isUuid } from '../entities/schema/string-check.ts';
 import { ipFamily } from '../lib/is-ip.ts';
 

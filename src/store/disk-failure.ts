@@ -2,8 +2,8 @@
  * SQLite's failures that are about the disk and not about what was asked: no room, no permission, a damaged file. Nobody
  * has to guess at them: they say the file and the reason, to clients by its name, where a start fails by its path.
  */
-import { closeSync, openSync } from 'node:fs';
 import { basename } from 'node:path';
+import { closeSync, openSync } from '../lib/node-fs.ts';
 import { StoreUnavailable } from './errors.ts';
 
 export class DiskFailure extends StoreUnavailable {

@@ -6,7 +6,7 @@
  * which sealed values name their key.
  */
 import { hkdfSync } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from '../lib/node-fs.ts';
 import type { Settings } from '../settings/settings.ts';
 
 /** What a sealed secret, or a key, is not good for; no message holds either. */

@@ -56,9 +56,10 @@ async function ask(gateway: StandInGateway, { method, target, host, headers }: A
 
 /** That of HEAD may be left out. */
 function steady(headers: IncomingHttpHeaders, method: string): unknown {
-  return Object.entries(headers)
-    .filter(([name]) => !CHANGING.has(name) && !(name === 'content-length' && method === 'HEAD'))
-    .toSorted();
+  const kept = Object.entries(headers).filter(
+    ([name]) => !CHANGING.has(name) && !(name === 'content-length' && method === 'HEAD'),
+  );
+  return Object.fromEntries(kept);
 }
 
 /** Memory and counters change. */

@@ -5,8 +5,8 @@
  * `refresh` first; that asks for the file's time and size at most every few seconds, and names from the file are cached
  * no longer than that.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { readFile, readFileSync, stat, statSync } from '../../lib/node-fs.ts';
 import { ipFamily } from '../../lib/is-ip.ts';
 
 export interface HostAddresses {
@@ -60,10 +60,10 @@ export class HostsFile {
 
   async #check(): Promise<void> {
     try {
-      const { mtimeMs, size, ino } = await stat(this.#path);
+      const { mtimeMs, size, ino } = await promisify(stat)(this.#path);
       const seen = version(mtimeMs, size, ino);
       if (seen === this.#version) return;
-      const text = size > MAX_SIZE ? '' : await readFile(this.#path, 'utf8');
+      const text = size > MAX_SIZE ? '' : await promisify(readFile)(this.#path, 'utf8');
       this.#take(seen, size, () => text);
     } catch (error) {
       this.#failed(error);

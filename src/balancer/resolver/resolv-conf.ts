@@ -1,5 +1,5 @@
 /** The system's resolver configuration (resolv.conf(5)), of which c-ares applies only the name servers. */
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '../../lib/node-fs.ts';
 
 export interface ResolvConf {
   /** Search domains in order. */

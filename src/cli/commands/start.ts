@@ -1,6 +1,7 @@
 /** `sluice start`: runs the gateway in the foreground until it is told to stop. */
 import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { LoadedSettings } from '../../settings/load.ts';
 import { SETTINGS_OPTIONS, SETTINGS_OPTIONS_HELP, stringOption, type Command } from '../command.ts';
 
@@ -26,6 +27,8 @@ an abnormal end.`,
   async run(invocation) {
     // What `ps`, and the message about a port in use, call the process.
     process.title = 'sluice';
+    // The launcher's is for this thread: other threads say their own, or have V8's.
+    setFlagsFromString('--max-semi-space-size=0');
     const config = stringOption(invocation, 'config');
     const overrides: Readonly<Record<string, string>> =
       config === undefined ? {} : { declarative_config: resolve(config), declarative_config_string: '' };

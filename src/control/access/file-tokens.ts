@@ -7,7 +7,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { makeFolder } from '../../lib/make-folder.ts';
 import { type Grant, GrantsUnreadable, type TokenStore } from './token-store.ts';
 import { parseGrants, printGrants } from './grants-format.ts';
@@ -16,10 +16,6 @@ const MAX_BYTES = 4 * 1024 * 1024;
 const LOCK_WAIT_MS = 5000;
 const LOCK_STEP_MS = 20;
 const NO_FILE = 'none';
-
-export function grantsFile(prefix: string): string {
-  return join(prefix, 'admin-tokens.json');
-}
 
 export class FileTokens implements TokenStore {
   readonly #path: string;

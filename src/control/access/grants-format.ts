@@ -1,7 +1,12 @@
-/** The text of the file of grants: JSON with a version. What is not exactly that is refused as a whole. */
+/** The file of grants: JSON with a version. What is not exactly that is refused as a whole. */
+import { join } from 'node:path';
 import { CERTIFICATE_SUBJECT, GRANT_NAME, type Grant, type Proof, ROLES } from './token-store.ts';
 
 const VERSION = 1;
+
+export function grantsFile(prefix: string): string {
+  return join(prefix, 'admin-tokens.json');
+}
 
 export function printGrants(grants: readonly Grant[]): string {
   return `${JSON.stringify({ version: VERSION, grants }, null, 1)}\n`;

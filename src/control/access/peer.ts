@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { CERTIFICATE_SUBJECT } from './token-store.ts';
 
 export interface Peer {
@@ -19,7 +19,7 @@ export interface Peer {
 export function peerOf(incoming: IncomingMessage | Http2ServerRequest): Peer {
   // Of HTTP/2, `request.socket` is a stand-in that hides some of this.
   const socket = 'stream' in incoming ? incoming.stream.session?.socket : incoming.socket;
-  const tls = socket instanceof TLSSocket ? socket : null;
+  const tls = socket !== undefined && 'getPeerCertificate' in socket ? (socket as TLSSocket) : null;
   return {
     address: socket?.remoteAddress ?? '',
     localAddress: socket?.localAddress ?? '',

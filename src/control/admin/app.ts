@@ -7,7 +7,7 @@ import type { Gateway } from '../gateway.ts';
 import type { Authenticator } from '../access/authenticator.ts';
 import { guardDoor } from './access.ts';
 import { registerEntities } from './entities.ts';
-import { errorText } from './request-error.ts';
+import { errorText } from './error-text.ts';
 import { type AdminApp, createApp } from './resource.ts';
 import { specialResources } from './special.ts';
 

@@ -1,5 +1,4 @@
 /** Why an admin request is refused. Thrown where it is found, answered in one place (`resource.ts`). */
-import { DiskFailure } from '../../store/disk-failure.ts';
 import { RevisionConflict, StoreError, StoreUnavailable } from '../../store/errors.ts';
 import { TooLarge, TooManyBodies } from './body.ts';
 
@@ -43,12 +42,6 @@ export function refusalOf(error: unknown, ifMatch: boolean): Refusal | null {
     return { status: 503, body: { message: `the store is not available: ${error.message}` } };
   }
   return null;
-}
-
-/** For the log: what the disk says needs no stack. */
-export function errorText(error: unknown): string {
-  if (error instanceof DiskFailure) return `the store cannot be used: ${error.path}: ${error.reason}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** Reading a body whose client has gone. */

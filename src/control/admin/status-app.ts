@@ -11,7 +11,7 @@ import { guardDoor } from './access.ts';
 import type { Admin } from './crud/request.ts';
 import { ENDPOINTS, type Shape, honoPath } from './endpoints.ts';
 import { ready } from './ready.ts';
-import { errorText } from './request-error.ts';
+import { errorText } from './error-text.ts';
 import { type AdminApp, type Handler, createApp, resource } from './resource.ts';
 import { status } from './status.ts';
 

@@ -6,8 +6,8 @@
  * Nothing outside the folder is read: no `..`, and where symbolic links lead is compared with the folder (Kubernetes
  * mounts secrets as links within one). Without a folder there is no such vault.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from '../node-fs.ts';
 import { jsonField } from './json-field.ts';
 import { type VaultReference, VaultError } from './reference.ts';
 

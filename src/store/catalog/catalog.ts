@@ -4,8 +4,7 @@
  * One transaction at a time writes, through `begin`; the caller sees to that. Readers have a connection of their own
  * and see the last commit.
  */
-import { chmodSync, rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { chmodSync, rmSync } from '../../lib/node-fs.ts';
 import { checkpoint } from './checkpoint.ts';
 import { PLAIN_CODEC, type EntityCodec } from './codec.ts';
 import { Connection } from './connection.ts';
@@ -217,6 +216,7 @@ export class Catalog {
 /** Waits for the disk without holding up others. What it refuses, the commit says. */
 async function onDisk(path: string): Promise<void> {
   try {
+    const { open } = await import('node:fs/promises');
     await using file = await open(path, 'r');
     await file.datasync();
   } catch {

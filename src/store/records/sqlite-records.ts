@@ -4,7 +4,7 @@
  *
  * Owners are looked up in the catalog when a record is put; when one goes later, `cascade.ts` takes its records along.
  */
-import { chmodSync } from 'node:fs';
+import { chmodSync } from '../../lib/node-fs.ts';
 import { Connection } from '../catalog/connection.ts';
 import { StoreUnavailable } from '../errors.ts';
 import { NO_SEALING, type Sealer } from '../sealing.ts';
