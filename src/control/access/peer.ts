@@ -19,7 +19,8 @@ export interface Peer {
 export function peerOf(incoming: IncomingMessage | Http2ServerRequest): Peer {
   // Of HTTP/2, `request.socket` is a stand-in that hides some of this.
   const socket = 'stream' in incoming ? incoming.stream.session?.socket : incoming.socket;
-  const tls = socket !== undefined && 'getPeerCertificate' in socket ? (socket as TLSSocket) : null;
+  const { TLSSocket } = process.getBuiltinModule('node:tls');
+  const tls = socket instanceof TLSSocket ? socket : null;
   return {
     address: socket?.remoteAddress ?? '',
     localAddress: socket?.localAddress ?? '',
