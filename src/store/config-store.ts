@@ -128,7 +128,7 @@ export interface PageOptions {
 export interface Page {
   /** By id, ascending. */
   readonly entities: readonly Values[];
-  /** Pass as `after` for the next page; null on the last one. */
+  /** Pass as `after` for the next page; null on the last one. Large entities end a page before it has `size`. */
   readonly next: string | null;
 }
 

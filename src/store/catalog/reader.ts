@@ -31,6 +31,9 @@ export interface Touched {
 
 const TOUCHED_PAGE = 256;
 
+/** Characters of entities after which a page ends: all entities may be as large as a body of the Admin API. */
+const PAGE_LENGTH = 8 * 2 ** 20;
+
 export class CatalogReader implements ConfigReader, ConfigLog {
   readonly #rows: Rows;
 
@@ -53,10 +56,17 @@ export class CatalogReader implements ConfigReader, ConfigLog {
   page(kind: string, options: PageOptions): Page {
     const { size } = options;
     const ids = this.#rows.ids(kind, { ...options, size: size + 1 });
-    const more = ids.length > size;
-    const shown = more ? ids.slice(0, size) : ids;
-    const entities = shown.map((id) => this.#rows.get(kind, id)).filter((entity) => entity !== null);
-    return { entities, next: more ? (shown.at(-1) ?? null) : null };
+    const entities: Values[] = [];
+    let length = 0;
+    for (const [place, id] of ids.entries()) {
+      if (place === size || length >= PAGE_LENGTH) return { entities, next: ids[place - 1] ?? null };
+      const text = this.#rows.text(kind, id);
+      if (text === null) continue;
+      length += text.length;
+      const entity = this.#rows.shown(kind, this.#rows.decode(kind, text));
+      if (entity !== null) entities.push(entity);
+    }
+    return { entities, next: null };
   }
 
   *all(kind: string): IterableIterator<Values> {

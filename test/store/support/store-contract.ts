@@ -137,6 +137,22 @@ const READS: readonly Case[] = [
 
 const WRITES: readonly Case[] = [
   [
+    'a page of large entities ends before it has all that were asked for, and the next goes on',
+    async (store) => {
+      const large = (n: number): Write => ({
+        op: 'create',
+        kind: 'consumers',
+        input: { username: `${n}${'x'.repeat(3 * 2 ** 20)}` },
+      });
+      await store.commit([1, 2, 3, 4, 5].map(large), BY);
+      const first = store.page('consumers', { size: 10 });
+      assert.ok(first.entities.length > 0 && first.entities.length < 5);
+      assert.equal(first.next, first.entities.at(-1)?.['id']);
+      const second = store.page('consumers', { size: 10, after: first.next });
+      assert.deepEqual([first.entities.length + second.entities.length, second.next], [5, null]);
+    },
+  ],
+  [
     'a created entity is complete, and found by id and name, with a page and a count of its kind',
     async (store) => {
       const made = await one(store, service('a', { tags: ['x', 'y'] }));
