@@ -132,6 +132,20 @@ export interface Page {
   readonly next: string | null;
 }
 
+export interface NewestOptions {
+  readonly within: Parent;
+  /** How many come before. */
+  readonly from: number;
+  readonly size: number;
+}
+
+export interface NewestPage {
+  /** By `created_at`, then id, descending. */
+  readonly entities: readonly Values[];
+  /** `from` of the next page; null on the last one. */
+  readonly next: number | null;
+}
+
 export interface TagRow {
   readonly tag: string;
   readonly entity_name: string;
@@ -144,6 +158,8 @@ export interface ConfigReader {
   readonly revision: number;
   get(kind: string, select: Selector): Values | null;
   page(kind: string, options: PageOptions): Page;
+  /** For kinds without a time to live. */
+  newest(kind: string, options: NewestOptions): NewestPage;
   /** All, by id: for exports, which may take long. The state is that of the first row. */
   all(kind: string): IterableIterator<Values>;
   count(kind: string): number;

@@ -51,6 +51,7 @@ export class FileStore implements ConfigStore {
 
   get: ConfigStore['get'] = (kind, select) => this.#reader().get(kind, select);
   page: ConfigStore['page'] = (kind, options) => this.#reader().page(kind, options);
+  newest: ConfigStore['newest'] = (kind, options) => this.#reader().newest(kind, options);
   all: ConfigStore['all'] = (kind) => this.#reader().all(kind);
   count: ConfigStore['count'] = (kind) => this.#reader().count(kind);
   tags: ConfigStore['tags'] = (options) => this.#reader().tags(options);

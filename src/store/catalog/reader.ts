@@ -5,6 +5,8 @@ import type {
   ChangesPage,
   ConfigLog,
   ConfigReader,
+  NewestOptions,
+  NewestPage,
   Page,
   PageOptions,
   Revision,
@@ -56,17 +58,29 @@ export class CatalogReader implements ConfigReader, ConfigLog {
   page(kind: string, options: PageOptions): Page {
     const { size } = options;
     const ids = this.#rows.ids(kind, { ...options, size: size + 1 });
+    const { entities, taken } = this.#take(kind, ids, size);
+    return { entities, next: taken < ids.length ? (ids[taken - 1] ?? null) : null };
+  }
+
+  newest(kind: string, { within, from, size }: NewestOptions): NewestPage {
+    const ids = this.#rows.newest(kind, { within, from, size: size + 1 });
+    const { entities, taken } = this.#take(kind, ids, size);
+    return { entities, next: taken < ids.length ? from + taken : null };
+  }
+
+  /** As many as a page may have; those whose time is over are passed. */
+  #take(kind: string, ids: readonly string[], size: number): { entities: Values[]; taken: number } {
     const entities: Values[] = [];
     let length = 0;
-    for (const [place, id] of ids.entries()) {
-      if (place === size || length >= PAGE_LENGTH) return { entities, next: ids[place - 1] ?? null };
-      const text = this.#rows.text(kind, id);
+    let taken = 0;
+    for (; taken < ids.length && taken < size && length < PAGE_LENGTH; taken++) {
+      const text = this.#rows.text(kind, ids[taken] ?? '');
       if (text === null) continue;
       length += text.length;
       const entity = this.#rows.shown(kind, this.#rows.decode(kind, text));
       if (entity !== null) entities.push(entity);
     }
-    return { entities, next: null };
+    return { entities, taken };
   }
 
   *all(kind: string): IterableIterator<Values> {

@@ -5,7 +5,7 @@
  * and what is over is not there.
  */
 import type { Values } from '../../entities/schema/field.ts';
-import type { PageOptions, Selector, TagRow } from '../config-store.ts';
+import type { NewestOptions, PageOptions, Selector, TagRow } from '../config-store.ts';
 import type { EntityCodec } from './codec.ts';
 import type { Connection } from './connection.ts';
 import { kindIndex, referencedIds, uniqueTexts, type UniqueIndex } from './kind-index.ts';
@@ -87,6 +87,22 @@ export class Rows {
   ids(kind: string, options: PageOptions): string[] {
     const { sql, values } = pageQuery(kind, options);
     return this.connection.all(sql, ...values).map((row) => String(row['id']));
+  }
+
+  /** By `created_at`, then id, descending. */
+  newest(kind: string, { within, from, size }: NewestOptions): string[] {
+    return this.connection
+      .all(
+        `SELECT x.id FROM refs x JOIN entities e ON e.kind = x.kind AND e.id = x.id
+          WHERE x.parent = ? AND x.kind = ? AND x.field = ?
+          ORDER BY json_extract(e.text, '$.created_at') DESC, x.id DESC LIMIT ? OFFSET ?`,
+        within.id,
+        kind,
+        within.field,
+        size,
+        from,
+      )
+      .map((row) => String(row['id']));
   }
 
   has(kind: string, id: string): boolean {

@@ -137,6 +137,36 @@ const READS: readonly Case[] = [
 
 const WRITES: readonly Case[] = [
   [
+    'the newest come first, page by page, and those of one second by id',
+    async (store) => {
+      const upstream = await one(store, { op: 'create', kind: 'upstreams', input: { name: 'u' } });
+      const times = [30, 10, 20, 30, 10];
+      const writes = times.map((created_at, n): Write => ({
+        op: 'create',
+        kind: 'targets',
+        input: { target: `127.0.0.1:${n + 1}`, upstream: { id: upstream['id'] }, created_at },
+      }));
+      const { results } = await store.commit(writes, BY);
+      const expected = results
+        .map(({ entity }) => ({ time: Number(entity?.['created_at']), id: String(entity?.['id']) }))
+        .sort((a, b) => b.time - a.time || (a.id < b.id ? 1 : -1));
+      const within = { field: 'upstream', id: String(upstream['id']) };
+      const found: unknown[] = [];
+      const places: Array<number | null> = [];
+      for (let from: number | null = 0; from !== null;) {
+        const page = store.newest('targets', { within, from, size: 2 });
+        found.push(...page.entities.map(({ id }) => id));
+        places.push((from = page.next));
+      }
+      assert.deepEqual(
+        found,
+        expected.map(({ id }) => id),
+      );
+      assert.deepEqual(places, [2, 4, null]);
+      assert.deepEqual(store.newest('targets', { within, from: 5, size: 2 }), { entities: [], next: null });
+    },
+  ],
+  [
     'a page of large entities ends before it has all that were asked for, and the next goes on',
     async (store) => {
       const large = (n: number): Write => ({

@@ -21,14 +21,14 @@ interface TargetPage {
 /** Kong's offset here is a plain number: how many come before. */
 export function targetPage(request: AdminRequest): TargetPage {
   const { query } = request;
-  const all = newestFirst(request, parentOf(request));
+  const within = parentOf(request);
   const size = pageSize(query);
   pageTags(query);
   const from = firstOf(query.get('offset')?.[0]);
-  const token = all.length > from + size ? String(from + size) : null;
+  const { entities, next } = request.store.newest('targets', { within, from, size });
   return {
-    targets: all.slice(from, from + size),
-    page: (shown) => pageBody(shown, token, pathOf(request)),
+    targets: entities,
+    page: (shown) => pageBody(shown, next === null ? null : String(next), pathOf(request)),
   };
 }
 
