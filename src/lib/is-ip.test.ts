@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
+import '../../test/support/fixed-seed.ts';
 import * as fc from 'fast-check';
 import { ipFamily } from './is-ip.ts';
 

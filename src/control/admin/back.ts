@@ -5,7 +5,7 @@ import { Authenticator } from '../access/authenticator.ts';
 import { FileTokens } from '../access/file-tokens.ts';
 import { grantsFile } from '../access/grants-format.ts';
 import { FailureThrottle } from '../access/throttle.ts';
-import type { Gateway } from '../main.ts';
+import type { Gateway } from '../gateway.ts';
 
 /** Gives the gateway its resolver, and answers who tells who asks. */
 export function openBack(gateway: Gateway, settings: Settings): Authenticator {
