@@ -18,6 +18,8 @@ import { table } from '../support/table.ts';
 
 const CONNECTIONS = 8;
 const STREAMS = 16;
+/** So many requests make JavaScript fast: after a few seconds of them it is not yet what it will be. */
+const WARM_UP = ['-n', '50000'];
 /** What a browser sends; h2load adds the pseudo-headers. */
 const HEADERS = [
   'user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0',
@@ -45,13 +47,14 @@ export interface Figures {
   readonly failed: number;
 }
 
+/** `amount`: h2load's options for how long, or for how many requests. */
 async function load(
   scheme: string,
   port: number,
-  seconds: number,
+  amount: readonly string[],
 ): Promise<{ done: number; failed: number }> {
   const url = `${scheme}://127.0.0.1:${port}/api/v1/orders/4711?expand=items`;
-  const words = ['h2load', '-c', String(CONNECTIONS), '-m', String(STREAMS), '-D', String(seconds)];
+  const words = ['h2load', '-c', String(CONNECTIONS), '-m', String(STREAMS), ...amount];
   const headers = HEADERS.flatMap((line) => ['-H', line]);
   const { stdout } = await run(...pinned(CORES.load, [...words, ...headers, url]));
   const counts = /(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(stdout);
@@ -62,7 +65,7 @@ async function load(
 
 async function measure(scheme: string, { pid, port }: Subject, seconds: number): Promise<Figures> {
   const before = cpuTime(pid);
-  const { done, failed } = await load(scheme, port, seconds);
+  const { done, failed } = await load(scheme, port, ['-D', String(seconds)]);
   const after = cpuTime(pid);
   const cpu = (after.user + after.system - before.user - before.system) / done;
   return { cpu, perSecond: done / seconds, failed };
@@ -91,7 +94,7 @@ async function compareHttp2(context: Context, scheme: 'http' | 'https', title: s
     { name: 'sluice', pid: sluice.pid, port },
     { name: 'bare node:http2', pid: bare.pid, port: bare.port },
   ];
-  for (const subject of subjects) await load(scheme, subject.port, Math.max(2, options.seconds));
+  for (const subject of subjects) await load(scheme, subject.port, WARM_UP);
   const figures: Figures[][] = subjects.map(() => []);
   for (let round = 0; round < options.rounds; round++) {
     for (const [index, subject] of subjects.entries()) {
