@@ -7,20 +7,29 @@ import { CORES, pinned } from '../support/cores.ts';
 import type { Running } from './contender.ts';
 
 const SERVER = fileURLToPath(new URL('bare-http2-server.ts', import.meta.url));
+const GRPC_SERVER = fileURLToPath(new URL('bare-grpc-server.ts', import.meta.url));
 
-export async function startBareHttp2(
+export function startBareHttp2(
   upstreamPort: number,
   tls: { readonly cert: string; readonly key: string } | null,
 ): Promise<Running> {
+  return startBare(SERVER, upstreamPort, tls === null ? [] : [tls.cert, tls.key]);
+}
+
+/** The same for gRPC: HTTP/2 on both sides (`bare-grpc-server.ts`). */
+export function startBareGrpc(upstreamPort: number): Promise<Running> {
+  return startBare(GRPC_SERVER, upstreamPort, []);
+}
+
+async function startBare(server: string, upstreamPort: number, more: readonly string[]): Promise<Running> {
   const port = await freePort();
-  const files = tls === null ? [] : [tls.cert, tls.key];
   const node = [
     process.execPath,
     '--single-threaded-gc',
-    SERVER,
+    server,
     String(port),
     String(upstreamPort),
-    ...files,
+    ...more,
   ];
   const child = new Child(...pinned(CORES.gateway, node), { env: process.env });
   await waitFor(

@@ -1,7 +1,7 @@
 /**
  * gRPC unary calls side by side with nginx's `grpc_pass`: the load is h2load's, 16 calls at once on each of 8 connections,
  * each with a small message and the metadata of a usual client; the upstream is nghttpd, which answers with a message and
- * trailers. Plain text on both legs; what is compared is CPU time per call.
+ * trailers. Plain text on both legs; a bare proxy on `node:http2` tells what Sluice adds to it; what is compared is CPU time per call.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { startNginx } from '../../test/support/nginx.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { waitFor } from '../../test/support/wait.ts';
+import { startBareGrpc } from '../contenders/bare-http2.ts';
 import { startSluice } from '../contenders/sluice.ts';
 import { CORES, on, pinned } from '../support/cores.ts';
 import { cpuTime } from '../support/proc.ts';
@@ -150,9 +151,11 @@ async function compareGrpc({ options, folder, say }: Context): Promise<Report> {
       },
     }),
   );
+  const bare = stack.use(await startBareGrpc(upstream.port));
   const subjects: readonly Subject[] = [
     { name: 'nginx grpc_pass', pid: nginx.pid, port: nginxPort },
     { name: 'sluice', pid: sluice.pid, port },
+    { name: 'bare node:http2', pid: bare.pid, port: bare.port },
   ];
   for (const subject of subjects) await load(subject.port, Math.max(2, options.seconds), body);
   const figures: Figures[][] = subjects.map(() => []);

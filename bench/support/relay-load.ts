@@ -82,4 +82,4 @@ async function main([
   }, seconds * 1000);
 }
 
-if (process.argv.length > 6) await main(process.argv.slice(2).map(Number));
+if (import.meta.main) await main(process.argv.slice(2).map(Number));
