@@ -344,6 +344,24 @@ test('idle sessions end in their time, after their requests, and when there are 
   await waitFor(() => upstream.sessions.size === 0, { what: 'all sessions to be closed' });
 });
 
+test('a drain lets streams end, also those that still wait for a session, and then ends sessions', async () => {
+  const held: http2.ServerHttp2Stream[] = [];
+  await using upstream = await startHttp2Upstream((stream) => held.push(stream), {
+    settings: { maxConcurrentStreams: 1 },
+  });
+  await using plane = await startH2Plane(upstream.port);
+  const first = together(plane.port, 1, post('a'));
+  await waitFor(() => held.length === 1, { what: 'the first stream' });
+  const second = together(plane.port, 1, post('b'));
+  await waitFor(() => plane.zone.get(CELL.upstreamConnects) === 2, { what: 'the second to want a session' });
+  const drained = plane.plane.drain(10_000);
+  await waitFor(() => held.length === 2, { what: 'the second stream' });
+  for (const stream of held) await echo(stream);
+  assert.deepEqual([await first, await second], [['200 a'], ['200 b']]);
+  await drained;
+  await waitFor(() => upstream.sessions.size === 0, { what: 'all sessions to end' });
+});
+
 test('a session that the upstream closes while it is idle is replaced', async () => {
   await using upstream = await startHttp2Upstream(echo);
   await using plane = await startH2Plane(upstream.port);
