@@ -32,6 +32,7 @@ export async function nodeStatus(gateway: Gateway, unit = 'm', scale = '2'): Pro
     sluice: {
       ...(reach === null ? {} : { database: reach }),
       revision: supervisor.revision,
+      upstream_tls_failures: supervisor.zone.sum(CELL.upstreamTlsFailures),
       workers: supervisor.report(),
       broken_routes: supervisor.broken,
       http2: http2(gateway),

@@ -224,6 +224,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   // ProxyContext
 
   reportError(exchange: Exchange, error: GatewayError): void {
+    if (error.code === 'upstream_tls_failed') this.zone.increment(CELL.upstreamTlsFailures);
     const level: LogLevel = error.source === 'client' ? 'info' : 'error';
     if (!this.errorLog.enabled(level)) return;
     this.errorLog.log(level, error.code, errorText(error), errorContext(exchange));

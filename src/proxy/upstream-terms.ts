@@ -22,7 +22,7 @@ import type { Settings } from '../settings/settings.ts';
 import { SecretTexts } from '../snapshot/secret-texts.ts';
 import type { Trust } from '../snapshot/trust.ts';
 import { INVALID_RESPONSE } from '../wire/http1/fault.ts';
-import { AuthoritySet } from '../wire/tls/authority-set.ts';
+import { AuthoritySet, shareAuthorities } from '../wire/tls/authority-set.ts';
 import { type UpstreamTls, serverNameOf } from '../wire/tls/destination.ts';
 import { type ClientPair, type UpstreamTrust, UpstreamTrusts } from '../wire/tls/upstream-trust.ts';
 
@@ -155,11 +155,13 @@ function ownAuthorities(settings: Settings): AuthoritySet {
   const { nginx_proxy_proxy_ssl_trusted_certificate: own, lua_ssl_trusted_certificate: files } = settings;
   if (own !== null) return new AuthoritySet([own]);
   try {
-    return new AuthoritySet(
+    const set = new AuthoritySet(
       files.flatMap((file) =>
         file === 'system' ? getCACertificates('system') : [readFileSync(file, 'utf8')],
       ),
     );
+    shareAuthorities(set);
+    return set;
   } catch (error) {
     throw unusable(error);
   }

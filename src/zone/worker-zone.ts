@@ -35,6 +35,8 @@ export const CELL = {
   http2Floods: 9,
   /** HTTP/2 requests that their clients took back, or whose body broke its word. */
   http2Resets: 10,
+  /** Tries on an upstream that ended in its TLS handshake: broken, refused, or the upstream is not who it must be. */
+  upstreamTlsFailures: 11,
 
   /** Open client connections, idle ones included. */
   active: 16,

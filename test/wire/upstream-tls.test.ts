@@ -83,6 +83,7 @@ for (const [title, answer] of NO_TLS) {
       assert.equal(responses[0]?.status, 502);
       assert.equal(upstream.connections, 3 * (index + 1));
     }
+    assert.equal(plane.zone.get(CELL.upstreamTlsFailures), 6);
     await plane.settled();
   });
 }
@@ -181,6 +182,30 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     }
   });
 }
+
+test('names that clients choose do not make more idle connections than an address may have', async () => {
+  await using upstream = await startRawUpstream(scripted([OK]), { tls: own });
+  await using plane = await startPlane(upstream.port, {
+    service: { tls: true },
+    route: { preserveHost: true },
+    settings: { upstream_keepalive_pool_size: '3' },
+  });
+  for (let name = 0; name < 10; name++) {
+    const { responses } = await rawRequest(plane.port, GET.replace('a.test', `${name}.test`));
+    assert.equal(responses[0]?.text(), 'ok');
+  }
+  assert.equal(upstream.connections, 10);
+  assert.equal(plane.zone.get(CELL.upstreamIdle), 3);
+  // Those that were used last.
+  for (const [name, connections] of [
+    ['9', 10],
+    ['7', 10],
+    ['0', 11],
+  ] as const) {
+    await rawRequest(plane.port, GET.replace('a.test', `${name}.test`));
+    assert.equal(upstream.connections, connections);
+  }
+});
 
 test('the read time-out runs from the request, although TLS tells late that it has left', async () => {
   await using upstream = await startRawUpstream(async (peer) => peer.heads(1), { tls: own });

@@ -5,19 +5,23 @@
  * is worked out here, along the way that OpenSSL takes: at each step a trusted issuer before one that the peer sent.
  */
 import { X509Certificate, createHash } from 'node:crypto';
+import { setDefaultCACertificates } from 'node:tls';
 
 export class AuthoritySet {
   /** Digest of the content. */
   readonly id: string;
   /** PEM texts, each with one certificate or several. */
   readonly pems: readonly string[];
+  /** OpenSSL has read it once for this thread (`shareAuthorities`). */
+  shared = false;
   /** By subject; made when a chain is first measured. */
   #bySubject: ReadonlyMap<string, readonly X509Certificate[]> | null = null;
 
   constructor(pems: readonly string[]) {
-    this.pems = pems;
+    // An operating system may name each several times.
+    this.pems = [...new Set(pems)];
     const hash = createHash('sha256');
-    for (const pem of [...pems].toSorted()) hash.update(pem).update('\0');
+    for (const pem of this.pems.toSorted()) hash.update(pem).update('\0');
     this.id = hash.digest('base64');
   }
 
@@ -43,6 +47,15 @@ export class AuthoritySet {
     this.#bySubject ??= indexed(this.pems);
     return this.#bySubject.get(certificate.issuer)?.find((one) => certificate.checkIssued(one));
   }
+}
+
+/**
+ * Makes the set the one that OpenSSL takes where no other is named, in this thread: contexts that trust it then cost next
+ * to nothing. Those of an operating system take some 10 ms to read, and each service with terms of its own has a context.
+ */
+export function shareAuthorities(set: AuthoritySet): void {
+  setDefaultCACertificates(set.pems);
+  set.shared = true;
 }
 
 function selfIssued(certificate: X509Certificate): boolean {

@@ -59,8 +59,8 @@ export class UpstreamTrust {
       minVersion,
       maxVersion,
       ciphers,
-      // Without verification not even the built-in authorities are read.
-      ca: authorities === null ? [] : [...authorities.pems],
+      // Without verification nobody is trusted, and nothing read.
+      ...(authorities?.shared === true ? {} : { ca: [...(authorities?.pems ?? [])] }),
       ...(client === null ? {} : { cert: client.cert, key: client.key }),
       // What was agreed in the handshake stays: an upstream that asks for another one is refused.
       secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
