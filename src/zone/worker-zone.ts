@@ -11,7 +11,7 @@
  * them fall.
  */
 
-/** Cells of a stripe. Counters only rise; the gauges (from `active` on) are zeroed when their worker dies. */
+/** Cells of a stripe. Counters only rise; the gauges (from `active` to `revision`) are zeroed when their worker dies. */
 export const CELL = {
   /** Client connections accepted by the kernel's listener. */
   accepted: 0,
@@ -52,20 +52,29 @@ export const CELL = {
   upstreamIdle: 21,
   /** Open HTTP/2 streams of clients. */
   http2Streams: 22,
+  /** TLS handshakes with clients that are in flight. */
+  tlsHandshaking: 24,
 
   /** Time of the worker's last heartbeat, by `lib/monotonic.ts`. */
   heartbeat: 28,
   /** Revision of the snapshot that the worker serves. */
   revision: 29,
+
+  /** TLS handshakes with clients that were completed, and those of them that resumed a session. */
+  tlsHandshakes: 32,
+  tlsResumed: 33,
+  /** Connections of a TLS listener that came to no handshake: broken, slow, too many, without a certificate for them. */
+  tlsFailures: 34,
 } as const;
 
 export type CellName = keyof typeof CELL;
 export type Cell = (typeof CELL)[CellName];
 
-/** Cells before this one are counters. */
+/** Cells from this one up to the other are gauges, the rest are counters. */
 const FIRST_GAUGE = 16;
-/** 32 cells of 8 bytes: four cache lines. */
-const STRIPE_CELLS = 32;
+const AFTER_GAUGES = 32;
+/** 48 cells of 8 bytes: six cache lines. */
+const STRIPE_CELLS = 48;
 const STRIPE_BYTES = STRIPE_CELLS * Float64Array.BYTES_PER_ELEMENT;
 
 /** One worker's stripe, as that worker sees it. */
@@ -129,6 +138,6 @@ export class NodeZone {
 
   /** After a worker's death: its connections are gone, what it counted stays. */
   clearGauges(workerId: number): void {
-    this.stripe(workerId).cells.fill(0, FIRST_GAUGE);
+    this.stripe(workerId).cells.fill(0, FIRST_GAUGE, AFTER_GAUGES);
   }
 }
