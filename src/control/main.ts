@@ -20,6 +20,7 @@ import { MainLog } from './log.ts';
 import { LogLevelOverride } from './log-level-override.ts';
 import type { OpenStore } from './open-store.ts';
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
+import { checkProxyTls } from './proxy-tls.ts';
 import { RecordDesk } from './record-desk.ts';
 import { Reloader } from './reload.ts';
 import { socketActivationProblem } from './socket-activation.ts';
@@ -94,7 +95,10 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     supervisor,
     log: log.log,
     readSettings: options.loadSettings,
-    checkSettings: (next) => adminSide?.check(next),
+    checkSettings: (next) => {
+      checkProxyTls(next);
+      adminSide?.check(next);
+    },
     onSettings: (next) => {
       log.setLevel(next.log_level);
       adminSide?.renew(next);

@@ -37,6 +37,7 @@ export async function nodeStatus(gateway: Gateway, unit = 'm', scale = '2'): Pro
       broken_routes: supervisor.broken,
       http2: http2(gateway),
       directory: supervisor.directory.size,
+      tls: handshakes(gateway),
     },
   };
   return { status: 200, body };
@@ -72,6 +73,16 @@ async function workerHeaps({ supervisor }: Gateway, format: Format): Promise<obj
   return heaps
     .filter((bytes) => bytes !== null)
     .map((bytes) => ({ pid: process.pid, http_allocated_gc: format(bytes) }));
+}
+
+/** TLS handshakes of proxy listeners. */
+function handshakes({ supervisor: { zone } }: Gateway): Readonly<Record<string, number>> {
+  return {
+    handshakes: zone.sum(CELL.tlsHandshakes),
+    resumed: zone.sum(CELL.tlsResumed),
+    failed: zone.sum(CELL.tlsFailures),
+    in_flight: zone.sum(CELL.tlsHandshaking),
+  };
 }
 
 /** HTTP/2 on proxy listeners. */

@@ -15,6 +15,8 @@ export interface WorkerData {
   readonly settings: Settings;
   /** The node's counters. */
   readonly zone: SharedArrayBuffer;
+  /** The node's keys of TLS session tickets. */
+  readonly tickets: SharedArrayBuffer;
   /** The node's consumers and credentials. */
   readonly directory: DirectoryFeed;
   /** What lies in it; said, because a worker does not load the definitions of entities. */

@@ -9,6 +9,7 @@ import { unreadFile } from './configured-source.ts';
 import type { Gateway } from './gateway.ts';
 import type { OpenStore } from './open-store.ts';
 import { portProblems } from './ports.ts';
+import { checkProxyTls } from './proxy-tls.ts';
 import type { StorePublisher } from './store-publisher.ts';
 
 /** A database that says nothing must not keep a start from ending. Null: it was told to stop meanwhile. */
@@ -56,6 +57,11 @@ export async function start(
   const compiling = publisher === null || publisher.empty ? reloader.first() : null;
   if (publisher?.empty === false) {
     for (const line of unreadFile(settings)) log.log('notice', line);
+  }
+  try {
+    checkProxyTls(settings);
+  } catch (error) {
+    throw new CannotStart([messageOf(error, false)]);
   }
   supervisor.spawn();
   const { proxy_listen, admin_listen, status_listen } = settings;

@@ -5,6 +5,7 @@ import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
 import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import { DirectoryWriter } from '../zone/directory/writer.ts';
+import { TicketKeyRing } from '../zone/ticket-keys.ts';
 import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
 import type { BrokenRoute } from './protocol.ts';
@@ -51,6 +52,8 @@ export class Supervisor {
   readonly zone: NodeZone;
   /** Consumers and credentials, for all workers. */
   readonly directory = new DirectoryWriter(DIRECTORY_KINDS);
+  /** Keys of TLS session tickets, for all workers. */
+  readonly #tickets = new TicketKeyRing();
   readonly #log: Log;
   readonly #dataPlane: string | null;
   readonly #tuning: SupervisorTuning;
@@ -74,6 +77,7 @@ export class Supervisor {
 
   /** Starts the threads, which load while the configuration is being compiled. */
   spawn(): void {
+    this.#tickets.rotateEvery(this.#settings.ssl_session_timeout);
     for (let id = 0; id < this.#settings.nginx_worker_processes; id++) {
       this.#failures.push(0);
       this.#workers.push(this.#spawn(id));
@@ -125,6 +129,7 @@ export class Supervisor {
 
   /** As `Publisher.publish`, to all workers. */
   async publish(next: Publication): Promise<string[]> {
+    this.#tickets.rotateEvery(next.settings.ssl_session_timeout);
     return await this.#publisher.publish(next, this.#workers);
   }
 
@@ -145,6 +150,7 @@ export class Supervisor {
       workerId: id,
       settings: this.#publisher.current?.settings ?? this.#settings,
       zone: this.zone.buffer,
+      tickets: this.#tickets.memory,
       directory: { control: feed.control, port: feed.port },
       directoryKinds: DIRECTORY_KINDS,
       dataPlane: this.#dataPlane,
@@ -193,6 +199,7 @@ export class Supervisor {
   /** Stops accepting, lets what is in flight end within the grace time, then ends the threads. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping = true;
+    this.#tickets.close();
     for (const timer of this.#restarts) clearTimeout(timer);
     await Promise.all(
       this.#workers.map(async (worker) => {

@@ -43,6 +43,7 @@ interface DataPlaneModule {
     records: RecordStore;
     recordCache: CachedRecords;
     directory: Directory<DirectoryEntities>;
+    tickets: SharedArrayBuffer;
   }) => SupervisedDataPlane;
 }
 
@@ -57,6 +58,7 @@ const {
   workerId,
   settings,
   zone: buffer,
+  tickets,
   directory: feed,
   directoryKinds,
   dataPlane: dataPlaneUrl,
@@ -74,7 +76,7 @@ async function loadDataPlane(): Promise<SupervisedDataPlane> {
   const module = (await (dataPlaneUrl === null
     ? import('../proxy/data-plane.ts')
     : import(dataPlaneUrl))) as DataPlaneModule;
-  return new module.DataPlane({ settings, workerId, zone, directory, records, recordCache });
+  return new module.DataPlane({ settings, workerId, zone, directory, tickets, records, recordCache });
 }
 
 async function obey(command: Command): Promise<Reply> {

@@ -31,6 +31,7 @@ import type { Http2Limits, Http2ServerContext } from '../wire/http2/server-conte
 import { Http2ServerSession } from '../wire/http2/server-session.ts';
 import type { Peer, RequestHead, ServerStream } from '../wire/message.ts';
 import type { Directory } from '../zone/directory/directory.ts';
+import { TicketKeyRing, TicketKeys } from '../zone/ticket-keys.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
 import type { ProxyContext } from './context.ts';
@@ -42,6 +43,7 @@ import { replyMalformed } from './malformed.ts';
 import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
 import { RealIp } from './real-ip.ts';
+import { TlsListeners } from './tls-listeners.ts';
 import { UpstreamTerms } from './upstream-terms.ts';
 
 export interface DataPlaneOptions {
@@ -49,6 +51,8 @@ export interface DataPlaneOptions {
   readonly workerId: number;
   readonly zone: WorkerZone;
   readonly directory: Directory<DirectoryEntities>;
+  /** Memory of the node's `TicketKeyRing`; without it the tickets of this worker are its own. */
+  readonly tickets?: SharedArrayBuffer;
 }
 
 /** Milliseconds that listeners may stay open in a drain, for what the kernel has queued. */
@@ -83,12 +87,13 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly http2: Http2Limits;
   readonly http2Options: ServerSessionOptions;
   readonly #logFiles: LogFile[] = [];
+  readonly #tls: TlsListeners;
   readonly #listeners: Listeners;
   readonly #connections = new Set<ServerConnection>();
   readonly #parsers: RequestHeadParser[] = [];
   #drained: (() => void) | null = null;
 
-  constructor({ settings, zone, directory }: DataPlaneOptions) {
+  constructor({ settings, zone, directory, tickets }: DataPlaneOptions) {
     this.#settings = settings;
     this.zone = zone;
     this.directory = directory;
@@ -118,8 +123,21 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.upstreamTerms = new UpstreamTerms(settings);
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
     this.http2Pool = new Http2Pool({ ...shared, zone }, poolOptions(settings));
+    this.#tls = new TlsListeners({
+      wheel: this.wheel,
+      zone,
+      tickets: new TicketKeys(tickets ?? new TicketKeyRing().memory),
+      certificateFor: (serverName) => this.snapshot.trust.certificateFor(serverName),
+      log: (level, message, client) =>
+        this.errorLog.log(level, client === null ? 'tls' : 'tls_handshake', message, {
+          client: client ?? undefined,
+        }),
+      onGone: () => this.#checkDrained(),
+    });
+    this.#tls.configure(settings);
     this.#listeners = new Listeners({
       zone,
+      tls: this.#tls,
       wheel: this.wheel,
       prefaceMs: () => this.timeouts.header,
       serve: (socket, facts) => this.#serve(socket, facts),
@@ -142,7 +160,18 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.pool.options = this.http2Pool.options = poolOptions(settings);
     this.upstreamTerms.settings = settings;
     this.errorLog.setLevel(settings.log_level);
+    this.#configureTls(settings);
     for (const connection of this.#connections) connection.peer = this.#judge(connection.peer);
+  }
+
+  /** The main thread has read the same files a moment ago. */
+  #configureTls(settings: Settings): void {
+    try {
+      this.#tls.configure(settings);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.errorLog.log('error', 'tls_settings', `TLS goes on as it was: ${why}`);
+    }
   }
 
   /** Opens all of `proxy_listen`. */
@@ -262,7 +291,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   }
 
   #checkDrained(): void {
-    if (this.#drained !== null && this.#connections.size === 0) this.#drained();
+    if (this.#connections.size === 0 && this.#tls.pending === 0) this.#drained?.();
   }
 }
 

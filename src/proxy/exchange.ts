@@ -33,6 +33,7 @@ import type { ProxyContext } from './context.ts';
 import { finishExchange } from './finish.ts';
 import { Forward } from './forward.ts';
 import { isGrpcContentType } from './grpc-status.ts';
+import { guardError } from './guard.ts';
 import { replyError } from './reply.ts';
 import { payloadTooLarge, RequestBody } from './request-body.ts';
 import { requestId } from './request-id.ts';
@@ -160,6 +161,9 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   /** Takes the request from its head to the upstream, or to an answer of our own. */
   start(): void {
     this.stream.handle(this);
+    const { guard } = this.peer;
+    const refused = guard === null || guard === undefined ? null : guardError(guard, this.request);
+    if (refused !== null) return this.fail(refused);
     if (this.request.bodyLength > this.context.policy.maxBody) return this.fail(payloadTooLarge());
     const match = routeRequest(this);
     if (match === null) return;

@@ -6,10 +6,11 @@
 import * as net from 'node:net';
 import type { TimerWheel } from '../lib/timer-wheel.ts';
 import type { Listener } from '../settings/settings.ts';
-import type { TlsFacts } from '../wire/message.ts';
+import type { ConnectionGuard, TlsFacts } from '../wire/message.ts';
 import { CELL, type WorkerZone } from '../zone/worker-zone.ts';
 import { closeQuiet } from './close-quiet.ts';
 import { readPreface, type Protocol } from './preface.ts';
+import type { TlsListeners } from './tls-listeners.ts';
 
 /** What is known of a connection when it is ready; the settings judge the rest (`Peer`). */
 export interface ArrivalFacts {
@@ -18,12 +19,15 @@ export interface ArrivalFacts {
   readonly localAddress: string;
   readonly localPort: number;
   readonly tls: TlsFacts | null;
+  readonly guard?: ConnectionGuard | null;
   /** What ALPN or the first bytes say that it speaks. */
   readonly protocol: Protocol;
 }
 
 export interface ListenersOptions {
   readonly zone: WorkerZone;
+  /** Handshakes of the listeners with `ssl`. */
+  readonly tls: TlsListeners;
   readonly wheel: TimerWheel;
   /** How long a connection may take to say what it speaks, in milliseconds. */
   readonly prefaceMs: () => number;
@@ -77,6 +81,7 @@ export class Listeners {
 
   close(): void {
     for (const server of this.#servers) server.close();
+    this.#options.tls.close();
   }
 
   #accept(socket: net.Socket, listener: Listener): void {
@@ -97,9 +102,10 @@ export class Listeners {
     });
   }
 
-  /** A connection without TLS: on a listener with HTTP/2 its first bytes tell which protocol it speaks. */
+  /** Behind the PROXY header. Without TLS, on a listener with HTTP/2 its first bytes tell which protocol it speaks. */
   #ready(socket: net.Socket, listener: Listener, facts: ArrivalFacts): void {
-    const { serve, wheel, prefaceMs } = this.#options;
+    const { serve, tls, wheel, prefaceMs } = this.#options;
+    if (listener.ssl) return tls.accept(socket, listener, facts, serve);
     if (!listener.http2) return serve(socket, facts);
     readPreface(socket, { wheel, timeoutMs: prefaceMs() }, (protocol) => {
       if (protocol === null) socket.destroy();
@@ -114,8 +120,8 @@ function unmapped(address: string): string {
 }
 
 /** A listener that was asked to be more than plain text must not come up as that. */
-function refuseNotYet({ ssl, proxyProtocol, path }: Listener): void {
-  if (ssl || proxyProtocol || path !== null) {
-    throw new Error('listeners with TLS, the PROXY protocol and unix sockets are not there yet');
+function refuseNotYet({ proxyProtocol, path }: Listener): void {
+  if (proxyProtocol || path !== null) {
+    throw new Error('listeners with the PROXY protocol and unix sockets are not there yet');
   }
 }

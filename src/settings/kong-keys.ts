@@ -33,21 +33,14 @@ const GROUPS: readonly (readonly [reason: string, keys: string])[] = [
   ],
   [
     NOT_YET_TLS,
-    `ssl_cipher_suite = intermediate
-ssl_prefer_server_ciphers = on
-ssl_dhparam =
-ssl_session_tickets = on
-ssl_session_timeout = 1d
-ssl_session_cache_size = 10m
-ssl_cert =
-ssl_cert_key =
-debug_ssl_cert =
+    `debug_ssl_cert =
 debug_ssl_cert_key =`,
   ],
   [
     'it is about the connections of Lua code; for upstreams there is nginx_proxy_proxy_ssl_*',
     'lua_ssl_verify_depth = 1\nlua_ssl_protocols = TLSv1.2 TLSv1.3',
   ],
+  ['sessions of TLS are resumed by tickets, which need no cache', 'ssl_session_cache_size = 10m'],
   [
     NOT_YET_GUI,
     `admin_gui_path = /

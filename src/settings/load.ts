@@ -15,6 +15,7 @@ import { formatListener } from './parse-listen.ts';
 import { InvalidValue } from './parse-value.ts';
 import type { Listener, Settings } from './settings.ts';
 import { accessContradictions } from './table-access.ts';
+import { tlsContradictions, tlsWarnings } from './table-tls.ts';
 import { upstreamTlsContradictions } from './table-upstream-tls.ts';
 import { SETTINGS, type SettingSpec } from './table.ts';
 
@@ -108,7 +109,7 @@ export function loadSettings(options: LoadOptions): LoadedSettings {
   judgeMeaningless(assigned, problems, warnings);
   const judged = judgeDatabase(raw, settings.database);
   problems.push(...judged.problems);
-  warnings.push(...judged.warnings);
+  warnings.push(...judged.warnings, ...tlsWarnings(raw, settings));
   if (problems.length === 0) problems.push(...contradictions(settings));
   if (problems.length > 0) throw new SettingsError(problems);
   return { settings, raw, warnings, file };
@@ -246,7 +247,11 @@ function contradictions(settings: Settings): string[] {
   if (settings.declarative_config !== null && settings.declarative_config_string !== null) {
     problems.push('declarative_config and declarative_config_string are both set: one of them is enough');
   }
-  problems.push(...accessContradictions(settings), ...upstreamTlsContradictions(settings));
+  problems.push(
+    ...accessContradictions(settings),
+    ...tlsContradictions(settings),
+    ...upstreamTlsContradictions(settings),
+  );
   const owners: Array<{ readonly name: string; readonly listener: Listener }> = [];
   for (const name of ['proxy_listen', 'admin_listen', 'status_listen'] as const) {
     for (const listener of settings[name]) {

@@ -44,9 +44,6 @@ export interface AccessSettings {
   readonly admin_client_verify: 'optional' | 'on';
   readonly status_ssl_cert: readonly string[];
   readonly status_ssl_cert_key: readonly string[];
-  readonly ssl_protocols: readonly ('TLSv1.2' | 'TLSv1.3')[];
-  /** OpenSSL's notation. */
-  readonly ssl_ciphers: string;
   readonly admin_gui_url: readonly string[];
   readonly admin_gui_listen: readonly Listener[];
   /** Absolute path, or null. */
@@ -55,6 +52,30 @@ export interface AccessSettings {
   readonly vault_env_prefix: string | null;
   /** Absolute path, or null. */
   readonly vault_file_base: string | null;
+}
+
+/** TLS towards clients. */
+export interface ClientTlsSettings {
+  readonly ssl_cipher_suite: 'modern' | 'intermediate' | 'old' | 'fips' | 'custom';
+  readonly ssl_protocols: readonly ('TLSv1.2' | 'TLSv1.3')[];
+  /** OpenSSL's notation; '' when not set. */
+  readonly ssl_ciphers: string;
+  readonly ssl_prefer_server_ciphers: boolean;
+  /** PEM, absolute path, or the name of a group. */
+  readonly ssl_dhparam: string | null;
+  readonly ssl_session_tickets: boolean;
+  /** Milliseconds. */
+  readonly ssl_session_timeout: number;
+  /** PEM or absolute paths; certificates and keys in pairs. */
+  readonly ssl_cert: readonly string[];
+  readonly ssl_cert_key: readonly string[];
+  /** Absolute path, or null. */
+  readonly nginx_http_ssl_client_certificate: string | null;
+  readonly nginx_http_ssl_verify_client: 'on' | 'off' | 'optional' | 'optional_no_ca';
+  readonly nginx_http_ssl_verify_depth: number;
+  /** Absolute path, or null. */
+  readonly nginx_http_ssl_crl: string | null;
+  readonly nginx_http_ssl_stapling: boolean;
 }
 
 /** HTTP/2 on `proxy_listen`. */
@@ -85,7 +106,8 @@ export interface UpstreamTlsSettings {
 }
 
 /** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */
-export interface Settings extends PostgresSettings, AccessSettings, Http2Settings, UpstreamTlsSettings {
+export interface Settings
+  extends PostgresSettings, AccessSettings, ClientTlsSettings, Http2Settings, UpstreamTlsSettings {
   readonly prefix: string;
   readonly log_level: LogLevel;
   /** UUID of this node; null: the one that the prefix keeps. */

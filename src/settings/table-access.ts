@@ -27,13 +27,6 @@ function noConsoleYet(listeners: readonly Listener[]): string | null {
   return 'the web console is not there yet: nothing listens, only requests of its origin are accepted';
 }
 
-function protocols(value: string): readonly ('TLSv1.2' | 'TLSv1.3')[] {
-  const names = value.split(/[\s,]+/);
-  const old = names.find((name) => /^(?:SSLv[23]|TLSv1(?:\.1)?)$/.test(name));
-  if (old !== undefined) throw new InvalidValue(`'${old}' is not safe any more: only TLSv1.2 and TLSv1.3`);
-  return names.map(oneOf('TLSv1.2', 'TLSv1.3'));
-}
-
 function envPrefix(value: string): string {
   if (!/^[A-Za-z_-][A-Za-z0-9_-]*$/.test(value)) {
     throw new InvalidValue(`'${value}' is not the beginning of a variable's name`);
@@ -45,13 +38,6 @@ function folder(value: string): string {
   if (!isAbsolute(value)) throw new InvalidValue(`'${value}' must be an absolute path`);
   return resolve(value);
 }
-
-/** Mozilla's intermediate list, less the finite-field suites; TLS 1.3 has OpenSSL's own. */
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
 
 export const ACCESS_SETTINGS: AccessTable = {
   admin_auth: {
@@ -80,20 +66,6 @@ export const ACCESS_SETTINGS: AccessTable = {
   },
   status_ssl_cert: pemFiles('live', 'Certificates (PEM) of `status_listen … ssl`; as `admin_ssl_cert`.'),
   status_ssl_cert_key: pemFiles('live', 'Keys of `status_ssl_cert`, in the same order.'),
-  ssl_protocols: {
-    initial: 'TLSv1.2 TLSv1.3',
-    parse: protocols,
-    takesEffect: 'live',
-    section: 'Admin access',
-    doc: 'TLS versions that clients may use; older ones are refused. So far of the admin and status listeners.',
-  },
-  ssl_ciphers: {
-    initial: CIPHERS,
-    parse: text,
-    takesEffect: 'live',
-    section: 'Admin access',
-    doc: 'Cipher suites in the notation of OpenSSL. So far of the admin and status listeners.',
-  },
   admin_gui_url: {
     initial: null,
     parse: list(guiUrl),

@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import { POSTGRES_SETTINGS } from './postgres-table.ts';
 import type { Settings } from './settings.ts';
 import { ACCESS_SETTINGS } from './table-access.ts';
+import { CLIENT_TLS_SETTINGS } from './table-tls.ts';
 import { HTTP2_SETTINGS } from './table-http2.ts';
 import { UPSTREAM_TLS_SETTINGS } from './table-upstream-tls.ts';
 import { adminListeners, listeners } from './parse-listen.ts';
@@ -56,6 +57,7 @@ export interface SettingSpec<T> {
 export type Section =
   | 'General'
   | 'Listeners'
+  | 'TLS'
   | 'Admin access'
   | 'Secrets'
   | 'Configuration'
@@ -179,7 +181,7 @@ export const SETTINGS: Table = {
     parse: listeners,
     takesEffect: 'restart',
     section: 'Listeners',
-    doc: 'Addresses for proxied traffic: `host:port` with the flags `reuseport`, `backlog=N`, `ipv6only=on|off`, `bind`; or `off`. Kong also listens on 8443 with TLS by default; TLS is not there yet.',
+    doc: 'Addresses for proxied traffic: `host:port` with the flags `ssl`, `http2`, `reuseport`, `backlog=N`, `ipv6only=on|off`, `bind`; or `off`. Kong also listens on 8443 with TLS by default; here only when it is said.',
   },
   admin_listen: {
     initial: '127.0.0.1:8001 reuseport backlog=16384',
@@ -204,6 +206,7 @@ export const SETTINGS: Table = {
     doc: 'Public ports of listener ports behind a port mapping, `80:8000, 443:8443`: what X-Forwarded-Port and hosts of routes with a port mean.',
   },
 
+  ...CLIENT_TLS_SETTINGS,
   ...ACCESS_SETTINGS,
   ...HTTP2_SETTINGS,
 

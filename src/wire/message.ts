@@ -90,6 +90,14 @@ export interface TlsFacts {
   clientChain(): readonly Buffer[];
 }
 
+/** Why requests of a connection may have to be refused before anybody routes them; applied in `proxy/guard.ts`. */
+export interface ConnectionGuard {
+  /** All of them: nginx's 400 for plain HTTP on a TLS port, for a client certificate that is missing or not good. */
+  readonly refusal: 'plain_http' | 'no_certificate' | 'bad_certificate' | null;
+  /** Those for another host than the server name of the handshake, under which the client was judged (421). */
+  readonly serverName: string;
+}
+
 /** Addresses of a client connection: the socket's, or those that a trusted PROXY header gave in their place. */
 export interface Peer {
   readonly remoteAddress: string;
@@ -98,6 +106,8 @@ export interface Peer {
   readonly localPort: number;
   /** Null on a connection without TLS. */
   readonly tls: TlsFacts | null;
+  /** Null on nearly every connection. */
+  readonly guard?: ConnectionGuard | null;
   /** The address is one of `trusted_ips`: what it says of the client is believed. */
   readonly trusted: boolean;
   /** Port that clients use, after `port_maps`. */

@@ -1,0 +1,135 @@
+/**
+ * TLS of a worker's listeners: what `wire/tls` needs of settings and snapshot, and what its handshakes mean for requests.
+ *
+ * Settings and certificates change live: contexts are made again of what is new, and the next handshake has them;
+ * connections that are open keep what they have.
+ */
+import type { Socket } from 'node:net';
+import type { Certificate } from '../entities/certificate.ts';
+import type { TimerWheel } from '../lib/timer-wheel.ts';
+import { VaultResolver } from '../lib/vault/resolver.ts';
+import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
+import type { ConnectionGuard } from '../wire/message.ts';
+import { type Arrival, TlsAcceptor } from '../wire/tls/acceptor.ts';
+import { ServerContexts, type TlsProfile } from '../wire/tls/server-contexts.ts';
+import { type ServerMaterial, readServerMaterial } from '../wire/tls/server-material.ts';
+import { Staples } from '../wire/tls/staples.ts';
+import type { TicketKeys } from '../zone/ticket-keys.ts';
+import type { WorkerZone } from '../zone/worker-zone.ts';
+import type { ArrivalFacts } from './listeners.ts';
+
+export interface TlsListenersOptions {
+  readonly wheel: TimerWheel;
+  readonly zone: WorkerZone;
+  readonly tickets: TicketKeys;
+  readonly certificateFor: (serverName: string) => Certificate | null;
+  /** `client`: null when it is about none. */
+  readonly log: (level: LogLevel, message: string, client: string | null) => void;
+  /** A handshake came to nothing: nobody will hear of its connection. */
+  readonly onGone: () => void;
+}
+
+/** nginx waits a minute (client_header_timeout); a handshake that takes longer than this is an attack or lost. */
+const HANDSHAKE_MS = 15_000;
+/** Handshakes in flight on one worker. */
+const MAX_HANDSHAKES = 4096;
+
+/** What nginx offers (`http2` off), and with it. */
+const HTTP1 = ['http/1.1', 'http/1.0'];
+const HTTP2 = ['h2', ...HTTP1];
+
+export class TlsListeners {
+  readonly acceptor: TlsAcceptor;
+  readonly #options: TlsListenersOptions;
+  readonly #staples: Staples;
+  #contexts: ServerContexts | null = null;
+  #profiles: Readonly<Record<'http1' | 'http2', TlsProfile>> | null = null;
+  #handshakeMs = HANDSHAKE_MS;
+
+  constructor(options: TlsListenersOptions) {
+    this.#options = options;
+    this.#staples = new Staples({ onProblem: (message) => options.log('warn', message, null) });
+    this.acceptor = new TlsAcceptor({
+      wheel: options.wheel,
+      zone: options.zone,
+      contexts: () => this.#have(this.#contexts),
+      certificateFor: options.certificateFor,
+      timeoutMs: () => this.#handshakeMs,
+      limit: MAX_HANDSHAKES,
+      onFailure: (reason, client, severe) =>
+        options.log(severe ? 'error' : 'info', `TLS handshake failed: ${reason}`, client),
+    });
+  }
+
+  /** @throws Error that names the setting; then what was served is served on. */
+  configure(settings: Settings): void {
+    if (!settings.proxy_listen.some(({ ssl }) => ssl)) return;
+    const material = readServerMaterial(settings);
+    const { verify } = material;
+    this.#handshakeMs = Math.min(settings.nginx_http_client_header_timeout || HANDSHAKE_MS, HANDSHAKE_MS);
+    this.#profiles = {
+      http1: { name: 'http1', alpn: HTTP1, verify },
+      http2: { name: 'http2', alpn: HTTP2, verify },
+    };
+    this.#contexts = this.#contextsOf(material, settings);
+    // So that the OCSP response of the default certificate is asked for before the first handshake.
+    for (const profile of Object.values(this.#profiles)) this.#contexts.serverFor(null, profile, null);
+  }
+
+  /** Handshakes that are not over. */
+  get pending(): number {
+    return this.acceptor.pending;
+  }
+
+  accept(
+    socket: Socket,
+    listener: Listener,
+    facts: ArrivalFacts,
+    serve: (socket: Socket, facts: ArrivalFacts) => void,
+  ): void {
+    const profile = this.#have(this.#profiles)[listener.http2 ? 'http2' : 'http1'];
+    this.acceptor.accept(socket, profile, facts.remoteAddress, (arrival) => {
+      if (arrival.kind === 'gone') return this.#options.onGone();
+      if (arrival.kind === 'plain') return serve(socket, { ...facts, guard: PLAIN_HTTP });
+      const { socket: secure, facts: tls, protocol } = arrival;
+      const engine = protocol === 'h2' ? 'h2' : 'http/1.1';
+      serve(secure, { ...facts, tls, protocol: engine, guard: guardOf(arrival, profile) });
+    });
+  }
+
+  close(): void {
+    this.acceptor.close();
+    this.#staples.close();
+  }
+
+  #contextsOf(material: ServerMaterial, settings: Settings): ServerContexts {
+    const vaults = new VaultResolver({
+      env: process.env,
+      envPrefix: settings.vault_env_prefix,
+      fileBase: settings.vault_file_base,
+    });
+    return new ServerContexts({
+      material,
+      tickets: this.#options.tickets,
+      resolve: (reference) => vaults.resolve(reference),
+      onServer: (server, pairs) => {
+        this.acceptor.attach(server);
+        this.#staples.attach(server, pairs, material.stapling);
+      },
+    });
+  }
+
+  #have<T>(value: T | null): T {
+    if (value === null) throw new Error('TLS is not configured');
+    return value;
+  }
+}
+
+const PLAIN_HTTP: ConnectionGuard = { refusal: 'plain_http', serverName: '' };
+
+function guardOf(
+  arrival: Extract<Arrival, { kind: 'secure' }>,
+  { verify }: TlsProfile,
+): ConnectionGuard | null {
+  return verify === null ? null : { refusal: arrival.refusal, serverName: arrival.facts.serverName };
+}
