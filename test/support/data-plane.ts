@@ -7,9 +7,10 @@ import { DIRECTORY_KINDS } from '../../src/entities/directory-kinds.ts';
 import { DataPlane } from '../../src/proxy/data-plane.ts';
 import type { Router } from '../../src/router/router.ts';
 import { loadSettings } from '../../src/settings/load.ts';
+import type { Settings } from '../../src/settings/settings.ts';
 import { EMPTY_HASH, PROTOCOL_HTTP } from '../../src/snapshot/snapshot.ts';
 import type { RouteTarget, ServiceTarget } from '../../src/snapshot/snapshot.ts';
-import { NO_TRUST } from '../../src/snapshot/trust.ts';
+import { NO_TRUST, type Trust } from '../../src/snapshot/trust.ts';
 import { NO_UPSTREAMS } from '../../src/snapshot/upstreams.ts';
 import { Directory } from '../../src/zone/directory/directory.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
@@ -22,12 +23,18 @@ export interface PlaneOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly route?: Partial<RouteTarget>;
   readonly service?: Partial<ServiceTarget>;
+  readonly trust?: Trust;
+  /** Memory of ticket keys, to be shared by several. */
+  readonly tickets?: SharedArrayBuffer;
 }
 
 export interface TestPlane extends AsyncDisposable {
   readonly port: number;
   readonly plane: DataPlane;
   readonly zone: WorkerZone;
+  readonly settings: Settings;
+  /** The same route with other certificates. */
+  serve(trust: Trust): void;
   /** Waits until no client connection is open and checks that every gauge is back at zero. */
   settled(): Promise<void>;
 }
@@ -89,11 +96,14 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     workerId: 0,
     zone,
     directory: new Directory(DIRECTORY_KINDS, null),
+    ...(options.tickets === undefined ? {} : { tickets: options.tickets }),
   });
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
   const router = { match: () => match } as unknown as Router<RouteTarget>;
-  plane.applySnapshot({ revision: 1, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS, trust: NO_TRUST });
+  const snapshot = { revision: 1, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS };
+  const serve = (trust: Trust): void => plane.applySnapshot({ ...snapshot, trust });
+  serve(options.trust ?? NO_TRUST);
   await plane.listen();
   const [port] = plane.ports;
   assert.ok(port !== undefined);
@@ -106,6 +116,8 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     port,
     plane,
     zone,
+    settings,
+    serve,
     settled,
     async [Symbol.asyncDispose]() {
       await plane.close();
