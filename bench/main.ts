@@ -12,6 +12,8 @@ import { nodes } from './control/nodes.ts';
 import { store } from './control/store.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
 import { grpc } from './proxy/grpc.ts';
+import { handshakes } from './proxy/handshakes.ts';
+import { https } from './proxy/https.ts';
 import { h2c, http2 } from './proxy/http2.ts';
 import { idle1000 } from './proxy/idle-1000.ts';
 import { idleWebSockets } from './proxy/idle-websockets.ts';
@@ -31,6 +33,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SCENARIOS: readonly Scenario[] = [
   small,
   smallLog,
+  https,
+  handshakes,
   get100k,
   post100k,
   idle1000,

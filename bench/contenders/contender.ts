@@ -6,9 +6,17 @@ export interface Running extends AsyncDisposable {
   readonly pid: number;
 }
 
+/** Paths of PEM files. */
+export interface BenchPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface ContenderOptions {
   readonly upstreamPort: number;
   readonly accessLog: boolean;
+  /** TLS on the listener, with this certificate. */
+  readonly tls?: BenchPair | undefined;
 }
 
 export interface Contender {

@@ -4,11 +4,20 @@
  */
 import { startNginx } from '../../test/support/nginx.ts';
 import { CORES, on } from '../support/cores.ts';
-import type { Contender } from './contender.ts';
+import type { BenchPair, Contender } from './contender.ts';
+
+/** Kong's versions and suites; session tickets are nginx's default, with keys of its own. */
+function tlsLines({ cert, key }: BenchPair): string {
+  return `ssl_certificate ${cert};
+    ssl_certificate_key ${key};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384;
+    ssl_session_timeout 1d;`;
+}
 
 export const nginx: Contender = {
   name: 'nginx',
-  start: ({ upstreamPort, accessLog }) =>
+  start: ({ upstreamPort, accessLog, tls }) =>
     startNginx({
       wrapper: on(CORES.gateway),
       http: `
@@ -26,7 +35,8 @@ export const nginx: Contender = {
     keepalive_timeout 60s;
   }
   server {
-    listen 127.0.0.1:%PORT% backlog=16384;
+    listen 127.0.0.1:%PORT%${tls === undefined ? '' : ' ssl'} backlog=16384;
+    ${tls === undefined ? '' : tlsLines(tls)}
     location / {
       proxy_pass http://backend;
       proxy_http_version 1.1;

@@ -20,6 +20,8 @@ export interface Load {
    * it, each of `connections` sends its next request at once.
    */
   readonly rate?: number;
+  /** Over TLS; nobody asks whose certificate it is. */
+  readonly tls?: boolean;
 }
 
 export interface LoadResult {
@@ -61,7 +63,7 @@ function pace(load: Load): { connections: number; pause: number } {
 export async function runLoad(load: Load): Promise<LoadResult> {
   const { connections, pause } = pace(load);
   const options = `-t 1 -c ${connections} -d ${load.seconds}s --timeout 10s`.split(' ');
-  const url = `http://127.0.0.1:${load.port}`;
+  const url = `${load.tls === true ? 'https' : 'http'}://127.0.0.1:${load.port}`;
   const forScript = [load.requests, String(load.bodySize), String(pause)];
   const words = ['wrk', ...options, '-s', SCRIPT, url, '--', ...forScript];
   const { stdout } = await run(...pinned(CORES.load, words), { maxBuffer: 1 << 24 });
