@@ -41,21 +41,20 @@ test("defaults are Kong's, and every default parses", () => {
   const { settings, warnings, raw } = load('');
   assert.deepEqual(warnings, []);
   assert.deepEqual(raw, {});
-  assert.deepEqual(settings.proxy_listen, [
-    {
-      host: '0.0.0.0',
-      port: 8000,
-      backlog: 16384,
-      reuseport: true,
-      ipv6only: true,
-      ssl: false,
-      http2: false,
-      path: null,
-      proxyProtocol: false,
-      udp: false,
-      keepAlive: null,
-    },
-  ]);
+  const plain = {
+    host: '0.0.0.0',
+    port: 8000,
+    backlog: 16384,
+    reuseport: true,
+    ipv6only: true,
+    ssl: false,
+    http2: false,
+    path: null,
+    proxyProtocol: false,
+    udp: false,
+    keepAlive: null,
+  };
+  assert.deepEqual(settings.proxy_listen, [plain, { ...plain, port: 8443, ssl: true, http2: true }]);
   assert.equal(settings.admin_listen[0]?.host, '127.0.0.1');
   assert.equal(settings.status_listen[0]?.port, 8007);
   assert.equal(settings.database, 'sqlite');

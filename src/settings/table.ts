@@ -177,11 +177,11 @@ export const SETTINGS: Table = {
   },
 
   proxy_listen: {
-    initial: '0.0.0.0:8000 reuseport backlog=16384',
+    initial: '0.0.0.0:8000 reuseport backlog=16384, 0.0.0.0:8443 http2 ssl reuseport backlog=16384',
     parse: listeners,
     takesEffect: 'restart',
     section: 'Listeners',
-    doc: 'Addresses for proxied traffic: `host:port` with the flags `ssl`, `http2`, `reuseport`, `backlog=N`, `ipv6only=on|off`, `bind`; or `off`. Kong also listens on 8443 with TLS by default; here only when it is said.',
+    doc: 'Addresses for proxied traffic: `host:port` with the flags `ssl`, `http2`, `reuseport`, `backlog=N`, `ipv6only=on|off`, `bind`; or `off`.',
   },
   admin_listen: {
     initial: '127.0.0.1:8001 reuseport backlog=16384',
