@@ -70,22 +70,24 @@ const NO_TLS: ReadonlyArray<readonly [string, string | null]> = [
 ];
 
 for (const [title, answer] of NO_TLS) {
-  test(`no handshake: ${title}: 502, and every try is another connection, whatever the method`, async () => {
-    await using upstream = await startRawUpstream(async (peer) => {
-      await peer.bytes(50);
-      assert.equal(peer.received[0], 0x16, 'a TLS record and nothing of the request');
-      if (answer === null) peer.reset();
-      else peer.end(answer);
+  for (const upstreamProtocol of ['http/1.1', 'h2'] as const) {
+    test(`no handshake, ${upstreamProtocol}: ${title}: 502, and every try is another connection, whatever the method`, async () => {
+      await using upstream = await startRawUpstream(async (peer) => {
+        await peer.bytes(50);
+        assert.equal(peer.received[0], 0x16, 'a TLS record and nothing of the request');
+        if (answer === null) peer.reset();
+        else peer.end(answer);
+      });
+      await using plane = await planeTo(upstream.port, { retries: 2, upstreamProtocol });
+      for (const [index, request] of [GET, POST].entries()) {
+        const { responses } = await rawRequest(plane.port, request);
+        assert.equal(responses[0]?.status, 502);
+        assert.equal(upstream.connections, 3 * (index + 1));
+      }
+      assert.equal(plane.zone.get(CELL.upstreamTlsFailures), 6);
+      await plane.settled();
     });
-    await using plane = await planeTo(upstream.port, { retries: 2 });
-    for (const [index, request] of [GET, POST].entries()) {
-      const { responses } = await rawRequest(plane.port, request);
-      assert.equal(responses[0]?.status, 502);
-      assert.equal(upstream.connections, 3 * (index + 1));
-    }
-    assert.equal(plane.zone.get(CELL.upstreamTlsFailures), 6);
-    await plane.settled();
-  });
+  }
 }
 
 for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {

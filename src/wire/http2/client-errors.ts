@@ -1,6 +1,7 @@
 /** What can go wrong with a stream to an upstream, and whether another try may follow. */
 import { GatewayError } from '../../lib/gateway-error.ts';
 import type { RetryRule } from '../../lib/gateway-error.ts';
+import { TlsFailure } from '../tls/upstream-connect.ts';
 
 const INVALID_RESPONSE = 'An invalid response was received from the upstream server';
 
@@ -29,5 +30,6 @@ export function timeoutError(
 
 /** No session could be made, or it ended before it was ready. */
 export function connectError(cause: unknown): GatewayError {
-  return closedError('upstream_connect_failed', 'always', cause);
+  const code = cause instanceof TlsFailure ? 'upstream_tls_failed' : 'upstream_connect_failed';
+  return closedError(code, 'always', cause);
 }

@@ -12,7 +12,7 @@ import * as http2 from 'node:http2';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import type { Destination } from '../tls/destination.ts';
-import { connectUpstream } from '../tls/upstream-connect.ts';
+import { connectUpstream, handshakeFailure } from '../tls/upstream-connect.ts';
 import type { UpstreamSocket } from '../tls/upstream-connect.ts';
 import type { ClientShared, SessionStream, StreamSession } from './client-context.ts';
 
@@ -79,7 +79,11 @@ export class Http2ClientSession implements StreamSession {
     this.#timer = new WheelTimer(() => this.#guard(() => this.#onTimeout()));
     const onReady = (): void => this.#guard(() => this.#onReady(to));
     this.#socket = connectUpstream(to, { alpn: ALPN, onReady });
-    this.#socket.on('error', (error) => (this.cause ??= error));
+    let shaking = false;
+    this.#socket.once('connect', () => (shaking = to.tls !== null));
+    this.#socket.on('error', (error) => {
+      this.cause ??= shaking && this.connecting ? handshakeFailure(error) : error;
+    });
     this.#socket.on('end', () => this.#guard(() => this.#onEnd()));
     this.#socket.on('close', () => this.#guard(() => this.#onClose()));
     shared.wheel.arm(this.#timer, connectMs);

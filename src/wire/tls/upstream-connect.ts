@@ -15,7 +15,7 @@ import * as tls from 'node:tls';
 import type { Destination, UpstreamTls } from './destination.ts';
 
 /** Why there is no TLS with an upstream; the message is for logs. */
-class TlsFailure extends Error {
+export class TlsFailure extends Error {
   constructor(reason: string, cause?: unknown) {
     super(reason, cause === undefined ? undefined : { cause });
     this.name = 'TlsFailure';
