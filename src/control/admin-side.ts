@@ -4,8 +4,10 @@
  * it needs to know of entities the Admin API takes ten MiB, which most gateways without a database never need.
  */
 import { existsSync } from '../lib/node-fs.ts';
+import { IpSet } from '../lib/ip-set.ts';
+import { TimerWheel } from '../lib/timer-wheel.ts';
 import type { Settings } from '../settings/settings.ts';
-import { formatAddress } from '../settings/parse-listen.ts';
+import { formatListener } from '../settings/parse-listen.ts';
 import { listenerMode } from './admin/listener-mode.ts';
 import { errorText } from './admin/error-text.ts';
 import type { AdminApp } from './admin/resource.ts';
@@ -25,6 +27,9 @@ export class AdminSide {
   /** Null: no listener has TLS, which a reload cannot change. */
   #serverTls: typeof serverTls | null = null;
   #auth: Settings['admin_auth'] = null;
+  /** `trusted_ips`: who may send PROXY headers. */
+  #trusted = new IpSet([]);
+  readonly #wheel = new TimerWheel();
 
   /** @param openStore opens what the Admin API shows, if it is not open yet. */
   constructor(gateway: Gateway, openStore: () => Promise<void>) {
@@ -35,6 +40,7 @@ export class AdminSide {
   /** @throws Error that says what cannot be had. */
   async open(settings: Settings): Promise<void> {
     const { log, life } = this.#gateway;
+    this.#trusted = new IpSet(settings.trusted_ips);
     const back = once(async () => (await import('./admin/back.ts')).openBack(this.#gateway, settings));
     const openStore = this.#openStore;
     const apps = {
@@ -60,6 +66,11 @@ export class AdminSide {
         access: log[side].access,
         tls: this.#tlsOf(settings, side),
         writes: life.writes,
+        proxyHeaders: {
+          wheel: this.#wheel,
+          trusts: (address: string) => this.#trusted.has(address),
+          onRefused: (message: string) => log[side].error('info', message),
+        },
       });
     }
     this.#warnOfTokens(settings);
@@ -73,6 +84,7 @@ export class AdminSide {
 
   /** After it: what was checked is served. */
   renew(settings: Settings): void {
+    this.#trusted = new IpSet(settings.trusted_ips);
     for (const side of SIDES) {
       const tls = this.#next[side];
       if (tls !== null) for (const listener of this.#listeners[side]) listener.renew(tls);
@@ -82,6 +94,7 @@ export class AdminSide {
 
   close(): void {
     this.#gateway.resolver?.close();
+    this.#wheel.close();
     for (const side of SIDES) for (const listener of this.#listeners[side]) listener.close();
   }
 
@@ -106,10 +119,10 @@ export class AdminSide {
     const closed = this.#listeners.admin.filter(
       (listener) => listenerMode(settings, listener.address) === 'closed',
     );
-    for (const { host, port } of closed) {
+    for (const listener of closed) {
       this.#gateway.log.admin.error(
         'warn',
-        `admin_listen ${formatAddress(host, port)} can be reached from other machines and answers 401 to everything: ` +
+        `admin_listen ${formatListener(listener)} can be reached from other machines and answers 401 to everything: ` +
           `set 'admin_auth = on' and make a token with 'sluice admin token create', ` +
           `or 'admin_auth = off' if everybody who can connect may change the configuration`,
       );

@@ -2,20 +2,23 @@
  * HTTP listeners of the main thread (admin, status) with nginx's access log. What answers is loaded with the first
  * request: most gateways are asked by nobody.
  */
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { AccessLog } from '../observe/access-log.ts';
 import { answerClientErrors } from './client-error.ts';
 import { type HttpRequest, type HttpResponse, closer, createHttpServer, renewTls } from './http-server.ts';
 import { bindProblem } from './ports.ts';
 import type { Probes } from './probes.ts';
+import { proxiedOf, type ProxyHeaderRules, readHeadersFirst } from './proxy-header.ts';
 import type { ServerTls } from './tls.ts';
 import type { Listener } from '../settings/settings.ts';
+import { keepAlive, listenOn, MODE_OWNER, UNIX_PEER } from '../wire/listen.ts';
 import type { InFlight } from './in-flight.ts';
 
-export interface HttpListener {
-  readonly host: string;
-  readonly port: number;
-  /** That it is bound to; a name of the settings may stand for any. */
+export interface HttpListener extends Pick<Listener, 'host' | 'port' | 'path'> {
+  /**
+   * That it is bound to (a name of the settings may stand for any), or `unix:`; '' for one with `proxy_protocol`, whose
+   * clients are somewhere behind.
+   */
   readonly address: string;
   /** Certificates for the connections that are to come; nothing for a listener without TLS. */
   renew(tls: ServerTls): void;
@@ -41,6 +44,8 @@ export interface HttpOptions {
   readonly tls: ServerTls | null;
   /** Gets what is not a read. */
   readonly writes: InFlight;
+  /** For the listeners with `proxy_protocol`. */
+  readonly proxyHeaders: ProxyHeaderRules;
 }
 
 const READS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -63,6 +68,8 @@ export async function openHttp(
     const door = new Door(options);
     const tls = listener.ssl ? options.tls : null;
     const server = createHttpServer((request, response) => door.answer(request, response), listener, tls);
+    if (listener.proxyProtocol) readHeadersFirst(server, listener, options.proxyHeaders);
+    if (listener.keepAlive !== null) server.on('connection', (socket: Socket) => keepAlive(socket, listener));
     server.on('request', ({ method }: HttpRequest, response: HttpResponse) => {
       if (!READS.has(method)) options.writes.track(response);
     });
@@ -71,10 +78,11 @@ export async function openHttp(
     server.maxConnections = MAX_CONNECTIONS;
     const close = closer(server);
     await listen(server, listener);
-    door.address = boundAddress(server);
+    door.address = listener.proxyProtocol ? '' : boundAddress(server);
     opened.push({
       host: listener.host,
       port: listener.port,
+      path: listener.path,
       address: door.address,
       renew(next) {
         if (listener.ssl) renewTls(server, next);
@@ -87,7 +95,7 @@ export async function openHttp(
 
 function boundAddress(server: Server): string {
   const address = server.address();
-  return typeof address === 'object' && address !== null ? address.address : '';
+  return typeof address === 'object' && address !== null ? address.address : UNIX_PEER;
 }
 
 /** The first requests of a listener wait here until what answers them is loaded. */
@@ -146,7 +154,8 @@ class Door {
 function logAccess(server: Server, access: AccessLog, door: Door): void {
   server.on('request', (request: HttpRequest, response: HttpResponse) => {
     // Taken now: a socket that is gone has no address.
-    const remoteAddr = request.socket.remoteAddress ?? '';
+    const proxied = proxiedOf(request.socket);
+    const remoteAddr = proxied?.remoteAddress ?? request.socket.remoteAddress ?? UNIX_PEER;
     const write = (target: string): void =>
       access.write({
         remoteAddr,
@@ -169,14 +178,10 @@ function versionOf(version: string): '1.0' | '1.1' | '2' {
   return version === '1.0' ? '1.0' : '1.1';
 }
 
-function listen(server: Server, listener: Listener): Promise<void> {
-  const { host, port, backlog, ipv6only } = listener;
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(new Error(bindProblem(listener, error)));
-    server.once('error', onError);
-    server.listen({ host, port, backlog, ipv6Only: ipv6only, exclusive: true }, () => {
-      server.off('error', onError);
-      resolve();
-    });
-  });
+async function listen(server: Server, listener: Listener): Promise<void> {
+  try {
+    await listenOn(server, listener, { shared: false, mode: MODE_OWNER });
+  } catch (error) {
+    throw new Error(bindProblem(listener, error as NodeJS.ErrnoException), { cause: error });
+  }
 }

@@ -1,6 +1,7 @@
 /** What `/status` and `/status/ready` answer, for the applications and for the probes that need none. */
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import { CELL } from '../zone/worker-zone.ts';
+import { refusedHeaders } from './proxy-header.ts';
 import type { Gateway } from './gateway.ts';
 
 export interface NodeReply {
@@ -36,6 +37,8 @@ export async function nodeStatus(gateway: Gateway, unit = 'm', scale = '2'): Pro
       workers: supervisor.report(),
       broken_routes: supervisor.broken,
       http2: http2(gateway),
+      proxy_headers_refused: supervisor.zone.sum(CELL.proxyHeadersRefused) + refusedHeaders(),
+      streams: streams(gateway),
       directory: supervisor.directory.size,
       tls: handshakes(gateway),
     },
@@ -82,6 +85,17 @@ function handshakes({ supervisor: { zone } }: Gateway): Readonly<Record<string, 
     resumed: zone.sum(CELL.tlsResumed),
     failed: zone.sum(CELL.tlsFailures),
     in_flight: zone.sum(CELL.tlsHandshaking),
+  };
+}
+
+/** What came in by `stream_listen`. */
+function streams({ supervisor: { zone } }: Gateway): Readonly<Record<string, number>> {
+  return {
+    handled: zone.sum(CELL.streamsHandled),
+    refused: zone.sum(CELL.streamsRefused),
+    active: zone.sum(CELL.streams),
+    udp_sessions: zone.sum(CELL.udpSessions),
+    datagrams_dropped: zone.sum(CELL.datagramsDropped),
   };
 }
 

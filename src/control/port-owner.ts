@@ -1,4 +1,4 @@
-/** Who listens on a TCP port: Linux's /proc, as far as this process may read it. */
+/** Who listens on a TCP or UDP port: Linux's /proc, as far as this process may read it. */
 import { readFileSync, readdirSync, readlinkSync } from '../lib/node-fs.ts';
 
 export interface PortOwner {
@@ -6,15 +6,17 @@ export interface PortOwner {
   readonly pid: number;
 }
 
-/** Kernel's TCP_LISTEN in the column `st`. */
-const LISTEN_STATE = '0A';
+/** The column `st`: the kernel's TCP_LISTEN, and TCP_CLOSE, which a UDP socket without a peer is in. */
+const STATES = { tcp: '0A', udp: '07' } as const;
+
+export type Transport = keyof typeof STATES;
 
 /** @returns null where it cannot be found out: another system, another user's process, another container. */
-export function portOwner(port: number): PortOwner | null {
+export function portOwner(port: number, transport: Transport = 'tcp'): PortOwner | null {
   try {
     const inodes = new Set([
-      ...listeningInodes(readFileSync('/proc/net/tcp', 'utf8'), port),
-      ...listeningInodes(readFileSync('/proc/net/tcp6', 'utf8'), port),
+      ...listeningInodes(readFileSync(`/proc/net/${transport}`, 'utf8'), port, STATES[transport]),
+      ...listeningInodes(readFileSync(`/proc/net/${transport}6`, 'utf8'), port, STATES[transport]),
     ]);
     return inodes.size === 0 ? null : ownerOf(inodes);
   } catch {
@@ -23,13 +25,13 @@ export function portOwner(port: number): PortOwner | null {
 }
 
 /** Inodes of the sockets in a table of /proc/net/tcp's form that listen on the port. */
-export function listeningInodes(table: string, port: number): string[] {
+export function listeningInodes(table: string, port: number, listening: string = STATES.tcp): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const inodes: string[] = [];
   for (const line of table.split('\n').slice(1)) {
     const fields = line.trim().split(/\s+/);
     const [, local, , state, , , , , , inode] = fields;
-    if (local?.endsWith(suffix) === true && state === LISTEN_STATE && inode !== undefined) inodes.push(inode);
+    if (local?.endsWith(suffix) === true && state === listening && inode !== undefined) inodes.push(inode);
   }
   return inodes;
 }

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePort } from '../../test/support/ports.ts';
+import { tempDir } from '../../test/support/temp-dir.ts';
 import type { Listener } from '../settings/settings.ts';
 import { listeningInodes, portOwner } from './port-owner.ts';
 import { portProblems } from './ports.ts';
@@ -78,4 +83,34 @@ test('the kernel table is read by column', () => {
 
 test('a port without a listener has no owner', () => {
   assert.equal(portOwner(1), null);
+});
+
+test('ports of datagrams, and files', async () => {
+  await using folder = await tempDir();
+  const path = join(folder.path, 'x.sock');
+  const udp = createSocket('udp4');
+  udp.bind(0, '127.0.0.1');
+  await once(udp, 'listening');
+  const { port } = udp.address();
+  const taken = { ...listener(port), udp: true };
+  const [problem = ''] = await portProblems([taken]);
+  assert.ok(problem.startsWith(`127.0.0.1:${port} (udp) is in use`), problem);
+  if (process.platform === 'linux') assert.ok(problem.endsWith(`(pid ${process.pid})`), problem);
+  assert.deepEqual(await portProblems([{ ...taken, udp: false }]), [], 'TCP has ports of its own');
+  udp.close();
+  await once(udp, 'close');
+  assert.deepEqual(await portProblems([taken]), []);
+
+  const file = { ...listener(0), host: '', path };
+  assert.deepEqual(await portProblems([file, file]), []);
+  assert.equal(existsSync(path), false);
+  const server = createServer();
+  server.listen(path);
+  await once(server, 'listening');
+  assert.deepEqual(await portProblems([file]), [`unix:${path} is in use`]);
+  server.close();
+  await writeFile(path, '');
+  assert.deepEqual(await portProblems([file]), [`unix:${path} is there already and is no socket`]);
+  const nowhere = { ...file, path: join(folder.path, 'no/x.sock') };
+  assert.match((await portProblems([nowhere]))[0] ?? '', /(?:EACCES|ENOENT).*no\/x\.sock/);
 });

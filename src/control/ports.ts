@@ -4,9 +4,12 @@
  * Workers listen with SO_REUSEPORT, with which a second gateway on the same port would start without an error and
  * take half of the connections. A bind without that option fails as long as anybody else listens.
  */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { formatAddress } from '../settings/parse-listen.ts';
+import { formatListener } from '../settings/parse-listen.ts';
 import type { Listener } from '../settings/settings.ts';
+import { listenOn, MODE_OWNER } from '../wire/listen.ts';
 import { portOwner } from './port-owner.ts';
 
 /** @returns one sentence for each listener that cannot be had. */
@@ -20,11 +23,14 @@ export async function portProblems(listeners: readonly Listener[]): Promise<stri
 }
 
 /** Why a listener cannot be had, for people. */
-export function bindProblem({ host, port }: Listener, error: NodeJS.ErrnoException): string {
-  const address = formatAddress(host, port);
+export function bindProblem(listener: Listener, error: NodeJS.ErrnoException): string {
+  const { port, path, udp } = listener;
+  const address = `${formatListener(listener)}${udp ? ' (udp)' : ''}`;
+  // Of a unix socket the error itself says what stands there, or what may not be done to it.
+  if (path !== null) return error.message.includes(path) ? error.message : `${address}: ${error.message}`;
   switch (error.code) {
     case 'EADDRINUSE': {
-      const owner = portOwner(port);
+      const owner = portOwner(port, udp ? 'udp' : 'tcp');
       return `${address} is in use${owner === null ? '' : ` by ${owner.program} (pid ${owner.pid})`}`;
     }
     case 'EACCES':
@@ -36,12 +42,28 @@ export function bindProblem({ host, port }: Listener, error: NodeJS.ErrnoExcepti
   }
 }
 
-function bindOnce({ host, port, ipv6only }: Listener): Promise<NodeJS.ErrnoException | null> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', resolve);
-    server.listen({ host, port, ipv6Only: ipv6only, exclusive: true }, () =>
-      server.close(() => resolve(null)),
-    );
-  });
+async function bindOnce(listener: Listener): Promise<NodeJS.ErrnoException | null> {
+  try {
+    await (listener.udp ? bindUdp(listener) : bindStream(listener));
+    return null;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  }
+}
+
+async function bindStream(listener: Listener): Promise<void> {
+  const server = createServer();
+  await listenOn(server, listener, { shared: false, mode: MODE_OWNER });
+  server.close();
+  await once(server, 'close');
+}
+
+async function bindUdp({ host, port, ipv6only }: Listener): Promise<void> {
+  const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', ipv6Only: ipv6only });
+  try {
+    socket.bind({ address: host, port, exclusive: true });
+    await once(socket, 'listening');
+  } finally {
+    socket.close();
+  }
 }

@@ -34,11 +34,12 @@ import type { Directory } from '../zone/directory/directory.ts';
 import { TicketKeyRing, TicketKeys } from '../zone/ticket-keys.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
+import type { ArrivalFacts } from './arrival.ts';
 import type { ProxyContext } from './context.ts';
 import { ErrorBodies } from './error-body.ts';
 import { errorContext, errorText } from './error-context.ts';
 import { Exchange } from './exchange.ts';
-import { Listeners, type ArrivalFacts } from './listeners.ts';
+import { Listeners } from './listeners.ts';
 import { replyMalformed } from './malformed.ts';
 import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
@@ -83,6 +84,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   accessLog: AccessLog | null = null;
   errorLog: ErrorLog;
   #settings: Settings;
+  readonly #workerId: number;
   readonly requestLimits: HeadLimits;
   readonly http2: Http2Limits;
   readonly http2Options: ServerSessionOptions;
@@ -93,8 +95,9 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly #parsers: RequestHeadParser[] = [];
   #drained: (() => void) | null = null;
 
-  constructor({ settings, zone, directory, tickets }: DataPlaneOptions) {
+  constructor({ settings, workerId, zone, directory, tickets }: DataPlaneOptions) {
     this.#settings = settings;
+    this.#workerId = workerId;
     this.zone = zone;
     this.directory = directory;
     const router = Router.empty<RouteTarget>(settings.router_flavor);
@@ -139,8 +142,10 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       zone,
       tls: this.#tls,
       wheel: this.wheel,
-      prefaceMs: () => this.timeouts.header,
+      trusts: (address) => this.realIp.trusts(address),
+      headerMs: () => this.timeouts.header,
       serve: (socket, facts) => this.#serve(socket, facts),
+      onRefused: (message) => this.errorLog.log('info', 'proxy_header', message),
       onError: (message) => this.errorLog.log('alert', 'accept', message),
     });
   }
@@ -174,9 +179,11 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     }
   }
 
-  /** Opens all of `proxy_listen`. */
+  /** Opens all of `proxy_listen`; unix sockets only in the first worker, as no two can share one. */
   async listen(): Promise<void> {
-    for (const listener of this.#settings.proxy_listen) await this.#listeners.open(listener);
+    for (const listener of this.#settings.proxy_listen) {
+      if (listener.path === null || this.#workerId === 0) await this.#listeners.open(listener);
+    }
   }
 
   /** Ports that are open, in the order of `proxy_listen`. */

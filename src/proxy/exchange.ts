@@ -94,7 +94,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     this.request = request;
     const { peer } = stream;
     this.peer = peer;
-    const client = peer.trusted ? context.realIp.client(request.headers) : null;
+    const client = peer.trusted ? context.realIp.client(request.headers, peer.proxied ?? null) : null;
     this.clientIp = client?.ip ?? peer.remoteAddress;
     this.clientPort = client === null ? peer.remotePort : (client.port ?? 0);
 

@@ -119,7 +119,7 @@ test('agrees with nginx', () => {
   for (const { lines, last, recursive, other } of CASES) {
     const check = (header: string, real_ip_recursive: boolean, expected: string): void => {
       const rule = new RealIp({ trusted_ips: TRUSTED, real_ip_header: header, real_ip_recursive });
-      const found = rule.client(headers(header.toLowerCase(), lines));
+      const found = rule.client(headers(header.toLowerCase(), lines), null);
       assert.equal(
         shown(found),
         expected,
@@ -151,7 +151,7 @@ test('a rule that trusts nobody, everybody, or UNIX sockets', () => {
   assert.equal(rule(['0.0.0.0/0', '::/0']).trusts('::1'), true);
   assert.equal(rule(['0.0.0.0/0']).trusts(''), false);
   assert.equal(rule(['unix:']).trusts(''), true);
-  assert.equal(rule(['0.0.0.0/0']).client(headers('x-forwarded-for', ['1.1.1.1'])), null);
+  assert.equal(rule(['0.0.0.0/0']).client(headers('x-forwarded-for', ['1.1.1.1']), null), null);
 });
 
 test('a long chain of trusted proxies is walked once', () => {
@@ -159,9 +159,19 @@ test('a long chain of trusted proxies is walked once', () => {
   assert.equal(clientIp(PEER, new IpSet(TRUSTED), [chain], true).ip, '1.1.1.1');
 });
 
+test('the PROXY header of the connection, and no header of the request, names the client', () => {
+  const settings = { trusted_ips: TRUSTED, real_ip_recursive: true };
+  const rule = new RealIp({ ...settings, real_ip_header: 'proxy_protocol' });
+  const proxied = { remoteAddress: '8.8.8.8', remotePort: 7, localAddress: '9.9.9.9', localPort: 8 };
+  const lines = headers('proxy_protocol', ['1.1.1.1']);
+  assert.deepEqual(rule.client(lines, proxied), { ip: '8.8.8.8', port: 7 });
+  assert.equal(rule.client(lines, null), null);
+  const other = new RealIp({ ...settings, real_ip_header: 'X-Real-IP' });
+  assert.equal(other.client(lines, proxied), null);
+});
+
 test('settings that cannot work are refused', () => {
   const base = { trusted_ips: TRUSTED, real_ip_header: 'X-Real-IP', real_ip_recursive: false };
-  assert.throws(() => new RealIp({ ...base, real_ip_header: 'proxy_protocol' }), /not supported/);
   assert.throws(() => new RealIp({ ...base, trusted_ips: ['10.0.0.0/40'] }), /10\.0\.0\.0\/40/);
 });
 

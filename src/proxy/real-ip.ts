@@ -8,12 +8,15 @@
  * that is no address ends it, and the last good one stands. Only X-Forwarded-For is read over several lines; of any
  * other header the first line counts.
  *
+ * With `real_ip_header = proxy_protocol` the client is whom the PROXY header of the connection names, where it names one.
+ *
  * One difference: nginx reads `010.1.1.1` and `1..2.3` as addresses, here they are not.
  */
 import { formatIp, parseIp } from '../lib/ip.ts';
 import { IpSet } from '../lib/ip-set.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Headers } from '../wire/message.ts';
+import type { ProxiedAddresses } from '../wire/proxy-protocol/header.ts';
 
 export interface ClientAddress {
   /** Canonical text, IPv6 without brackets. */
@@ -23,30 +26,36 @@ export interface ClientAddress {
 }
 
 const FORWARDED_FOR = 'x-forwarded-for';
+const PROXY_PROTOCOL = 'proxy_protocol';
 
 /** The rule of one worker. */
 export class RealIp {
   readonly #trusted: IpSet;
   readonly #header: string;
   readonly #recursive: boolean;
+  readonly #fromProxyHeader: boolean;
 
-  /** @throws {SyntaxError} on a bad entry of `trusted_ips`, and on `proxy_protocol`, which is not supported yet. */
+  /** @throws {SyntaxError} on a bad entry of `trusted_ips`. */
   constructor(settings: Pick<Settings, 'trusted_ips' | 'real_ip_header' | 'real_ip_recursive'>) {
     this.#trusted = new IpSet(settings.trusted_ips);
     this.#header = settings.real_ip_header.toLowerCase();
     this.#recursive = settings.real_ip_recursive;
-    if (this.#header === 'proxy_protocol') {
-      throw new SyntaxError('real_ip_header = proxy_protocol is not supported yet');
-    }
+    this.#fromProxyHeader = this.#header === PROXY_PROTOCOL;
   }
 
-  /** Ask once for each connection; the empty string is a peer on a UNIX socket. */
+  /** Ask once for each connection; `unix:` is a peer on a unix socket. */
   trusts(peerIp: string): boolean {
     return this.#trusted.has(peerIp);
   }
 
-  /** For a request from a trusted peer. Null: the header says nothing usable, the peer is the client. */
-  client(headers: Headers): ClientAddress | null {
+  /**
+   * For a request from a trusted peer. Null: the header says nothing usable, the peer is the client.
+   * @param proxied what the connection's PROXY header said.
+   */
+  client(headers: Headers, proxied: ProxiedAddresses | null): ClientAddress | null {
+    if (this.#fromProxyHeader) {
+      return proxied === null ? null : { ip: proxied.remoteAddress, port: proxied.remotePort };
+    }
     const first = headers.get(this.#header);
     if (first === undefined) return null;
     const values = this.#header === FORWARDED_FOR ? headers.all(FORWARDED_FOR) : [first];

@@ -16,7 +16,7 @@ import { type ServerMaterial, readServerMaterial } from '../wire/tls/server-mate
 import { Staples } from '../wire/tls/staples.ts';
 import type { TicketKeys } from '../zone/ticket-keys.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
-import type { ArrivalFacts } from './listeners.ts';
+import type { ArrivalFacts } from './arrival.ts';
 
 export interface TlsListenersOptions {
   readonly wheel: TimerWheel;

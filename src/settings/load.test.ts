@@ -336,7 +336,12 @@ const ERRORS: readonly (readonly [
     {},
     [/^admin_listen: '127.0.0.1:8001' is taken by proxy_listen$/],
   ],
-  ['PROXY protocol', 'real_ip_header = proxy_protocol', {}, [/^FILE:1: real_ip_header: .* not there yet/]],
+  [
+    'a PROXY header that nobody may send',
+    'proxy_listen = 127.0.0.1:1 proxy_protocol',
+    {},
+    [/^proxy_listen: '127\.0\.0\.1:1' has proxy_protocol, and trusted_ips names nobody/],
+  ],
   ['keepalive_timeout with a header', 'nginx_http_keepalive_timeout = 75s 60s', {}, [/only one time/]],
   ['old TLS', 'ssl_protocols = TLSv1.1 TLSv1.2', {}, [/'TLSv1.1' is not safe any more/]],
   [

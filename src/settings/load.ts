@@ -62,6 +62,8 @@ export class SettingsError extends Error {
   }
 }
 
+const LISTENERS = ['proxy_listen', 'admin_listen', 'status_listen'] as const;
+
 interface Findings {
   readonly problems: string[];
   readonly warnings: string[];
@@ -252,8 +254,9 @@ function contradictions(settings: Settings): string[] {
     ...tlsContradictions(settings),
     ...upstreamTlsContradictions(settings),
   );
+  problems.push(...strangersOnly(settings));
   const owners: Array<{ readonly name: string; readonly listener: Listener }> = [];
-  for (const name of ['proxy_listen', 'admin_listen', 'status_listen'] as const) {
+  for (const name of LISTENERS) {
     for (const listener of settings[name]) {
       const owner = owners.find((other) => collide(other.listener, listener));
       if (owner !== undefined && owner.name !== name)
@@ -262,6 +265,19 @@ function contradictions(settings: Settings): string[] {
     }
   }
   return problems;
+}
+
+/** Only trusted peers may send a PROXY header: without any, such a listener would refuse everybody. */
+function strangersOnly(settings: Settings): string[] {
+  if (settings.trusted_ips.length > 0) return [];
+  return LISTENERS.flatMap((name) =>
+    settings[name]
+      .filter(({ proxyProtocol }) => proxyProtocol)
+      .map(
+        (listener) =>
+          `${name}: '${formatListener(listener)}' has proxy_protocol, and trusted_ips names nobody whose PROXY header is believed`,
+      ),
+  );
 }
 
 function collide(a: Listener, b: Listener): boolean {

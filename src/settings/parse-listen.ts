@@ -152,6 +152,10 @@ function checkTogether(listener: Listener, entry: string, side: Side): void {
   if (side === 'admin' && listener.http2 && !listener.ssl) {
     throw new InvalidValue(`flag 'http2' of '${entry}': HTTP/2 needs ssl beside it`);
   }
+  // The main thread knows its clients by the addresses of their connections.
+  if (side === 'admin' && listener.proxyProtocol && listener.path !== null) {
+    throw new InvalidValue(`'${entry}': proxy_protocol cannot stand with a unix socket here`);
+  }
   if (listener.udp && (listener.ssl || listener.proxyProtocol || listener.path !== null)) {
     throw new InvalidValue(`'${entry}': udp has neither ssl nor proxy_protocol, and no unix socket`);
   }

@@ -117,7 +117,7 @@ const BAD: readonly (readonly [Parser, string, RegExp])[] = [
   [parse.ipOrCidr, '10.0.0.0/33', /not an IP address or CIDR/],
   [parse.ipOrCidr, '10.0.0', /not an IP address or CIDR/],
   [parse.ipOrCidr, '10.0.0.0/8/8', /not an IP address or CIDR/],
-  [parse.ipOrCidr, 'unix:', /unix sockets are not there yet/],
+  [parse.ipOrCidr, 'unix:/run/x', /not an IP address or CIDR/],
   [parse.nameServer, 'dns.example', /not an address of a name server/],
   [parse.nameServer, '10.0.0.2:0', /not an address of a name server/],
   [parse.nameServer, '[10.0.0.2]:53', /not an address of a name server/],

@@ -151,14 +151,15 @@ export function portMaps(value: string): Readonly<Record<number, number>> {
   return result;
 }
 
+/** Also `unix:`, the peers on unix sockets. */
 export function ipOrCidr(value: string): string {
+  if (value === 'unix:') return value;
   const [address = '', bits, rest] = value.split('/');
   const family = ipFamily(address);
   const wide = family === 4 ? 32 : 128;
   const goodBits = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= wide);
   if (family === 0 || !goodBits || rest !== undefined) {
-    const note = value.startsWith('unix:') ? ' (unix sockets are not there yet)' : '';
-    throw new InvalidValue(`'${value}' is not an IP address or CIDR block${note}`);
+    throw new InvalidValue(`'${value}' is not an IP address or CIDR block`);
   }
   return value;
 }

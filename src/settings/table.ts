@@ -110,14 +110,9 @@ function charset(value: string): string | null {
   return value;
 }
 
-/** nginx's name for the address of the PROXY protocol is no header: it must not be looked for as one. */
+/** nginx's name for the address of the PROXY protocol is no header. */
 function realIpHeader(value: string): string {
-  if (value.toLowerCase() === 'proxy_protocol') {
-    throw new InvalidValue(
-      `'${value}': the PROXY protocol is not there yet; name a header such as X-Forwarded-For`,
-    );
-  }
-  return headerName(value);
+  return value.toLowerCase() === 'proxy_protocol' ? 'proxy_protocol' : headerName(value);
 }
 
 /** nginx's optional second parameter adds a `Keep-Alive` response header, which nobody here sends. */
@@ -181,7 +176,7 @@ export const SETTINGS: Table = {
     parse: listeners,
     takesEffect: 'restart',
     section: 'Listeners',
-    doc: 'Addresses for proxied traffic: `host:port` with the flags `ssl`, `http2`, `reuseport`, `backlog=N`, `ipv6only=on|off`, `bind`; or `off`.',
+    doc: 'Addresses for proxied traffic: `host:port` or `unix:/path` with the flags `ssl`, `http2`, `proxy_protocol`, `reuseport`, `backlog=N`, `ipv6only=on|off`, `so_keepalive=…`, `bind`; or `off`. A unix socket is served by the first worker.',
   },
   admin_listen: {
     initial: '127.0.0.1:8001 reuseport backlog=16384',
@@ -369,7 +364,7 @@ export const SETTINGS: Table = {
     unset: [],
     takesEffect: 'live',
     section: 'Headers',
-    doc: 'Addresses and CIDR blocks of proxies in front whose X-Forwarded-* headers and `real_ip_header` are believed.',
+    doc: 'Addresses and CIDR blocks of proxies in front (`unix:` for all on unix sockets) whose X-Forwarded-* headers, `real_ip_header` and PROXY headers are believed.',
   },
   real_ip_header: {
     initial: 'X-Real-IP',
@@ -377,7 +372,7 @@ export const SETTINGS: Table = {
     takesEffect: 'live',
     aliases: ['nginx_proxy_real_ip_header'],
     section: 'Headers',
-    doc: "Header that carries the client's address behind a trusted proxy.",
+    doc: "Header that carries the client's address behind a trusted proxy, or `proxy_protocol`: the address of the PROXY header of the connection.",
   },
   real_ip_recursive: {
     initial: 'off',

@@ -12,6 +12,7 @@
  * `onReadEnd` that follows; whoever keeps it longer copies it, or answers `true` there.
  */
 import type { GatewayError } from '../lib/gateway-error.ts';
+import type { ProxiedAddresses } from './proxy-protocol/header.ts';
 
 /** Header fields of one message. Names are case-insensitive; callers pass lower case. */
 export interface Headers {
@@ -98,8 +99,9 @@ export interface ConnectionGuard {
   readonly serverName: string;
 }
 
-/** Addresses of a client connection: the socket's, or those that a trusted PROXY header gave in their place. */
+/** Addresses of a client connection. */
 export interface Peer {
+  /** The socket's: that of a proxy in front, where there is one; `unix:` on a unix socket. */
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
@@ -112,6 +114,8 @@ export interface Peer {
   readonly trusted: boolean;
   /** Port that clients use, after `port_maps`. */
   readonly publicPort: number;
+  /** What the PROXY header of a trusted peer said of the client. */
+  readonly proxied?: ProxiedAddresses | null;
 }
 
 /** A connection that left HTTP (`101`): bytes both ways, with the same credit and memory rules as bodies. */

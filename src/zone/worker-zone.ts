@@ -37,6 +37,14 @@ export const CELL = {
   http2Resets: 10,
   /** Tries on an upstream that ended in its TLS handshake: broken, refused, or the upstream is not who it must be. */
   upstreamTlsFailures: 11,
+  /** Datagrams from clients that were not passed on: no session could be had, or the upstream is not ready. */
+  datagramsDropped: 12,
+  /** Streams that ended before they reached an upstream: no route, a limit, no peer. */
+  streamsRefused: 13,
+  /** TCP and TLS connections of `stream_listen`, and UDP sessions. */
+  streamsHandled: 14,
+  /** Connections to listeners with `proxy_protocol` from strangers, or without a good header. */
+  proxyHeadersRefused: 15,
 
   /** Open client connections, idle ones included. */
   active: 16,
@@ -54,6 +62,10 @@ export const CELL = {
   http2Streams: 22,
   /** TLS handshakes with clients that are in flight. */
   tlsHandshaking: 24,
+  /** Open UDP sessions. */
+  udpSessions: 26,
+  /** Open connections of `stream_listen`. */
+  streams: 27,
 
   /** Time of the worker's last heartbeat, by `lib/monotonic.ts`. */
   heartbeat: 28,

@@ -54,7 +54,6 @@ const REFUSED: readonly (readonly [title: string, lines: (folder: string) => str
     () => 'proxy_listen = 192.0.2.1:8000\n',
     /192\.0\.2\.1:8000: this machine has no/,
   ],
-  ['the PROXY protocol', () => 'real_ip_header = proxy_protocol\n', /real_ip_header: .*not there yet/],
 ];
 
 for (const [title, lines, said] of REFUSED) {

@@ -5,6 +5,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
+import { UNIX_PEER } from '../../wire/listen.ts';
+import { proxiedOf } from '../proxy-header.ts';
 import { CERTIFICATE_SUBJECT } from './token-store.ts';
 
 export interface Peer {
@@ -21,16 +23,17 @@ export function peerOf(incoming: IncomingMessage | Http2ServerRequest): Peer {
   const socket = 'stream' in incoming ? incoming.stream.session?.socket : incoming.socket;
   const { TLSSocket } = process.getBuiltinModule('node:tls');
   const tls = socket instanceof TLSSocket ? socket : null;
+  const proxied = proxiedOf(socket);
   return {
-    address: socket?.remoteAddress ?? '',
-    localAddress: socket?.localAddress ?? '',
+    address: proxied?.remoteAddress ?? socket?.remoteAddress ?? UNIX_PEER,
+    localAddress: proxied?.localAddress ?? socket?.localAddress ?? UNIX_PEER,
     subjects: tls !== null && tls.authorized ? certificateSubjects(tls) : [],
   };
 }
 
-/** Of a socket or a listener. */
+/** Of a socket or a listener; a unix socket, which is its owner's, counts as such. */
 export function isLoopback(address: string): boolean {
-  return address === '::1' || /^(?:::ffff:)?127\./.test(address);
+  return address === '::1' || address === UNIX_PEER || /^(?:::ffff:)?127\./.test(address);
 }
 
 function certificateSubjects(socket: TLSSocket): string[] {

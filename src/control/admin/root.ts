@@ -63,7 +63,7 @@ function configuration(settings: Settings): Record<string, unknown> {
       port: listener.port,
       ssl: listener.ssl,
       http2: listener.http2,
-      proxy_protocol: false,
+      proxy_protocol: listener.proxyProtocol,
       reuseport: listener.reuseport,
       backlog: listener.backlog,
       listener: listenText(listener),
