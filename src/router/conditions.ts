@@ -84,7 +84,7 @@ export function sniCondition(configured: readonly string[], wildcards: boolean):
   return ({ scheme, sni }) => scheme !== 'https' || names.some((name) => sniMatches(name, sni, wildcards));
 }
 
-function sniMatches(name: string, sni: string, wildcards: boolean): boolean {
+export function sniMatches(name: string, sni: string, wildcards: boolean): boolean {
   if (wildcards && name.startsWith('*')) return sni.endsWith(name.slice(1));
   if (wildcards && name.endsWith('*')) return sni.startsWith(name.slice(0, -1));
   return sni === name;

@@ -36,7 +36,8 @@ export type RouterFlavor = 'traditional_compatible' | 'expressions' | 'tradition
  */
 export interface RouterInput {
   readonly method: string;
-  readonly scheme: 'http' | 'https';
+  /** Of a connection that is no HTTP, its transport (`stream-router.ts`). */
+  readonly scheme: 'http' | 'https' | 'tcp' | 'tls' | 'udp';
   /** Host header without its port, case as received; '' when there is none. */
   readonly host: string;
   /** Port of the Host header, else the one that clients of the listener use. */

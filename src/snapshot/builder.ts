@@ -12,9 +12,11 @@
  * A route is compiled together with its service: an image that puts a service puts its routes too, after it.
  */
 import type { Route } from '../entities/route.ts';
-import { RouteError, Router, type RouterEdit, type RouterFlavor } from '../router/router.ts';
+import { Router, type RouterFlavor } from '../router/router.ts';
 import { type Image, type ImageRecord, readImage } from './image.ts';
-import { compileRoute, compileService, placeholderRoute, protocolMask } from './route-target.ts';
+import { StreamRouter } from '../router/stream-router.ts';
+import { RoutePlaces } from './route-places.ts';
+import { compileService } from './route-target.ts';
 import { EMPTY_HASH, type RouteTarget, type ServiceTarget, type Snapshot } from './snapshot.ts';
 import { TrustIndex } from './trust-index.ts';
 import { NO_TRUST } from './trust.ts';
@@ -54,7 +56,7 @@ export class SnapshotBuilder {
     this.#current = {
       revision: 0,
       hash: EMPTY_HASH,
-      router: Router.empty<RouteTarget>(flavor),
+      ...emptyRouters(flavor),
       upstreams: NO_UPSTREAMS,
       trust: NO_TRUST,
     };
@@ -95,20 +97,21 @@ export class SnapshotBuilder {
     this.#clean = false;
     this.#prepared = null;
     if (full) this.#reset(flavor);
-    const edit = (full ? Router.empty<RouteTarget>(flavor) : this.#current.router).edit();
+    const places = new RoutePlaces(full ? emptyRouters(flavor) : this.#current, this.#broken);
     const records = image.records();
     await this.#inSlices(() => {
       const { done, value } = records.next();
       if (done === true) return true;
-      this.#apply(value, edit);
+      this.#apply(value, places);
       return null;
     });
-    const router = await this.#finish(edit.commitInSteps());
+    const router = await this.#finish(places.requests.commitInSteps());
+    const streams = places.streams.commit();
     const served = full ? NO_UPSTREAMS : this.#current.upstreams;
     const start = startOf(this.#workerId, image.revision);
     const upstreams = await this.#finish(this.#upstreams.commitInSteps(served, start));
     const trust = await this.#finish(this.#trust.commitInSteps(full ? NO_TRUST : this.#current.trust));
-    const snapshot = { revision: image.revision, hash: image.hash, router, upstreams, trust };
+    const snapshot = { revision: image.revision, hash: image.hash, router, streams, upstreams, trust };
     this.#prepared = snapshot;
     return snapshot;
   }
@@ -146,11 +149,11 @@ export class SnapshotBuilder {
     }
   }
 
-  #apply(record: ImageRecord, edit: RouterEdit<RouteTarget>): void {
-    if (record.op === 'remove') return this.#remove(record, edit);
+  #apply(record: ImageRecord, places: RoutePlaces): void {
+    if (record.op === 'remove') return this.#remove(record, places);
     switch (record.kind) {
       case 'routes':
-        return this.#place(record.entity, edit);
+        return places.put(record.entity, this.#serviceOf(record.entity));
       case 'services':
         return void this.#services.set(record.entity.id, compileService(record.entity));
       case 'targets':
@@ -168,33 +171,16 @@ export class SnapshotBuilder {
     }
   }
 
-  #remove({ kind, id }: ImageRecord & { op: 'remove' }, edit: RouterEdit<RouteTarget>): void {
-    if (kind === 'routes') {
-      this.#broken.delete(id);
-      edit.remove(id);
-    } else if (kind === 'services') this.#services.delete(id);
+  #serviceOf({ service }: Route): ServiceTarget | undefined {
+    return service === null ? undefined : this.#services.get(service.id);
+  }
+
+  #remove({ kind, id }: ImageRecord & { op: 'remove' }, places: RoutePlaces): void {
+    if (kind === 'routes') places.remove(id);
+    else if (kind === 'services') this.#services.delete(id);
     else if (kind === 'targets') this.#upstreams.removeTarget(id);
     else if (kind === 'upstreams') this.#upstreams.removeUpstream(id);
     else this.#trust.remove(id);
-  }
-
-  /** Puts the route into the router as it is now, or takes it out when its service is disabled. */
-  #place(route: Route, edit: RouterEdit<RouteTarget>): void {
-    const service = route.service === null ? undefined : this.#services.get(route.service.id);
-    this.#broken.delete(route.id);
-    if (service?.entity.enabled === false || protocolMask(route.protocols) === 0) {
-      edit.remove(route.id);
-      return;
-    }
-    const target = compileRoute(route, service, this.#flavor === 'traditional');
-    if (target.broken !== null) this.#broken.set(route.id, target.broken);
-    try {
-      edit.put(route, target);
-    } catch (error) {
-      if (!(error instanceof RouteError)) throw error;
-      this.#broken.set(route.id, error.message);
-      edit.put(placeholderRoute(route), { ...target, broken: error.message });
-    }
   }
 }
 
@@ -204,4 +190,8 @@ export class SnapshotBuilder {
  */
 function startOf(workerId: number, revision: number): number {
   return (workerId * 0.6180339887498949 + revision * 0.7548776662466927) % 1;
+}
+
+function emptyRouters(flavor: RouterFlavor): Pick<Snapshot, 'router' | 'streams'> {
+  return { router: Router.empty<RouteTarget>(flavor), streams: StreamRouter.empty<RouteTarget>(flavor) };
 }

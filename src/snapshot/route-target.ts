@@ -1,5 +1,6 @@
 /** Entities → what the request path reads: pure functions from a route and its service to their targets. */
 import type { Route, RouteProtocol } from '../entities/route.ts';
+import { isStreamRoute } from '../router/stream-router.ts';
 import type { Service } from '../entities/service.ts';
 import {
   PROTOCOL_GRPC,
@@ -27,7 +28,7 @@ export function protocolMask(protocols: readonly RouteProtocol[]): number {
 }
 
 export function compileService(service: Service): ServiceTarget {
-  const tls = service.protocol === 'https' || service.protocol === 'grpcs';
+  const tls = ['https', 'grpcs', 'tls'].includes(service.protocol);
   const grpc = service.protocol === 'grpc' || service.protocol === 'grpcs';
   const host = service.host.startsWith('[') ? service.host.slice(1, -1) : service.host;
   const authority = host.includes(':') ? `[${host}]` : host;
@@ -73,10 +74,19 @@ export function compileRoute(
   };
 }
 
+/**
+ * Service protocols that a stream can be sent to. As in Kong the stream keeps its own transport, whatever the service
+ * says; `tls` encrypts it, and the default of services, `http`, is as good as `tcp`.
+ */
+const STREAM_UPSTREAMS: ReadonlySet<string> = new Set(['tcp', 'tls', 'udp', 'tls_passthrough', 'http']);
+
 function whyBroken(route: Route, service: ServiceTarget | undefined): string | null {
   if (route.service === null) return null;
   if (service === undefined) return `service ${route.service.id} does not exist`;
   const { protocol } = service.entity;
+  if (isStreamRoute(route)) {
+    return STREAM_UPSTREAMS.has(protocol) ? null : `service protocol ${protocol} cannot take a stream`;
+  }
   if (!UPSTREAM_PROTOCOLS.has(protocol)) return `service protocol ${protocol} cannot take an HTTP request`;
   return null;
 }

@@ -8,6 +8,7 @@
 import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
 import type { Router } from '../router/router.ts';
+import type { StreamRouter } from '../router/stream-router.ts';
 import type { Trust } from './trust.ts';
 import type { Balancing, Upstreams } from './upstreams.ts';
 
@@ -17,6 +18,8 @@ export interface Snapshot {
   /** MD5 of the configuration's text, 32 hex digits (Kong's `configuration_hash`); 32 zeros when empty. */
   readonly hash: string;
   readonly router: Router<RouteTarget>;
+  /** Routes of tcp, tls, tls_passthrough and udp. */
+  readonly streams: StreamRouter<RouteTarget>;
   readonly upstreams: Upstreams;
   /** Certificates, server names, authorities. */
   readonly trust: Trust;
