@@ -24,6 +24,7 @@ import { small, smallLog } from './proxy/small.ts';
 import { startup } from './proxy/startup.ts';
 import { upstreamTls } from './proxy/upstream-tls.ts';
 import { webSocketRelay } from './proxy/websocket-relay.ts';
+import { tcpRelay } from './proxy/tcp-relay.ts';
 import { moveAway } from './support/cores.ts';
 import type { BenchOptions, Report, Scenario } from './support/scenario.ts';
 import { startBenchUpstream } from './support/upstream.ts';
@@ -49,6 +50,7 @@ const SCENARIOS: readonly Scenario[] = [
   reload,
   memory,
   startup,
+  tcpRelay,
   store,
   nodes,
   away,
