@@ -92,7 +92,7 @@ test('ports of datagrams, and files', async () => {
   udp.bind(0, '127.0.0.1');
   await once(udp, 'listening');
   const { port } = udp.address();
-  const taken = { ...listener(port), udp: true };
+  const taken = { ...listener(port), udp: true, ipv6only: true };
   const [problem = ''] = await portProblems([taken]);
   assert.ok(problem.startsWith(`127.0.0.1:${port} (udp) is in use`), problem);
   if (process.platform === 'linux') assert.ok(problem.endsWith(`(pid ${process.pid})`), problem);

@@ -59,7 +59,7 @@ async function bindStream(listener: Listener): Promise<void> {
 }
 
 async function bindUdp({ host, port, ipv6only }: Listener): Promise<void> {
-  const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4', ipv6Only: ipv6only });
+  const socket = createSocket(host.includes(':') ? { type: 'udp6', ipv6Only: ipv6only } : { type: 'udp4' });
   try {
     socket.bind({ address: host, port, exclusive: true });
     await once(socket, 'listening');

@@ -4,5 +4,6 @@ import { readServerMaterial } from '../wire/tls/server-material.ts';
 
 /** The pair of our own is made here, once. @throws Error that names the setting. */
 export function checkProxyTls(settings: Settings): void {
-  if (settings.proxy_listen.some(({ ssl }) => ssl)) readServerMaterial(settings);
+  if ([...settings.proxy_listen, ...settings.stream_listen].some(({ ssl }) => ssl))
+    readServerMaterial(settings);
 }

@@ -64,8 +64,9 @@ export async function start(
     throw new CannotStart([messageOf(error, false)]);
   }
   supervisor.spawn();
-  const { proxy_listen, admin_listen, status_listen } = settings;
-  const problems = await portProblems([...proxy_listen, ...admin_listen, ...status_listen]);
+  const { proxy_listen, stream_listen, admin_listen, status_listen } = settings;
+  const listeners = [...proxy_listen, ...stream_listen, ...admin_listen, ...status_listen];
+  const problems = await portProblems(listeners);
   if (problems.length > 0) throw new CannotStart(problems);
   const compiled = await Promise.race([compiling, life.stopped]);
   if (compiled === undefined) return;

@@ -55,7 +55,7 @@ function configuration(settings: Settings): Record<string, unknown> {
     const hidden = SETTINGS[name].secret === true && !unset;
     shown[name] = hidden ? MASKED : value instanceof Set ? [...(value as Set<unknown>)] : value;
   }
-  for (const name of ['proxy', 'admin', 'status'] as const) {
+  for (const name of ['proxy', 'stream', 'admin', 'status'] as const) {
     const listeners = settings[`${name}_listen`];
     shown[`${name}_listen`] = listeners.length === 0 ? ['off'] : listeners.map(listenText);
     shown[`${name}_listeners`] = listeners.map((listener) => ({
