@@ -12,7 +12,9 @@ import { TimerWheel } from '../lib/timer-wheel.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { ErrorLog } from '../observe/error-log.ts';
 import { LogFile, logPath } from '../observe/log-file.ts';
+import { StreamLog } from '../observe/stream-log.ts';
 import { Router } from '../router/router.ts';
+import { StreamRouter } from '../router/stream-router.ts';
 import type { LogLevel, Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
@@ -44,6 +46,7 @@ import { replyMalformed } from './malformed.ts';
 import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
 import { RealIp } from './real-ip.ts';
+import { Streams } from './stream/streams.ts';
 import { TlsListeners } from './tls-listeners.ts';
 import { UpstreamTerms } from './upstream-terms.ts';
 
@@ -91,6 +94,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly #logFiles: LogFile[] = [];
   readonly #tls: TlsListeners;
   readonly #listeners: Listeners;
+  readonly #streams: Streams;
   readonly #connections = new Set<ServerConnection>();
   readonly #parsers: RequestHeadParser[] = [];
   #drained: (() => void) | null = null;
@@ -101,7 +105,15 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.zone = zone;
     this.directory = directory;
     const router = Router.empty<RouteTarget>(settings.router_flavor);
-    this.snapshot = { revision: 0, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS, trust: NO_TRUST };
+    const streams = StreamRouter.empty<RouteTarget>(settings.router_flavor);
+    this.snapshot = {
+      revision: 0,
+      hash: EMPTY_HASH,
+      router,
+      streams,
+      upstreams: NO_UPSTREAMS,
+      trust: NO_TRUST,
+    };
     this.policy = policyOf(settings);
     this.realIp = new RealIp(settings);
     this.errorBodies = new ErrorBodies(settings);
@@ -148,6 +160,21 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       onRefused: (message) => this.errorLog.log('info', 'proxy_header', message),
       onError: (message) => this.errorLog.log('alert', 'accept', message),
     });
+    const streamLog = this.#openLog(settings.proxy_stream_access_log);
+    this.#streams = new Streams({
+      plane: this,
+      settings,
+      workerId,
+      wheel: this.wheel,
+      zone,
+      resolver: this.resolver,
+      upstreamTerms: this.upstreamTerms,
+      tls: this.#tls,
+      errorLog: new ErrorLog(this.#openLog(settings.proxy_stream_error_log), settings.log_level),
+      accessLog: streamLog === null ? null : new StreamLog(streamLog),
+      trusts: (address) => this.realIp.trusts(address),
+      onIdle: () => this.#checkDrained(),
+    });
   }
 
   applySnapshot(snapshot: Snapshot): void {
@@ -164,6 +191,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.maxRequests = settings.nginx_http_keepalive_requests;
     this.pool.options = this.http2Pool.options = poolOptions(settings);
     this.upstreamTerms.settings = settings;
+    this.#streams.settings = settings;
     this.errorLog.setLevel(settings.log_level);
     this.#configureTls(settings);
     for (const connection of this.#connections) connection.peer = this.#judge(connection.peer);
@@ -184,6 +212,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     for (const listener of this.#settings.proxy_listen) {
       if (listener.path === null || this.#workerId === 0) await this.#listeners.open(listener);
     }
+    await this.#streams.listen();
   }
 
   /** Ports that are open, in the order of `proxy_listen`. */
@@ -197,7 +226,8 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
    */
   async drain(graceMs: number): Promise<void> {
     this.draining = true;
-    await this.#listeners.closeQuiet(Math.min(graceMs, CLOSE_MS));
+    const limitMs = Math.min(graceMs, CLOSE_MS);
+    await Promise.all([this.#listeners.closeQuiet(limitMs), this.#streams.closeQuiet(limitMs)]);
     this.pool.drain();
     this.http2Pool.drain();
     const gone = new Promise<void>((resolve) => (this.#drained = resolve));
@@ -212,12 +242,14 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   /** Closes everything at once; logs are written out. */
   async close(): Promise<void> {
     this.#listeners.close();
+    this.#streams.close();
     this.#cut();
     this.pool.drain();
     this.http2Pool.close();
     this.resolver.close();
     this.wheel.close();
     this.errorLog.close();
+    this.#streams.errorLog.close();
     // The one opened last first: the access log may still have something to say in the error log.
     await Promise.all(this.#logFiles.toReversed().map(async (file) => file.close()));
   }
@@ -295,10 +327,13 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   #cut(): void {
     for (const tunnel of this.tunnels) tunnel.destroy();
     for (const connection of this.#connections) connection.destroy();
+    this.#streams.cut();
   }
 
   #checkDrained(): void {
-    if (this.#connections.size === 0 && this.#tls.pending === 0) this.#drained?.();
+    if (this.#connections.size === 0 && this.#tls.pending === 0 && this.#streams.open.size === 0) {
+      this.#drained?.();
+    }
   }
 }
 

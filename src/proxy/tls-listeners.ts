@@ -11,6 +11,7 @@ import { VaultResolver } from '../lib/vault/resolver.ts';
 import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
 import type { ConnectionGuard } from '../wire/message.ts';
 import { type Arrival, TlsAcceptor } from '../wire/tls/acceptor.ts';
+import type { ClientHello } from '../wire/tls/client-hello.ts';
 import { ServerContexts, type TlsProfile } from '../wire/tls/server-contexts.ts';
 import { type ServerMaterial, readServerMaterial } from '../wire/tls/server-material.ts';
 import { Staples } from '../wire/tls/staples.ts';
@@ -63,7 +64,7 @@ export class TlsListeners {
 
   /** @throws Error that names the setting; then what was served is served on. */
   configure(settings: Settings): void {
-    if (!settings.proxy_listen.some(({ ssl }) => ssl)) return;
+    if (![...settings.proxy_listen, ...settings.stream_listen].some(({ ssl }) => ssl)) return;
     const material = readServerMaterial(settings);
     const { verify } = material;
     this.#handshakeMs = Math.min(settings.nginx_http_client_header_timeout || HANDSHAKE_MS, HANDSHAKE_MS);
@@ -97,6 +98,13 @@ export class TlsListeners {
     });
   }
 
+  /** For a route of `tls`: the ClientHello has been read and given back. `done` gets null when nothing came of it. */
+  terminate(socket: Socket, hello: ClientHello, client: string, done: (secure: Socket | null) => void): void {
+    this.acceptor.terminate(socket, hello, { profile: STREAM, client }, (arrival) =>
+      done(arrival.kind === 'secure' ? arrival.socket : null),
+    );
+  }
+
   close(): void {
     this.acceptor.close();
     this.#staples.close();
@@ -124,6 +132,9 @@ export class TlsListeners {
     return value;
   }
 }
+
+/** What is inside is nobody's business here: no protocol is negotiated. */
+const STREAM: TlsProfile = { name: 'stream', alpn: [], verify: null };
 
 const PLAIN_HTTP: ConnectionGuard = { refusal: 'plain_http', serverName: '' };
 

@@ -11,7 +11,6 @@ export interface MeaninglessKey {
   readonly reason: string;
 }
 
-const NOT_YET_STREAM = 'TCP, TLS and UDP proxying is not there yet';
 const NOT_YET_TLS = 'TLS is not there yet';
 const NO_NGINX = 'there is no nginx underneath';
 const NO_LUA = 'there is no Lua inside';
@@ -27,10 +26,6 @@ const NOT_YET_PLUGIN_SERVERS = 'external plugin servers are not there yet';
 
 /** `name = default` lines by reason; behind `|` the value that says what is so here. */
 const GROUPS: readonly (readonly [reason: string, keys: string])[] = [
-  [
-    NOT_YET_STREAM,
-    'proxy_stream_access_log = logs/access.log basic\nproxy_stream_error_log = logs/error.log',
-  ],
   [
     NOT_YET_TLS,
     `debug_ssl_cert =
@@ -162,15 +157,22 @@ export const MEANINGLESS_KEYS: ReadonlyMap<string, MeaninglessKey> = new Map(
 /** Families of names that Kong takes by prefix. Longer prefixes first. */
 export const MEANINGLESS_PREFIXES: readonly (readonly [prefix: string, reason: string])[] = [
   ['nginx_wasm_', NO_WASM],
-  ['nginx_supstream_', NOT_YET_STREAM],
-  ['nginx_sproxy_', NOT_YET_STREAM],
-  ['nginx_stream_', NOT_YET_STREAM],
-  ...['main', 'events', 'http', 'upstream', 'proxy', 'location', 'status', 'admin'].map(
-    (block): readonly [string, string] => [
-      `nginx_${block}_`,
-      `${NO_NGINX}, and this directive has no counterpart`,
-    ],
-  ),
+  ...[
+    'supstream',
+    'sproxy',
+    'stream',
+    'main',
+    'events',
+    'http',
+    'upstream',
+    'proxy',
+    'location',
+    'status',
+    'admin',
+  ].map((block): readonly [string, string] => [
+    `nginx_${block}_`,
+    `${NO_NGINX}, and this directive has no counterpart`,
+  ]),
   ['pluginserver_', NOT_YET_PLUGIN_SERVERS],
   ['vault_', NOT_YET_VAULTS],
 ];
@@ -182,6 +184,5 @@ export interface RefusedKey {
 }
 
 export const REFUSED_KEYS: ReadonlyMap<string, RefusedKey> = new Map([
-  ['stream_listen', { accepted: ['off'], reason: NOT_YET_STREAM }],
   ['role', { accepted: ['traditional'], reason: NOT_YET_HYBRID }],
 ]);

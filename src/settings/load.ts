@@ -62,7 +62,7 @@ export class SettingsError extends Error {
   }
 }
 
-const LISTENERS = ['proxy_listen', 'admin_listen', 'status_listen'] as const;
+const LISTENERS = ['proxy_listen', 'stream_listen', 'admin_listen', 'status_listen'] as const;
 
 interface Findings {
   readonly problems: string[];

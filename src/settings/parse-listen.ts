@@ -42,7 +42,7 @@ function parseListeners(value: string, side: Side): readonly Listener[] {
 }
 
 /** `host:port`, an IPv6 host in brackets. */
-export function formatAddress(host: string, port: number): string {
+function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

@@ -105,9 +105,28 @@ export interface UpstreamTlsSettings {
   readonly nginx_proxy_proxy_ssl_session_reuse: boolean;
 }
 
+/** TCP, TLS and UDP. */
+export interface StreamSettings {
+  readonly stream_listen: readonly Listener[];
+  readonly proxy_stream_access_log: string;
+  readonly proxy_stream_error_log: string;
+  /** Datagrams that a UDP client gets for each of its own, after which its session ends; null: as many as come. */
+  readonly nginx_sproxy_proxy_responses: number | null;
+  /** Sluice's own: UDP sessions of the node. */
+  readonly stream_udp_sessions: number;
+  /** Sluice's own: connections of `stream_listen` of the node. */
+  readonly stream_connections: number;
+}
+
 /** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */
 export interface Settings
-  extends PostgresSettings, AccessSettings, ClientTlsSettings, Http2Settings, UpstreamTlsSettings {
+  extends
+    PostgresSettings,
+    AccessSettings,
+    ClientTlsSettings,
+    Http2Settings,
+    UpstreamTlsSettings,
+    StreamSettings {
   readonly prefix: string;
   readonly log_level: LogLevel;
   /** UUID of this node; null: the one that the prefix keeps. */

@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import { POSTGRES_SETTINGS } from './postgres-table.ts';
 import type { Settings } from './settings.ts';
 import { ACCESS_SETTINGS } from './table-access.ts';
+import { STREAM_SETTINGS } from './table-stream.ts';
 import { CLIENT_TLS_SETTINGS } from './table-tls.ts';
 import { HTTP2_SETTINGS } from './table-http2.ts';
 import { UPSTREAM_TLS_SETTINGS } from './table-upstream-tls.ts';
@@ -202,6 +203,7 @@ export const SETTINGS: Table = {
   },
 
   ...CLIENT_TLS_SETTINGS,
+  ...STREAM_SETTINGS,
   ...ACCESS_SETTINGS,
   ...HTTP2_SETTINGS,
 

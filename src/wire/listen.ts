@@ -46,7 +46,7 @@ export async function listenOn(
 }
 
 /** Makes way for a unix socket. @throws NodeJS.ErrnoException: EADDRINUSE when somebody listens there. */
-export async function claimPath(path: string): Promise<void> {
+async function claimPath(path: string): Promise<void> {
   const there = await lstat(path).catch(() => null);
   if (there === null) return;
   if (!there.isSocket()) throw inUse(path, 'is there already and is no socket');

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { DIRECTORY_KINDS } from '../../src/entities/directory-kinds.ts';
 import { DataPlane } from '../../src/proxy/data-plane.ts';
 import type { Router } from '../../src/router/router.ts';
+import { StreamRouter } from '../../src/router/stream-router.ts';
 import { loadSettings } from '../../src/settings/load.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import { EMPTY_HASH, PROTOCOL_HTTP } from '../../src/snapshot/snapshot.ts';
@@ -26,6 +27,8 @@ export interface PlaneOptions {
   readonly trust?: Trust;
   /** Memory of ticket keys, to be shared by several. */
   readonly tickets?: SharedArrayBuffer;
+  /** Routes of `stream_listen`; none unless said. */
+  readonly streams?: StreamRouter<RouteTarget>;
 }
 
 export interface TestPlane extends AsyncDisposable {
@@ -86,6 +89,8 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
       proxy_listen: `127.0.0.1:${await freePort()}`,
       proxy_access_log: 'off',
       proxy_error_log: 'off',
+      proxy_stream_access_log: 'off',
+      proxy_stream_error_log: 'off',
       log_level: 'error',
       ...options.settings,
     },
@@ -101,7 +106,8 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
   const router = { match: () => match } as unknown as Router<RouteTarget>;
-  const snapshot = { revision: 1, hash: EMPTY_HASH, router, upstreams: NO_UPSTREAMS };
+  const streams = options.streams ?? StreamRouter.empty<RouteTarget>('traditional_compatible');
+  const snapshot = { revision: 1, hash: EMPTY_HASH, router, streams, upstreams: NO_UPSTREAMS };
   const serve = (trust: Trust): void => plane.applySnapshot({ ...snapshot, trust });
   serve(options.trust ?? NO_TRUST);
   await plane.listen();

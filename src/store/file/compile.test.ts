@@ -353,10 +353,10 @@ describe('what cannot run yet', () => {
   test('is refused in one list, after validation', () => {
     const text = `${HEAD}services:
 - {name: ok, host: a}
-- name: tls
-  protocol: tls
+- name: rpc
+  protocol: grpcs
   host: a
-  tls_verify: false
+
   plugins: [{name: key-auth}]
 routes:
 - {name: g, protocols: [grpc], paths: [/]}
@@ -367,7 +367,12 @@ filter_chains: [{service: ok, filters: [{name: f}]}]
     assert.deepEqual(
       errors.map(({ line, path, message, kind }) => [line, path, message, kind]),
       [
-        [5, 'services[1].protocol', 'Sluice does not support protocol "tls" of services yet', 'unsupported'],
+        [
+          5,
+          'services[1].protocol',
+          'Sluice does not support protocol "grpcs" of services yet',
+          'unsupported',
+        ],
         [
           8,
           'services[1].plugins[0].name',

@@ -1,0 +1,69 @@
+/**
+ * Where the tries of one stream go: the service's own name, or the targets of the upstream that it names. Asked for again
+ * after a try that failed; names that do not resolve are passed over as for requests.
+ */
+import type { BalancerTarget } from '../../balancer/balancer.ts';
+import { Peers } from '../../balancer/peers.ts';
+import type { ResolvedName } from '../../balancer/resolver/resolver.ts';
+import type { ServiceTarget } from '../../snapshot/snapshot.ts';
+import type { Stream } from './stream.ts';
+
+export interface StreamTarget {
+  readonly ip: string;
+  readonly port: number;
+  /** The target's name, with the port when it is not the usual one. */
+  readonly authority: string;
+}
+
+export class StreamTargets {
+  readonly #stream: Stream;
+  readonly #service: ServiceTarget;
+  readonly #peers: Peers | null;
+  #tries = 0;
+
+  constructor(stream: Stream, service: ServiceTarget) {
+    this.#stream = stream;
+    this.#service = service;
+    const balancer = stream.snapshot.upstreams.of(service);
+    this.#peers = balancer === null ? null : new Peers(balancer, stream.context.resolver);
+  }
+
+  /** Calls `found` with where to go next, now or later; refuses the stream when there is nowhere. */
+  next(found: (target: StreamTarget) => void): void {
+    const { resolver } = this.#stream.context;
+    const to = this.#peers === null ? this.#service : this.#peers.next();
+    if (to === null)
+      return this.#stream.refuse(502, 'stream_no_peer', 'failure to get a peer from the ring-balancer');
+    const known = resolver.peek(to.host);
+    if (known !== null) return found(this.#targetOf(to, known));
+    resolver.resolve(to.host).then(
+      (resolved) => {
+        if (!this.#stream.over) found(this.#targetOf(to, resolved));
+      },
+      (error: unknown) => {
+        if (!this.#stream.over) this.#unresolved(to.host, error, found);
+      },
+    );
+  }
+
+  /** After a try that failed: is there another one? */
+  again(): boolean {
+    this.#peers?.failed();
+    return this.#tries++ < this.#service.retries;
+  }
+
+  #unresolved(host: string, error: unknown, found: (target: StreamTarget) => void): void {
+    const why = `${host} does not resolve: ${error instanceof Error ? error.message : String(error)}`;
+    if (this.#peers === null) return this.#stream.refuse(502, 'stream_dns', why);
+    this.#stream.log('error', 'stream_dns', why);
+    this.#peers.unresolved();
+    this.next(found);
+  }
+
+  #targetOf(to: BalancerTarget | ServiceTarget, resolved: ResolvedName): StreamTarget {
+    const { ip, port } = resolved.next();
+    const chosen = port ?? to.port;
+    const authority = 'authority' in to ? to.authority(chosen, true) : this.#service.hostHeader;
+    return { ip, port: chosen, authority };
+  }
+}
