@@ -160,7 +160,10 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       onRefused: (message) => this.errorLog.log('info', 'proxy_header', message),
       onError: (message) => this.errorLog.log('alert', 'accept', message),
     });
-    const streamLog = this.#openLog(settings.proxy_stream_access_log);
+    const [streamLog, streamErrors] =
+      settings.stream_listen.length === 0
+        ? [null, null]
+        : [this.#openLog(settings.proxy_stream_access_log), this.#openLog(settings.proxy_stream_error_log)];
     this.#streams = new Streams({
       plane: this,
       settings,
@@ -170,7 +173,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       resolver: this.resolver,
       upstreamTerms: this.upstreamTerms,
       tls: this.#tls,
-      errorLog: new ErrorLog(this.#openLog(settings.proxy_stream_error_log), settings.log_level),
+      errorLog: new ErrorLog(streamErrors, settings.log_level),
       accessLog: streamLog === null ? null : new StreamLog(streamLog),
       trusts: (address) => this.realIp.trusts(address),
       onIdle: () => this.#checkDrained(),
