@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import '../../test/support/fixed-seed.ts';
 import * as fc from 'fast-check';
 import type { Route } from '../entities/route.ts';
 import { type RouterFlavor, RouteError } from './router.ts';

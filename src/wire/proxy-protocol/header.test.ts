@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import '../../../test/support/fixed-seed.ts';
 import * as fc from 'fast-check';
 import { crc32c } from './crc32c.ts';
 import { MAX_PROXY_HEADER, parseProxyHeader } from './header.ts';
