@@ -17,6 +17,8 @@ const FILE_TIMEOUT = 600_000;
 /** Commands that end-to-end tests run, with their Debian packages. */
 const SERVERS = [
   'nginx',
+  'haproxy',
+  '/usr/lib/nginx/modules/ngx_stream_module.so=libnginx-mod-stream',
   'wrk',
   'postgres=postgresql',
   'pgbouncer',
