@@ -38,14 +38,8 @@ const KINDS: Readonly<Record<string, string>> = {
   oauth2_tokens: 'tokens are no configuration: write them to the Admin API of a node with a database',
 };
 
-const HTTP_PROTOCOLS: ReadonlySet<string> = new Set(['http', 'https', 'grpc', 'grpcs']);
-
 const RULES: Readonly<Record<string, readonly Rule[]>> = {
   workspaces: [rule('name', is('default'))],
-  services: [rule('protocol', (value) => HTTP_PROTOCOLS.has(value as string))],
-  routes: [
-    rule('protocols', (value) => (value as readonly string[]).every((one) => HTTP_PROTOCOLS.has(one))),
-  ],
   upstreams: [
     rule('algorithm', is('round-robin')),
     rule('hash_on', is('none')),

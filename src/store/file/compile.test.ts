@@ -368,12 +368,6 @@ filter_chains: [{service: ok, filters: [{name: f}]}]
       errors.map(({ line, path, message, kind }) => [line, path, message, kind]),
       [
         [
-          5,
-          'services[1].protocol',
-          'Sluice does not support protocol "grpcs" of services yet',
-          'unsupported',
-        ],
-        [
           8,
           'services[1].plugins[0].name',
           "plugin 'key-auth' not enabled; add it to the 'plugins' configuration property",
