@@ -170,7 +170,7 @@ export interface ServerStream {
   /**
    * Ends the connection (HTTP/1.1) or the stream (HTTP/2) without a proper end of the response.
    *
-   * @param code HTTP/2 error code of an upstream's stream that broke, to be passed on; 0 or none: INTERNAL_ERROR.
+   * @param code HTTP/2 error code of an upstream's stream that broke: CANCEL is passed on, others are INTERNAL_ERROR.
    */
   reset(code?: number): void;
   /** Sends the `101` and gives the connection away. */

@@ -4,7 +4,6 @@
  */
 import { constants } from 'node:http2';
 import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
-import { addAbortSignal, Readable } from 'node:stream';
 import type { Trailers } from '../message.ts';
 
 /** Whom the events of a stream are told to. */
@@ -19,21 +18,6 @@ export interface StreamEvents {
   wantsTrailers(): void;
   /** One of the others threw. */
   defect(error: unknown): void;
-}
-
-/**
- * What a stream is destroyed with, for RST_STREAM with CANCEL: `close` would end a request that is cut off properly first,
- * so that it looks whole to the upstream; and an abort is the one error that `node:http2` makes that code of.
- */
-export const CANCELLED = abortError();
-/** Any other error is INTERNAL_ERROR. */
-export const DEFECT = new Error('a defect of the gateway');
-
-function abortError(): Error {
-  const aborted = new Readable({ read() {} }).on('error', () => {});
-  addAbortSignal(AbortSignal.abort(), aborted);
-  if (aborted.errored === null) throw new Error('an aborted stream has no error');
-  return aborted.errored;
 }
 
 const OWNER = Symbol('owner');

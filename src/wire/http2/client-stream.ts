@@ -19,8 +19,9 @@ import type { ClientStream, ClientStreamHandler, OutgoingRequest, Trailers } fro
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { ClientShared, SessionStream, StreamSession, StreamTimeouts } from './client-context.ts';
 import { closedError, timeoutError } from './client-errors.ts';
-import { CANCELLED, DEFECT, listen, listenDrain, listenTrailers } from './client-listeners.ts';
+import { listen, listenDrain, listenTrailers } from './client-listeners.ts';
 import type { StreamEvents } from './client-listeners.ts';
+import { BROKEN_OFF, CANCELLED } from './reset-errors.ts';
 import { requestFields, responseHead, trailersObject } from './client-headers.ts';
 
 /** A server may send this many interim responses to one request. */
@@ -339,7 +340,7 @@ export class Http2ClientStream implements ClientStream, SessionStream, StreamEve
     this.#shared.wheel.remove(this.#timer);
     if (waited) this.#abandoned(this);
     else if (this.#stream === null) this.#leave();
-    else if (!done) this.#stream.destroy(code === constants.NGHTTP2_CANCEL ? CANCELLED : DEFECT);
+    else if (!done) this.#stream.destroy(code === constants.NGHTTP2_CANCEL ? CANCELLED : BROKEN_OFF);
     return handler;
   }
 

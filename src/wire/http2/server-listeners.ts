@@ -1,4 +1,5 @@
 /** One function for each event of all streams: a stream knows its request, so that its listeners need no closures. */
+import { BROKEN_OFF, CANCELLED } from './reset-errors.ts';
 import { constants } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 
@@ -51,20 +52,9 @@ export function closeUnread(stream: ServerHttp2Stream): void {
   if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
-/**
- * Resets a stream with the code of an upstream's: only where trailers are to come, since there `close` does not end the
- * body properly first.
- */
-export function resetWith(stream: ServerHttp2Stream, code: number): void {
-  stream.close(code);
-}
-
-/**
- * Resets a stream with INTERNAL_ERROR. Not by `close`, which ends the body properly first: what was cut off would look
- * whole.
- */
-export function breakOff(stream: ServerHttp2Stream): void {
-  stream.destroy(new Error('broken off'));
+/** Resets a stream, with CANCEL when that is the code of the upstream's and else with INTERNAL_ERROR. */
+export function breakOff(stream: ServerHttp2Stream, code = 0): void {
+  stream.destroy(code === constants.NGHTTP2_CANCEL ? CANCELLED : BROKEN_OFF);
 }
 
 function onClose(this: Attached): void {

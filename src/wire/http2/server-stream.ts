@@ -22,7 +22,6 @@ import {
   closeWhenFinished,
   listenBody,
   listenDrain,
-  resetWith,
   type StreamEvents,
 } from './server-listeners.ts';
 import { Http2Response } from './server-response.ts';
@@ -159,8 +158,7 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     if (this.#over) return;
     this.#session.context.zone.increment(CELL.broken);
     this.#handler = null;
-    if (code !== 0 && this.#response.withTrailers) resetWith(this.#stream, code);
-    else breakOff(this.#stream);
+    breakOff(this.#stream, code);
     this.#leave();
   }
 
