@@ -88,10 +88,11 @@ test('a port without a listener has no owner', () => {
 test('ports of datagrams, and files', async () => {
   await using folder = await tempDir();
   const path = join(folder.path, 'x.sock');
-  const udp = createSocket('udp4');
-  udp.bind(0, '127.0.0.1');
+  // Not 0: a client of another test may have the port that the system gives, in TCP.
+  const port = await freePort();
+  await using udp = createSocket('udp4');
+  udp.bind(port, '127.0.0.1');
   await once(udp, 'listening');
-  const { port } = udp.address();
   const taken = { ...listener(port), udp: true, ipv6only: true };
   const [problem = ''] = await portProblems([taken]);
   assert.ok(problem.startsWith(`127.0.0.1:${port} (udp) is in use`), problem);
