@@ -68,6 +68,8 @@ function records(content: Buffer, size = 16_384): Buffer {
   return Buffer.concat(parts);
 }
 
+/** A message of so many octets. */
+const sized = (length: number): Buffer => message({ session: length - message({ session: 0 }).length });
 const hello = (shape: Shape): Buffer => records(message(shape));
 
 function told(result: ClientHelloResult): string {
@@ -137,6 +139,9 @@ const CASES: ReadonlyArray<readonly [what: string, sent: Buffer, said: string]> 
     records(Buffer.concat([message({}), bytes(1)])),
     'bytes behind the ClientHello',
   ],
+  ['64 records', records(sized(64), 1), '|'],
+  ['65 records', records(sized(65), 1), 'too many records'],
+  ['a flood of records', records(Buffer.from([1, 0, 0x3e, 0x80, ...Buffer.alloc(2600)]), 1), 'too many records'],
   [
     'early data behind it',
     Buffer.concat([hello({ extensions: [sni('a')] }), bytes(23, 3, 3, 0, 1, 0)]),
@@ -155,7 +160,7 @@ test('what OpenSSL sends is read, in whatever pieces and records it comes', asyn
   for (let end = 0; end < sent.length; end++) {
     assert.deepEqual(readClientHello(sent.subarray(0, end)), { kind: 'incomplete' }, `after ${end} octets`);
   }
-  for (const size of [1, 2, 3, 100])
+  for (const size of [sent.length >> 5, 100, 1000])
     assert.equal(told(readClientHello(records(sent.subarray(5), size))), said);
   const old = await helloOf({ servername: 'two.test', maxVersion: 'TLSv1.2' });
   assert.equal(told(readClientHello(old)), 'two.test|');
@@ -220,14 +225,15 @@ test('property: what was put in comes out', () => {
       names,
       fc.array(protocol, { minLength: 1, maxLength: 6 }),
       others,
-      fc.integer({ min: 1, max: 500 }),
-      (name, list, rest, size) => {
+      fc.integer({ min: 1, max: 64 }),
+      (name, list, rest, count) => {
         const extensions = [
           ...rest.map(({ type, content }) => extension(type, content)),
           sni(name),
           alpn(...list),
         ];
-        const result = readClientHello(records(message({ extensions }), size));
+        const whole = message({ extensions });
+        const result = readClientHello(records(whole, Math.ceil(whole.length / count)));
         assert.equal(told(result), `${name}|${list.join()}`);
       },
     ),

@@ -28,6 +28,8 @@ export const MAX_CLIENT_HELLO_BYTES = 16 * 1024;
 const HANDSHAKE_RECORD = 22;
 const CLIENT_HELLO = 1;
 const MAX_RECORD_BYTES = 16_384;
+/** Each look begins at the first record again, so that without a bound they would be work for an attacker to cause. */
+const MAX_RECORDS = 64;
 const RECORD_HEADER = 5;
 const TICKET_NAME_BYTES = 16;
 const EXTENSION = { serverName: 0, alpn: 16, sessionTicket: 35, preSharedKey: 41 } as const;
@@ -57,30 +59,45 @@ function fault(reason: string): ClientHelloResult {
 
 /** The body of the handshake message out of its records (it may lie in several); null: not all there yet. */
 function gather(bytes: Buffer): Buffer | null {
-  const fragments: Buffer[] = [];
+  let whole: Buffer | null = null;
   let have = 0;
+  let records = 0;
   for (let at = 0; at < bytes.length;) {
-    if (bytes[at] !== HANDSHAKE_RECORD) throw new Malformed('not a TLS handshake');
-    if (at + 1 < bytes.length && bytes[at + 1] !== 3) throw new Malformed('unknown TLS version');
-    if (at + RECORD_HEADER > bytes.length) return null;
-    const size = bytes.readUInt16BE(at + 3);
-    if (size === 0 || size > MAX_RECORD_BYTES) throw new Malformed('record of an invalid size');
+    if (records++ === MAX_RECORDS) throw new Malformed('too many records');
+    const size = recordSize(bytes, at);
+    if (size === null) return null;
     const fragment = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + size);
     if (fragment.length === 0) return null;
-    fragments.push(fragment);
-    have += fragment.length;
-    const message = fragments.length === 1 ? fragment : Buffer.concat(fragments, have);
-    if (message[0] !== CLIENT_HELLO) throw new Malformed('no ClientHello');
-    if (have >= 4) {
-      const length = message.readUIntBE(1, 3);
-      if (length + 4 + RECORD_HEADER > MAX_CLIENT_HELLO_BYTES) throw new Malformed('oversized ClientHello');
-      if (have > length + 4) throw new Malformed('bytes behind the ClientHello');
-      if (have === length + 4) return message.subarray(4);
+    if (have === 0) {
+      whole = fragment.length < size || isWhole(fragment) ? fragment : Buffer.allocUnsafe(bytes.length);
     }
+    if (whole !== fragment) whole?.set(fragment, have);
+    have += fragment.length;
+    const message = whole?.subarray(0, have) ?? fragment;
+    if (message[0] !== CLIENT_HELLO) throw new Malformed('no ClientHello');
+    if (isWhole(message)) return message.subarray(4);
     if (fragment.length < size) return null;
     at += RECORD_HEADER + size;
   }
   return null;
+}
+
+/** Of the fragment in the record that begins there; null: its header is not all there. */
+function recordSize(bytes: Buffer, at: number): number | null {
+  if (bytes[at] !== HANDSHAKE_RECORD) throw new Malformed('not a TLS handshake');
+  if (at + 1 < bytes.length && bytes[at + 1] !== 3) throw new Malformed('unknown TLS version');
+  if (at + RECORD_HEADER > bytes.length) return null;
+  const size = bytes.readUInt16BE(at + 3);
+  if (size === 0 || size > MAX_RECORD_BYTES) throw new Malformed('record of an invalid size');
+  return size;
+}
+
+function isWhole(message: Buffer): boolean {
+  if (message.length < 4) return false;
+  const length = message.readUIntBE(1, 3) + 4;
+  if (length + RECORD_HEADER > MAX_CLIENT_HELLO_BYTES) throw new Malformed('oversized ClientHello');
+  if (message.length > length) throw new Malformed('bytes behind the ClientHello');
+  return message.length === length;
 }
 
 function parse(hello: Reader): ClientHello {
