@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { after, test } from 'node:test';
+import { selfSigned } from '../lib/x509/self-signed.ts';
 import { defaultPrefix } from './default-prefix.ts';
 import { diffSettings } from './diff.ts';
 import { MEANINGLESS_KEYS } from './kong-keys.ts';
@@ -11,6 +13,8 @@ import { SETTINGS } from './table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-settings-'));
 after(() => rmSync(folder, { recursive: true }));
+
+const CERTIFICATE = selfSigned({ names: ['a.test'], from: new Date(0), until: new Date(4e12) }).cert;
 
 let files = 0;
 function conf(text: string): string {
@@ -367,6 +371,12 @@ const ERRORS: readonly (readonly [
     {},
     [/^FILE:1: nginx_http_proxy_ssl_trusted_certificate: cannot read/],
   ],
+  [
+    'an authority of upstreams that cannot be read, behind one that can',
+    'nginx_proxy_proxy_ssl_trusted_certificate = {vault://env/two}',
+    { TWO: `${CERTIFICATE}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n` },
+    [/there is no certificate \(PEM\) in it/],
+  ],
   ['a gap between versions', 'nginx_proxy_proxy_ssl_protocols = TLSv1 TLSv1.2', {}, [/leaves out a version/]],
   [
     'a version of upstreams that is none',
@@ -451,6 +461,20 @@ test("nginx's body buffer raises ours, and never lowers it", () => {
 
 test('an invalid secret from a vault shows its setting', () => {
   assert.match(problems('log_level = {vault://env/lvl}', { LVL: 'loud' })[0] ?? '', /^FILE:1: log_level: /);
+});
+
+test('a key that was given in a form that is none is not told', () => {
+  const der = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' });
+  const forms = [der.toString('base64'), der.toString('base64url'), `a.\n${der.toString('base64')}`];
+  for (const name of ['ssl_cert_key', 'client_ssl_cert_key', 'admin_ssl_cert_key']) {
+    for (const KEY of forms) {
+      const said = problems(`${name} = {vault://env/key}`, { KEY }).join();
+      assert.match(said, new RegExp(`^FILE:1: ${name}: `));
+      assert.doesNotMatch(said, /MC4|[\w+]{20}/);
+    }
+    assert.match(problems(`${name} = /nowhere/a.key`, {}).join(), /cannot read '\/nowhere\/a\.key'/);
+    assert.match(problems(`${name} = certs/a.key`, {}).join(), /cannot read '.*\/certs\/a\.key'/);
+  }
 });
 
 test('the prefix of whoever starts it', () => {

@@ -164,16 +164,19 @@ function parseAll(
     const found = names.map((alias) => assigned.get(alias)).find((assignment) => assignment !== undefined);
     values[name] = defaultOf(name, spec);
     if (found === undefined) continue;
+    const isKey = spec.secret === true || name.endsWith('_key');
+    let text = '';
     raw[name] = { value: found.value, origin: found.origin };
     try {
-      const text = isVaultReference(found.value) ? vaults.resolve(found.value) : found.value;
+      text = isVaultReference(found.value) ? vaults.resolve(found.value) : found.value;
       if (text === '') continue;
       values[name] = spec.parse(text);
       const warning = spec.warn?.(values[name]) ?? null;
       if (warning !== null) warnings.push(`${found.origin}: ${found.name}: ${warning}`);
     } catch (error) {
       if (!(error instanceof InvalidValue || error instanceof VaultError)) throw error;
-      problems.push(`${found.origin}: ${found.name}: ${error.message}`);
+      const told = isKey && !(error instanceof VaultError) ? withoutKey(error.message, text) : error.message;
+      problems.push(`${found.origin}: ${found.name}: ${told}`);
     }
   }
   // The table has exactly the keys of Settings, each with a parser for its type.
@@ -182,6 +185,14 @@ function parseAll(
     'nginx_http_client_body_buffer_size' in raw ? withBodyBuffer(settings) : settings,
     (raw['database']?.value ?? '') !== '',
   );
+}
+
+const PATHS = /^(?=.{0,40}$|\/|.*\.)[\w./~, -]*$/;
+
+/** Messages repeat what was set, such as the path of a file; a key that was mistaken for one must not get into logs. */
+function withoutKey(message: string, text: string): string {
+  if (!message.includes("'") || PATHS.test(text)) return message;
+  return 'it is neither PEM nor a file that can be read (not shown, as it may be a key)';
 }
 
 /** Who names a declarative file and no database wants the file and no database. */

@@ -40,6 +40,15 @@ function certificate(value: string): string {
   }
 }
 
+const BEGIN = /(?=-----BEGIN )/;
+
+/** One or several, all of which can be read: OpenSSL would pass over the rest in silence. */
+function authorities(value: string): string {
+  const found = pem(value);
+  for (const each of found.split(BEGIN).slice(found.startsWith('-----BEGIN ') ? 0 : 1)) certificate(each);
+  return certificate(found);
+}
+
 function privateKey(value: string): string {
   const found = pem(value);
   try {
@@ -119,7 +128,7 @@ export const UPSTREAM_TLS_SETTINGS: Table = {
     directive(
       'proxy_ssl_trusted_certificate',
       null,
-      certificate,
+      authorities,
       "Authorities of upstreams, where the service's `ca_certificates` are null: a PEM file, its text, or its text in base64. Unset, those of `lua_ssl_trusted_certificate` (in Kong, nobody is trusted then).",
     ),
   ),

@@ -96,6 +96,7 @@ const chain = (...parts: readonly Issued[]): tls.TlsOptions => ({
   key: parts[0]?.key,
 });
 
+const UNREADABLE = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
 const TRUSTED = /^word$/;
 const CASES: ReadonlyArray<readonly [string, tls.TlsOptions, Partial<TrustSpec>, string, RegExp]> = [
   ['signed by the authority', chain(direct), {}, 'a.test', TRUSTED],
@@ -134,6 +135,13 @@ const CASES: ReadonlyArray<readonly [string, tls.TlsOptions, Partial<TrustSpec>,
     { authorities: new AuthoritySet([root.cert, middle.cert, lower.cert]) },
     'a.test',
     /too long/,
+  ],
+  [
+    'a second authority that cannot be read',
+    chain(direct),
+    { authorities: new AuthoritySet([`${root.cert}${UNREADABLE}`]) },
+    'a.test',
+    /^an authority cannot be read: /,
   ],
   [
     'an intermediate alone is no authority',

@@ -103,7 +103,13 @@ function judge(socket: tls.TLSSocket, { trust, serverName }: UpstreamTls): TlsFa
   if (socket.isSessionReused()) return null;
   const leaf = socket.getPeerX509Certificate();
   if (leaf === undefined) return new TlsFailure('the upstream sent no certificate');
-  const between = authorities.depthOf(leaf, depth);
+  let between: number;
+  try {
+    between = authorities.depthOf(leaf, depth);
+  } catch (error) {
+    // OpenSSL reads a text with several as far as it gets.
+    return new TlsFailure(`an authority cannot be read: ${messageOf(error)}`, error);
+  }
   if (between > depth) {
     return new TlsFailure(`certificate chain too long: depth ${depth} allows fewer certificates between`);
   }
