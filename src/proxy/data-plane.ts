@@ -142,7 +142,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       wheel: this.wheel,
       zone,
       tickets: new TicketKeys(tickets ?? new TicketKeyRing().memory),
-      certificateFor: (serverName) => this.snapshot.trust.certificateFor(serverName),
+      trust: () => this.snapshot.trust,
       log: (level, message, client) =>
         this.errorLog.log(level, client === null ? 'tls' : 'tls_handshake', message, {
           client: client ?? undefined,

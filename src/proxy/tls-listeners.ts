@@ -5,10 +5,10 @@
  * connections that are open keep what they have.
  */
 import type { Socket } from 'node:net';
-import type { Certificate } from '../entities/certificate.ts';
 import type { TimerWheel } from '../lib/timer-wheel.ts';
-import { VaultResolver } from '../lib/vault/resolver.ts';
 import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
+import { SecretTexts } from '../snapshot/secret-texts.ts';
+import type { Trust } from '../snapshot/trust.ts';
 import type { ConnectionGuard } from '../wire/message.ts';
 import { type Arrival, TlsAcceptor } from '../wire/tls/acceptor.ts';
 import type { ClientHello } from '../wire/tls/client-hello.ts';
@@ -23,7 +23,8 @@ export interface TlsListenersOptions {
   readonly wheel: TimerWheel;
   readonly zone: WorkerZone;
   readonly tickets: TicketKeys;
-  readonly certificateFor: (serverName: string) => Certificate | null;
+  /** Certificates, server names and vaults of now. */
+  readonly trust: () => Trust;
   /** `client`: null when it is about none. */
   readonly log: (level: LogLevel, message: string, client: string | null) => void;
   /** A handshake came to nothing: nobody will hear of its connection. */
@@ -54,7 +55,7 @@ export class TlsListeners {
       wheel: options.wheel,
       zone: options.zone,
       contexts: () => this.#have(this.#contexts),
-      certificateFor: options.certificateFor,
+      certificateFor: (serverName) => options.trust().certificateFor(serverName),
       timeoutMs: () => this.#handshakeMs,
       limit: MAX_HANDSHAKES,
       onFailure: (reason, client, severe) =>
@@ -111,7 +112,8 @@ export class TlsListeners {
   }
 
   #contextsOf(material: ServerMaterial, settings: Settings): ServerContexts {
-    const vaults = new VaultResolver({
+    const { trust } = this.#options;
+    const texts = new SecretTexts({
       env: process.env,
       envPrefix: settings.vault_env_prefix,
       fileBase: settings.vault_file_base,
@@ -119,7 +121,8 @@ export class TlsListeners {
     return new ServerContexts({
       material,
       tickets: this.#options.tickets,
-      resolve: (reference) => vaults.resolve(reference),
+      resolve: (reference) => texts.of(reference, trust()),
+      vaults: () => trust().vaults,
       onServer: (server, pairs) => {
         this.acceptor.attach(server);
         this.#staples.attach(server, pairs, material.stapling);

@@ -11,6 +11,8 @@ export class TrustIndex {
   readonly #snis = new Map<string, Sni>();
   readonly #vaults = new Map<string, Vault>();
   #touched = false;
+  /** In the order of their coming; the same array until one changes, so that what was read of them is kept. */
+  #vaultList: readonly Vault[] = [];
 
   putCertificate(certificate: Certificate): void {
     this.#certificates.set(certificate.id, certificate);
@@ -49,6 +51,9 @@ export class TrustIndex {
       yield;
     }
     const vaults = [...this.#vaults.values()];
-    return new Trust(new Map(this.#certificates), new Map(this.#authorities), names, vaults);
+    if (vaults.length !== this.#vaultList.length || vaults.some((one, at) => one !== this.#vaultList[at])) {
+      this.#vaultList = vaults;
+    }
+    return new Trust(new Map(this.#certificates), new Map(this.#authorities), names, this.#vaultList);
   }
 }

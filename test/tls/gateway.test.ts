@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { issue, makeAuthority } from '../support/authority.ts';
-import { type Gateway, sluice, startGateway } from '../support/gateway.ts';
+import { type Gateway, type KongConfig, sluice, startGateway } from '../support/gateway.ts';
 import { freePort, freePorts } from '../support/ports.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { type Echo, startEcho } from '../support/upstream.ts';
+import { waitFor } from '../support/wait.ts';
 import { ask, nameFor, request, sessionOf, shake } from './support.ts';
 
 const run = promisify(execFile);
@@ -105,6 +106,35 @@ test('sessions are resumed by whichever worker takes the connection', async () =
       );
     }
   }
+});
+
+test('certificates in vaults that were configured, and a vault that comes later', async () => {
+  await using folder = await tempDir();
+  const authority = await makeAuthority(folder.path, 'ca');
+  const pair = await issue(folder.path, authority, 'secret', 'DNS:a.test');
+  const vault = (prefix: string): object => ({ name: 'env', prefix, config: { prefix: 'MY_' } });
+  const certificates = ['first', 'later'].map((prefix) => ({
+    cert: `{vault://${prefix}-vault/cert}`,
+    key: `{vault://${prefix}-vault/key}`,
+    snis: [{ name: `${prefix}.test` }],
+  }));
+  const env = { MY_CERT: await readFile(pair.cert, 'utf8'), MY_KEY: await readFile(pair.key, 'utf8') };
+  const secure = await freePort();
+  const file = (...vaults: object[]): KongConfig => ({ _format_version: '3.0', vaults, certificates });
+  await using gateway = await startGateway({
+    config: file(vault('first-vault')),
+    settings: { proxy_listen: `127.0.0.1:${secure} ssl` },
+    env,
+  });
+  const names = async (): Promise<string[]> => [
+    await nameFor(secure, 'first.test'),
+    await nameFor(secure, 'later.test'),
+  ];
+  assert.deepEqual(await names(), ['secret', 'ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR']);
+  const why = /no certificate for 'later\.test': .*there is no vault 'later-vault'/;
+  await waitFor(async () => why.test(await gateway.logs()), { what: 'the log to say why' });
+  await gateway.reload(file(vault('first-vault'), vault('later-vault')));
+  assert.deepEqual(await names(), ['secret', 'secret']);
 });
 
 test('certificates change under load, by file and by configuration, without a failed request', async () => {

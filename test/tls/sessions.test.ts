@@ -82,8 +82,11 @@ test('a session of one certificate is none of another', async () => {
   const authority = await makeAuthority(folder.path, 'ca');
   const named = async (name: string): ReturnType<typeof entityOf> =>
     await entityOf(await issue(folder.path, authority, name, `DNS:${name}.test`));
-  const shared = await named('shared');
-  const trust = trustOf({ 'a.test': shared, 'b.test': shared, 'c.test': await named('other') });
+  // Ids as people choose them.
+  const id = (at: number): string => `00000000-0000-4000-8000-00000000000${at}`;
+  const shared = { ...(await named('shared')), id: id(1) };
+  const other = { ...(await named('other')), id: id(2) };
+  const trust = trustOf({ 'a.test': shared, 'b.test': shared, 'c.test': other });
   await using upstream = await startEcho();
   await using plane = await worker(upstream.port, new TicketKeyRing(), {}, trust);
   for (const maxVersion of VERSIONS) {
@@ -93,5 +96,8 @@ test('a session of one certificate is none of another', async () => {
     assert.equal(await reused('a.test'), true);
     assert.equal(await reused('c.test'), false);
     assert.equal(await reused('unknown.test'), false);
+    plane.serve(trustOf({ 'a.test': other }));
+    assert.equal(await reused('a.test'), false);
+    plane.serve(trust);
   }
 });

@@ -19,7 +19,7 @@ function certificate(id: string, cert: string, key: string): Certificate {
 /** Contexts on a clock and vaults of their own. */
 function stage() {
   const ring = new TicketKeyRing();
-  const state = { now: 0, secret: null as string | null, made: 0, asked: 0 };
+  const state = { now: 0, secret: null as string | null, made: 0, asked: 0, vaults: {} };
   const contexts = new ServerContexts({
     material: {
       suite: {},
@@ -36,6 +36,7 @@ function stage() {
       if (state.secret === null) throw new Error('there is no secret');
       return state.secret;
     },
+    vaults: () => state.vaults,
     onServer: () => void state.made++,
   });
   return { ring, state, contexts };
@@ -68,12 +69,16 @@ test('references: asked again in time, a new secret is a new context, a lost one
   const server = contexts.serverFor(referring, H1, null);
   assert.equal(contexts.serverFor(referring, H1, null), server);
   assert.equal(state.asked, 2);
+  state.vaults = {};
+  assert.equal(contexts.serverFor(referring, H1, null), server);
+  assert.equal(contexts.serverFor(referring, H1, null), server);
+  assert.equal(state.asked, 3);
   state.now += 60_000;
   assert.equal(contexts.serverFor(referring, H1, null), server);
   state.secret = null;
   state.now += 60_000;
   assert.equal(contexts.serverFor(referring, H1, null), server);
-  assert.equal(state.asked, 4);
+  assert.equal(state.asked, 5);
   state.secret = 'no key';
   state.now += 60_000;
   assert.throws(() => contexts.serverFor(referring, H1, null));

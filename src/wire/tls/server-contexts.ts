@@ -9,7 +9,7 @@
  * OpenSSL as Node builds it knows one ticket key for each context. So a certificate has two: one for what is sealed now,
  * one that is only made when a client comes with a ticket of the key before (`ClientHello.ticketName`).
  */
-import { constants } from 'node:crypto';
+import { constants, createHash } from 'node:crypto';
 import type { SecureContextOptions, Server } from 'node:tls';
 import type { Certificate } from '../../entities/certificate.ts';
 import { isVaultReference } from '../../lib/vault/reference.ts';
@@ -31,6 +31,8 @@ export interface ContextsOptions {
   readonly tickets: TicketKeys;
   /** Vault reference → secret. @throws VaultError */
   readonly resolve: (reference: string) => string;
+  /** The same object as long as references lead to the same place. */
+  readonly vaults?: () => object;
   /** Milliseconds on a clock that never goes back. */
   readonly now?: () => number;
   /** Attaches the listeners of a new server. */
@@ -41,6 +43,7 @@ interface Entry {
   readonly certificate: Certificate | null;
   readonly pairs: readonly KeyPair[];
   readonly failure: Error | null;
+  readonly vaults: object | undefined;
   /** By `performance.now()`: when references are read, or a failure is tried, again. */
   readonly until: number;
   /** By profile; `previous` opens tickets of the key before. */
@@ -95,7 +98,8 @@ export class ServerContexts {
     const found = this.#entries.get(id);
     const now = this.#now();
     const known = found?.certificate === certificate ? found : null;
-    const entry = known !== null && now < known.until ? known : this.#refreshed(known, certificate, now);
+    const holds = known !== null && now < known.until && this.#vaultsHold(known);
+    const entry = holds ? known : this.#refreshed(known, certificate, now);
     // The one that was asked for longest ago goes first.
     this.#entries.delete(id);
     this.#entries.set(id, entry);
@@ -103,19 +107,25 @@ export class ServerContexts {
     return entry;
   }
 
+  /** False: what was read of references, or could not be, is of other vaults. */
+  #vaultsHold({ certificate, vaults }: Entry): boolean {
+    return certificate === null || vaults === this.#options.vaults?.() || !hasReference(certificate);
+  }
+
   /** @param known the entry of the same entity whose time is over. */
   #refreshed(known: Entry | null, certificate: Certificate | null, now: number): Entry {
-    const fresh = { certificate, current: new Map(), previous: new Map(), generation: 0 };
+    const vaults = this.#options.vaults?.();
+    const fresh = { certificate, vaults, current: new Map(), previous: new Map(), generation: 0 };
     let pairs: readonly KeyPair[];
     try {
       pairs = certificate === null ? this.#options.material.pairs : this.#pairsOf(certificate);
       const same = known?.failure === null && samePairs(known.pairs, pairs);
       const until = certificate !== null && hasReference(certificate) ? now + REFERENCES_MS : Infinity;
-      if (known !== null && same) return { ...known, until };
+      if (known !== null && same) return { ...known, vaults, until };
       return { ...fresh, pairs, failure: null, until };
     } catch (error) {
       // A secret that cannot be read any more: what was made of it serves on.
-      if (known?.failure === null) return { ...known, until: now + FAILURE_MS };
+      if (known?.failure === null) return { ...known, vaults, until: now + FAILURE_MS };
       return { ...fresh, pairs: [], failure: asError(error), until: now + FAILURE_MS };
     }
   }
@@ -162,11 +172,15 @@ export class ServerContexts {
       cert: pairs.map(({ cert }) => cert),
       key: pairs.map(({ key }) => key),
       ...verifyOptions(verify),
-      // A session of one certificate is none of another's, nor of another kind of listener.
-      sessionIdContext: `${name}${id.replaceAll('-', '')}`.slice(0, 32),
+      sessionIdContext: sessionContext(name, id),
       ...(resumes ? { ticketKeys: ticketKey, sessionTimeout: ticketSeconds } : {}),
     };
   }
+}
+
+/** A session of one certificate is none of another's, nor of another kind of listener. OpenSSL takes 32 octets. */
+function sessionContext(profile: string, id: string): string {
+  return createHash('sha256').update(`${profile} ${id}`).digest('base64').slice(0, 32);
 }
 
 function samePairs(a: readonly KeyPair[], b: readonly KeyPair[]): boolean {
