@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { largeBuffer, TunnelBuffers } from './read-buffers.ts';
+import { freeRead, largeBuffer, TunnelBuffers } from './read-buffers.ts';
 
 const LARGE = largeBuffer().length;
 
@@ -38,4 +38,19 @@ test('large buffers that are free serve the next', () => {
   const first = largeBuffer();
   new TunnelBuffers(first).next(1, false);
   assert.equal(largeBuffer(), first);
+});
+
+test('a read that is used up is freed, unless something else lives in its memory', () => {
+  const cases: [what: string, chunk: Buffer, left: number][] = [
+    ['a read of its own', Buffer.allocUnsafeSlow(64 * 1024), 0],
+    ['a small one', Buffer.allocUnsafeSlow(1024), 1024],
+    ['the front of a larger one', Buffer.allocUnsafeSlow(64 * 1024).subarray(0, 60_000), 60_000],
+    ['the end of a larger one', Buffer.allocUnsafeSlow(64 * 1024).subarray(100), 65_436],
+    ['from the pool', Buffer.from('x'.repeat(2000)), 2000],
+    ['shared by threads', Buffer.from(new SharedArrayBuffer(64 * 1024)), 65_536],
+  ];
+  for (const [what, chunk, left] of cases) {
+    freeRead(chunk);
+    assert.equal(chunk.length, left, what);
+  }
 });

@@ -7,11 +7,13 @@
  * ends, as nginx's `proxy_timeout` has it.
  *
  * The upstream's side reads into one buffer again and again. When the kernel has not taken a chunk at once it stays where
- * it is, and the next read gets another buffer; of a client with TLS that cannot be known, and a copy is written.
+ * it is, and the next read gets another buffer; of a client with TLS that cannot be known, and a copy is written. What
+ * the client's side has read is freed as soon as the kernel has all of it.
  */
 import type * as net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
+import { freeRead } from '../../wire/read-buffers.ts';
 import type { Stream } from './stream.ts';
 
 const READ_BYTES = 64 * 1024;
@@ -83,7 +85,8 @@ export function relay(stream: Stream, { client, upstream, buffer, idleMs }: Legs
     stream.bytesReceived += chunk.length;
     if (!upstream.writable) return;
     const room = upstream.write(chunk);
-    if (room || upstream.writableLength === 0) return;
+    if (upstream.writableLength === 0) return freeRead(chunk);
+    if (room) return;
     clientPaused = true;
     client.pause();
   });

@@ -17,6 +17,7 @@ import { WheelTimer } from '../../lib/timer-wheel.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { Peer, ResponseHead, ServerStream, ServerStreamHandler, Trailers, Tunnel } from '../message.ts';
+import { freeRead } from '../read-buffers.ts';
 import { SocketTunnel } from '../socket-tunnel.ts';
 import { BodyReader } from './body-reader.ts';
 import type { ClientContext } from './client-context.ts';
@@ -198,7 +199,7 @@ export class ClientConnection implements ServerStream {
 
   #onData(chunk: Buffer): void {
     if (this.#tunnel !== null) {
-      this.#tunnel.deliver(chunk);
+      if (!this.#tunnel.deliver(chunk)) freeRead(chunk);
       return;
     }
     this.#process(chunk);
