@@ -124,3 +124,29 @@ test('a tunnel whose ends break: the other end is told', async () => {
     await waitFor(() => plane.zone.get(CELL.tunnels) === 0);
   }
 });
+
+test('an upstream that takes nothing and breaks: its client, whose bytes are held back, is let go', async () => {
+  await using upstream = await startRawUpstream(async (peer) => {
+    await peer.heads(1);
+    peer.socket.pause();
+    peer.write(`${SWITCH}Sec-WebSocket-Accept: ${acceptOf(peer)}\r\n\r\n`);
+  });
+  await using plane = await startHttp2Plane(upstream.port, {
+    service: { timeouts: { connect: 5000, write: 600_000, read: 600_000 } },
+  });
+  await using client = new Http2Client(plane.port);
+  const stream = await opened(client);
+  await once(stream, 'response');
+  stream.resume();
+  // Until the gateway takes no more: a window's worth waits unread in the client's stream.
+  let acknowledged = true;
+  for (let at = 0; at < 400 && acknowledged; at++) {
+    stream.write(Buffer.alloc(64 * 1024));
+    await new Promise((resolve) => client.session.ping(resolve));
+    acknowledged = stream.writableLength === 0;
+  }
+  assert.equal(acknowledged, false, 'the gateway takes whatever comes');
+  upstream.peers[0]?.reset();
+  await waitFor(() => plane.zone.get(CELL.tunnels) === 0, { what: 'the tunnel to be over' });
+  assert.equal(plane.zone.get(CELL.http2Streams), 0);
+});

@@ -42,14 +42,30 @@ export function listenDrain(stream: ServerHttp2Stream): void {
   stream.once('drain', onDrain);
 }
 
+/**
+ * Reads on to the end of a request that is answered, for nobody. A stream that closes without an error is over for
+ * `node:http2` when its last octet was read: one that is paused would stay, and its connection with it.
+ */
+export function discardBody(stream: ServerHttp2Stream): void {
+  stream.resume();
+}
+
 /** Closes a stream whose request nobody reads to its end, when its response has left (RFC 9113 §8.1). */
 export function closeWhenFinished(stream: ServerHttp2Stream): void {
-  // Not in the turn that wrote the head: nghttp2 would send the reset in its place.
   stream.once('finish', () => setImmediate(closeUnread, stream));
 }
 
-export function closeUnread(stream: ServerHttp2Stream): void {
-  if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+/** Turns of the event loop in which what a response ends with leaves, unless its connection is full. */
+const TURNS = 3;
+
+/**
+ * Not before the end of the response has left, which it may do long after `finish`: the reset would overtake it. While a
+ * connection is full, the session's look tries again.
+ */
+export function closeUnread(stream: ServerHttp2Stream, turns = TURNS): void {
+  if (stream.closed || stream.destroyed) return;
+  if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
+  else if (turns > 0) setImmediate(closeUnread, stream, turns - 1);
 }
 
 /** Resets a stream, with CANCEL when that is the code of the upstream's and else with INTERNAL_ERROR. */

@@ -20,6 +20,7 @@ import {
   breakOff,
   closeUnread,
   closeWhenFinished,
+  discardBody,
   listenBody,
   listenDrain,
   type StreamEvents,
@@ -41,6 +42,8 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
   #bodyDone: boolean;
   #reading = false;
   #paused = false;
+  /** Answered before it was read to its end. */
+  #unread = false;
   #trailersIn: Trailers | null = null;
   readonly #response: Http2Response;
   #over = false;
@@ -104,7 +107,7 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
 
   pauseBody(): void {
     this.#paused = true;
-    if (this.#reading && !this.#over) this.#stream.pause();
+    if (this.#reading && !this.#over && !this.#response.ended) this.#stream.pause();
   }
 
   resumeBody(): void {
@@ -142,7 +145,7 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     const response = this.#response;
     if (this.#gone || response.ended) return;
     if (!response.end(trailers)) return this.reset();
-    if (!this.#bodyDone && !response.withTrailers) closeWhenFinished(this.#stream);
+    if (!this.#bodyDone) this.#discard();
   }
 
   flush(): boolean {
@@ -188,6 +191,7 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
   look(now: number): void {
     const stream = this.#stream;
     if (this.#over || this.#tunnel !== null) return;
+    if (this.#unread) closeUnread(stream);
     const { timeouts } = this.#session.context;
     const waiting = stream.writableLength;
     const sends = waiting > 0 || this.#response.ended;
@@ -214,7 +218,14 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     this.#bodyDone = true;
     this.#stream.pause();
     if (!this.#response.ended) handler?.onRequestError(error);
-    if (this.#response.ended) closeWhenFinished(this.#stream);
+    if (this.#response.ended) this.#discard();
+  }
+
+  /** The response ends before the request, of which nobody wants the rest. */
+  #discard(): void {
+    this.#unread = true;
+    discardBody(this.#stream);
+    closeWhenFinished(this.#stream);
   }
 
   /** The stream is closed: properly, or broken off by the client (or by nghttp2, for a body that broke its word). */
@@ -293,7 +304,7 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     if (stream.destroyed || stream.closed) return;
     this.#response.sendTrailers();
     // They leave in the next turn.
-    if (!this.#bodyDone) setImmediate(closeUnread, stream);
+    if (this.#unread) setImmediate(closeUnread, stream);
   }
 }
 

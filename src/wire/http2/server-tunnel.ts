@@ -1,9 +1,8 @@
 /** A stream that carries a WebSocket connection (RFC 8441), behind the `Tunnel` interface. */
-import { constants } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Tunnel, TunnelHandler } from '../message.ts';
 import { CELL } from '../../zone/worker-zone.ts';
-import { breakOff } from './server-listeners.ts';
+import { breakOff, closeUnread, closeWhenFinished, discardBody } from './server-listeners.ts';
 import type { Http2ServerSession } from './server-session.ts';
 
 export class Http2Tunnel implements Tunnel {
@@ -11,6 +10,8 @@ export class Http2Tunnel implements Tunnel {
   readonly #session: Http2ServerSession;
   #handler: TunnelHandler | null = null;
   #closed = false;
+  /** Only what waits for the client still leaves; what it sends is for nobody. */
+  #finishing = false;
 
   constructor(stream: ServerHttp2Stream, session: Http2ServerSession) {
     this.#stream = stream;
@@ -40,7 +41,7 @@ export class Http2Tunnel implements Tunnel {
   }
 
   pause(): void {
-    this.#stream.pause();
+    if (!this.#finishing) this.#stream.pause();
   }
 
   resume(): void {
@@ -55,9 +56,10 @@ export class Http2Tunnel implements Tunnel {
     const stream = this.#stream;
     if (this.#closed || stream.destroyed) return;
     this.end();
-    // When what waits has left; what the client still sends is for nobody.
-    if (stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR);
-    else stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+    this.#finishing = true;
+    discardBody(stream);
+    if (stream.writableFinished) closeUnread(stream);
+    else closeWhenFinished(stream);
   }
 
   destroy(): void {
@@ -73,7 +75,7 @@ export class Http2Tunnel implements Tunnel {
 
   #onData(chunk: Buffer): void {
     this.#session.payload += chunk.length;
-    this.#handler?.onData(chunk);
+    if (!this.#finishing) this.#handler?.onData(chunk);
   }
 
   #guard(event: () => void): void {
