@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { CELL } from '../../src/zone/worker-zone.ts';
 import { grpcPlane } from '../support/grpc-plane.ts';
 import { answerOf, Http2Client } from '../support/http2-plane.ts';
+import { block, CODE, connectHttp2, FLAG, FRAME, frame, uint32 } from '../support/http2-raw.ts';
 import { startHttp2Upstream } from '../support/http2-upstream.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -58,3 +59,37 @@ for (const [what, answer] of EARLY) {
     });
   }
 }
+
+test('the place of a call that was taken back is free when the upstream has seen that: the next call is no victim', async () => {
+  // `node:http2` counts a stream that was reset until its turn of the event loop is over, and refuses one too many with
+  // ENHANCE_YOUR_CALM, which is no word for "not begun".
+  await using upstream = await startHttp2Upstream(
+    (stream, headers) => {
+      if (headers[':path'] === '/a.B/Held') return;
+      stream.respond({ ...HEAD, 'grpc-status': '0' }, { endStream: true });
+    },
+    { settings: { maxConcurrentStreams: 1 } },
+  );
+  await using plane = await grpcPlane(upstream.port);
+  await using client = await connectHttp2(plane.port);
+  const call = (path: string): Buffer =>
+    block([
+      [':method', 'POST'],
+      [':scheme', 'http'],
+      [':authority', 'a.test'],
+      [':path', path],
+      ['content-type', 'application/grpc'],
+      ['te', 'trailers'],
+    ]);
+  for (let round = 1; round <= 20; round++) {
+    const held = client.id();
+    client.write(frame(FRAME.headers, FLAG.endHeaders, held, call('/a.B/Held')));
+    await waitFor(() => upstream.streams.length === 2 * round - 1, { what: 'the call to be held' });
+    const next = client.id();
+    const head = frame(FRAME.headers, FLAG.endHeaders, next, call('/a.B/Next'));
+    client.write(frame(FRAME.reset, 0, held, uint32(CODE.cancel)), head);
+    client.data(next, Buffer.alloc(5), true);
+    assert.deepEqual(await client.outcome(next), { status: 200 }, `round ${round}`);
+  }
+  assert.equal(plane.zone.get(CELL.broken), 0);
+});

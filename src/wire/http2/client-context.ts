@@ -25,6 +25,10 @@ export interface ClientShared {
 export interface SessionStream {
   /** The peer has sent all of it. */
   readonly complete: boolean;
+  /** It was reset from here. */
+  readonly takenBack: boolean;
+  /** A response has begun. */
+  readonly answered: boolean;
 }
 
 /** A session as its streams see it. */

@@ -15,6 +15,7 @@ import type { Destination } from '../tls/destination.ts';
 import { connectUpstream, handshakeFailure } from '../tls/upstream-connect.ts';
 import type { UpstreamSocket } from '../tls/upstream-connect.ts';
 import type { ClientShared, SessionStream, StreamSession } from './client-context.ts';
+import { UnseenResets } from './client-resets.ts';
 
 /** Streams of one session whatever the peer would take. */
 const MAX_STREAMS = 1024;
@@ -67,6 +68,7 @@ export class Http2ClientSession implements StreamSession {
   #http2: http2.ClientHttp2Session | null = null;
   #state = CONNECTING;
   readonly #streams = new Set<SessionStream>();
+  readonly #resets = new UnseenResets();
   #idle = false;
   #probing = false;
   /** The last stream that the peer has begun, by its GOAWAY. */
@@ -118,7 +120,7 @@ export class Http2ClientSession implements StreamSession {
     return (
       this.#state === OPEN &&
       !this.#probing &&
-      this.#streams.size < this.limit &&
+      this.#streams.size + this.#resets.count < this.limit &&
       this.#http2?.closed === false &&
       !this.dead
     );
@@ -130,14 +132,28 @@ export class Http2ClientSession implements StreamSession {
     this.#streams.add(stream);
     const reused = this.requests++ > 0;
     if (this.requests >= Math.min(maxRequests, MAX_REQUESTS)) this.#state = LEAVING;
+    if (this.#resets.count > 0) this.#askResets();
     return reused;
   }
 
   leave(stream: SessionStream): void {
     if (!this.#streams.delete(stream) || this.#state === CLOSED) return;
+    this.#resets.left(stream.takenBack, stream.answered);
+    if (this.#resets.count > 0) this.#askResets();
     if (this.#streams.size === 0) this.#rest();
     // Nearly always it had room before, and nobody waits.
     if (!this.listed || this.#state !== OPEN) this.#owner.changed(this);
+  }
+
+  /** When streams that were taken back are all that stands between others and a place. */
+  #askResets(): void {
+    const session = this.#http2;
+    if (session === null || this.#state !== OPEN || this.dead) return;
+    if (this.#streams.size + this.#resets.count < this.limit) return;
+    this.#resets.ask(
+      (answered) => session.ping(answered),
+      () => this.#guard(() => this.#owner.changed(this)),
+    );
   }
 
   isUnprocessed(streamId: number): boolean {

@@ -34,6 +34,7 @@ const OVER = 2;
 export class Http2ClientStream implements ClientStream, SessionStream, StreamEvents {
   /** The session had served another request, and was not made for this try. */
   reused = false;
+  takenBack = false;
   readonly #shared: ClientShared;
   readonly #timeouts: StreamTimeouts;
   readonly #timer: WheelTimer;
@@ -81,6 +82,10 @@ export class Http2ClientStream implements ClientStream, SessionStream, StreamEve
 
   get ready(): boolean {
     return this.#state === OPEN;
+  }
+
+  get answered(): boolean {
+    return this.#responded;
   }
 
   get complete(): boolean {
@@ -340,7 +345,10 @@ export class Http2ClientStream implements ClientStream, SessionStream, StreamEve
     this.#shared.wheel.remove(this.#timer);
     if (waited) this.#abandoned(this);
     else if (this.#stream === null) this.#leave();
-    else if (!done) this.#stream.destroy(code === constants.NGHTTP2_CANCEL ? CANCELLED : BROKEN_OFF);
+    else if (!done) {
+      this.takenBack = true;
+      this.#stream.destroy(code === constants.NGHTTP2_CANCEL ? CANCELLED : BROKEN_OFF);
+    }
     return handler;
   }
 
