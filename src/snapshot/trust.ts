@@ -32,7 +32,8 @@ export class Trust {
   }
 
   /**
-   * The certificate of a server name, in Kong's order: the name itself, `*.rest`, `first.*`, `*`.
+   * The certificate of a server name, in Kong's order: the name itself, `*.rest` (a rest of two labels or more),
+   * `first.*`, `*`. As in Kong, `*` is not for who names nothing.
    * @param serverName lower case; '' for a client that named none.
    * @returns null: the default of the listener.
    */
@@ -43,12 +44,12 @@ export class Trust {
 
   #idFor(serverName: string): string | undefined {
     const names = this.serverNames;
-    if (names.size === 0) return undefined;
+    if (names.size === 0 || serverName === '') return undefined;
     const dot = serverName.indexOf('.');
     const last = serverName.lastIndexOf('.');
     return (
       names.get(serverName) ??
-      (dot < 0 ? undefined : names.get(`*${serverName.slice(dot)}`)) ??
+      (dot === last ? undefined : names.get(`*${serverName.slice(dot)}`)) ??
       (last < 0 ? undefined : names.get(`${serverName.slice(0, last)}.*`)) ??
       names.get('*')
     );

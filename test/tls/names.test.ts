@@ -18,10 +18,11 @@ const CASES: ReadonlyArray<readonly [serverName: string, commonName: string]> = 
   ['www.b.org', 'right'],
   ['www.c.org', 'any'],
   ['other.test', 'any'],
-  ['', 'any'],
+  ['x.test', 'any'],
+  ['', 'localhost'],
 ];
 
-test('server names in the order of Kong: the name, *.rest, first.*, *', async () => {
+test('server names in the order of Kong: the name, *.rest, first.*, *; none at all is the default', async () => {
   await using folder = await tempDir();
   const authority = await makeAuthority(folder.path, 'ca');
   const named = async (name: string): ReturnType<typeof entityOf> =>
@@ -31,6 +32,8 @@ test('server names in the order of Kong: the name, *.rest, first.*, *', async ()
     '*.a.test': await named('left'),
     'www.b.*': await named('right'),
     '*': await named('any'),
+    // Kong looks for a wildcard in front only where two labels are left.
+    '*.test': await named('never'),
   });
   const settings = { proxy_listen: `127.0.0.1:${await freePort()} ssl` };
   await using plane = await startPlane(1, { settings, trust });
