@@ -93,9 +93,11 @@ const STRIPE_BYTES = STRIPE_CELLS * Float64Array.BYTES_PER_ELEMENT;
 export class WorkerZone {
   readonly workerId: number;
   readonly cells: Float64Array;
+  readonly #node: Float64Array;
 
   constructor(buffer: SharedArrayBuffer, workerId: number) {
     this.workerId = workerId;
+    this.#node = new Float64Array(buffer);
     this.cells = new Float64Array(buffer, workerId * STRIPE_BYTES, STRIPE_CELLS);
   }
 
@@ -122,6 +124,14 @@ export class WorkerZone {
 
   get(cell: Cell): number {
     return this.cells[cell]!;
+  }
+
+  /** Of all workers of the node, for its bounds: may be one event of each other worker behind. */
+  nodeSum(cell: Cell): number {
+    const all = this.#node;
+    let total = 0;
+    for (let at: number = cell; at < all.length; at += STRIPE_CELLS) total += all[at]!;
+    return total;
   }
 }
 

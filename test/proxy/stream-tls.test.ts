@@ -57,6 +57,23 @@ async function serve(name: string, secure: tls.TlsOptions | null): Promise<Serve
   };
 }
 
+async function serveRaw(onSocket: (socket: net.Socket) => void): Promise<Server> {
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    onSocket(socket);
+  });
+  const port = await freePort();
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
 async function say(port: number, servername: string, options: tls.ConnectionOptions = {}): Promise<string> {
   const client = tls.connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false, ...options });
   try {
@@ -159,6 +176,73 @@ test('what is no TLS, names nobody we know, or never comes, is closed and counte
   }
   await settled(it);
   assert.equal(it.zone.get(CELL.streamsRefused), odd.length + 2);
+});
+
+/** What a client says first: a record, or several. */
+async function helloOf(servername: string, ALPNProtocols: string[] = []): Promise<Buffer> {
+  const { promise, resolve } = Promise.withResolvers<Buffer>();
+  await using sink = await serveRaw((socket) => {
+    let seen = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      seen = Buffer.concat([seen, chunk]);
+      // One record or two: what the handshake message says of itself, behind the first record's head.
+      const wanted = seen.length < 9 ? Number.POSITIVE_INFINITY : seen.readUIntBE(6, 3) + 4;
+      if (seen.length >= wanted + 5 * Math.ceil(wanted / 16_384)) {
+        resolve(seen);
+        socket.destroy();
+      }
+    });
+  });
+  const client = tls.connect({ port: sink.port, host: '127.0.0.1', servername, ALPNProtocols });
+  client.on('error', () => {});
+  const hello = await promise;
+  client.destroy();
+  return hello;
+}
+
+test('a ClientHello octet by octet, in records of one octet, with FIN behind it, and one that is too large', async () => {
+  const got: Buffer[] = [];
+  await using upstream = await serveRaw((socket) => {
+    socket.on('data', (chunk: Buffer) => got.push(chunk));
+    socket.on('end', () => socket.end('bye'));
+  });
+  await using it = await startPlane([
+    service('p', `tcp://127.0.0.1:${upstream.port}`, [
+      { name: 'p', protocols: ['tls_passthrough'], snis: ['p.example'] },
+    ]),
+  ]);
+  const hello = await helloOf('p.example');
+  const records = Buffer.concat(
+    Array.from(hello.subarray(5), (octet) => Buffer.from([22, 3, 1, 0, 1, octet])),
+  );
+  for (const [name, pieces] of [
+    ['whole', [hello]],
+    ['octet by octet', Array.from(hello, (octet) => Buffer.from([octet]))],
+    ['in records of one octet', [records]],
+  ] as const) {
+    await using client = await connectRaw(it.streamPort);
+    for (const piece of pieces) {
+      client.write(piece);
+      if (pieces.length > 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    client.end();
+    await client.closed();
+    assert.equal(client.received.toString(), 'bye', name);
+    const passed = Buffer.concat(got.splice(0));
+    assert.ok(passed.equals(Buffer.concat([...pieces])), name);
+  }
+  const large = await helloOf(
+    'p.example',
+    Array.from({ length: 90 }, (_, n) => String(n).padEnd(200, 'x')),
+  );
+  assert.ok(large.length > 16 * 1024);
+  await using client = await connectRaw(it.streamPort);
+  client.write(large);
+  await client.closed();
+  assert.equal(client.received.length, 0);
+  await settled(it);
+  assert.equal(it.zone.get(CELL.streamsRefused), 1);
+  assert.equal(got.length, 0);
 });
 
 test("OpenSSL's own client, and nginx in front that passes through", async () => {

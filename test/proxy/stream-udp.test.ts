@@ -212,6 +212,63 @@ test('IPv6, and two workers that share the port with a session in each', async (
   assert.equal(log.match(/ UDP 200 3 3 /g)?.length, 10, log);
 });
 
+test('a datagram that is too large for the other side is dropped, and its session goes on', async () => {
+  await using upstream = await startEcho();
+  const [port = 0] = await freePorts(1);
+  await using it = await start(upstream.port, {}, { stream_listen: `[::1]:${port} udp` });
+  await it.configure(toPort(port, upstream.port));
+  await using client = await new Udp('udp6').bind('::1');
+  client.socket.setSendBufferSize(256 * 1024);
+  client.send('before', port, '::1');
+  assert.deepEqual(await client.texts(1), ['before']);
+  // 20 octets more than fit into a packet of IPv4.
+  client.send(Buffer.alloc(65_527), port, '::1');
+  await waitFor(() => it.zone.get(CELL.datagramsDropped) === 1, { what: 'the datagram to be dropped' });
+  client.send('after', port, '::1');
+  assert.deepEqual(await client.texts(2), ['before', 'after']);
+  assert.equal(it.zone.get(CELL.streamsHandled), 1);
+});
+
+test('the bound of sessions is that of the node, whichever worker has them', async () => {
+  await using upstream = await startEcho();
+  const [port = 0] = await freePorts(1);
+  await using gateway = await startGateway({
+    config: { _format_version: '3.0', ...toPort(port, upstream.port) },
+    settings: {
+      stream_listen: `127.0.0.1:${port} udp`,
+      nginx_worker_processes: 2,
+      stream_udp_sessions: 6,
+    },
+  });
+  const clients = await Promise.all(Array.from({ length: 7 }, async () => new Udp().bind()));
+  for (const client of clients.slice(0, 6)) {
+    client.send('x', port);
+    assert.deepEqual(await client.texts(1), ['x']);
+  }
+  clients[6]?.send('x', port);
+  await waitFor(async () => {
+    const { sluice } = (await (await fetch(`${gateway.statusUrl}/status`)).json()) as {
+      sluice: { streams: Record<string, number> };
+    };
+    return sluice.streams['udp_sessions'] === 6 && sluice.streams['datagrams_dropped'] === 1;
+  });
+  await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+});
+
+test('a flood from ever new ports without a route leaves nothing behind', async () => {
+  await using upstream = await startEcho();
+  await using it = await start(upstream.port);
+  await it.configure(toPort(it.streamPort + 1, upstream.port));
+  const clients = await Promise.all(Array.from({ length: 200 }, async () => new Udp().bind()));
+  for (const [n, client] of clients.entries()) {
+    client.send('x', it.streamPort);
+    await waitFor(() => it.zone.get(CELL.datagramsDropped) === n + 1);
+  }
+  assert.equal(it.zone.get(CELL.udpSessions), 0);
+  assert.equal(it.zone.get(CELL.streamsRefused), 200);
+  await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+});
+
 test('a port that somebody has is refused at the start', async () => {
   await using other = await new Udp().bind();
   await assert.rejects(

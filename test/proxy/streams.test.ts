@@ -365,3 +365,89 @@ test('the whole gateway: two workers, HAProxy with PROXY headers in front, a uni
   await waitFor(async () => (await status())['active'] === 0);
   assert.ok(((await status())['handled'] ?? 0) >= 3);
 });
+
+test('the bound of connections is that of the node, also where one worker has them all', async () => {
+  await using folder = await tempDir();
+  await using upstream = await echo();
+  const path = join(folder.path, 'stream.sock');
+  await using gateway = await startGateway({
+    config: {
+      _format_version: '3.0',
+      services: [
+        {
+          name: 's',
+          url: `tcp://127.0.0.1:${upstream.port}`,
+          routes: [{ name: 'r', protocols: ['tcp'], sources: [{ port: 0 }] }],
+        },
+      ],
+    },
+    settings: { stream_listen: `unix:${path}`, nginx_worker_processes: 2, stream_connections: 4 },
+  });
+  const open = await Promise.all(Array.from({ length: 4 }, async () => connectRaw(path)));
+  for (const client of open) {
+    client.write('ping');
+    assert.equal((await client.readBytes(4)).toString(), 'ping');
+  }
+  await using further = await connectRaw(path);
+  await further.closed();
+  assert.equal(further.received.length, 0);
+  for (const client of open) await client[Symbol.asyncDispose]();
+  assert.ok(gateway.pid > 0);
+});
+
+test('routes by destination see the public port of port_maps', async () => {
+  await using upstream = await echo();
+  const port = await freePort();
+  await using it = await startStreamPlane({}, '', {
+    stream_listen: `127.0.0.1:${port}`,
+    port_maps: `9999:${port}`,
+  });
+  for (const [destination, answer] of [
+    [9999, 'ping'],
+    [port, ''],
+  ] as const) {
+    await it.configure(toPort(destination, upstream.port));
+    await using client = await connectRaw(port);
+    client.write('ping');
+    client.end();
+    await client.closed();
+    assert.equal(client.received.toString(), answer, String(destination));
+  }
+});
+
+test('a PROXY header, all bytes and FIN at once; headers from strangers, cut off, or of lengths that lie', async () => {
+  await using upstream = await echo('hello ');
+  await using it = await startStreamPlane({}, 'proxy_protocol', { trusted_ips: '127.0.0.1' });
+  await it.configure(toPort(it.streamPort, upstream.port));
+  const V1 = 'PROXY TCP4 203.0.113.7 198.51.100.1 1234 443\r\n';
+  const V2 = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
+  {
+    await using client = await connectRaw(it.streamPort);
+    client.write(`${V1}ping`);
+    client.end();
+    await client.closed();
+    assert.equal(client.received.toString(), 'hello ping');
+  }
+  const lies: [name: string, bytes: string | Buffer][] = [
+    ['65535 octets to come', Buffer.concat([V2, Buffer.from('2111ffff', 'hex')])],
+    ['addresses cut off', Buffer.concat([V2, Buffer.from('21110004', 'hex'), Buffer.alloc(4)])],
+    [
+      'a TLV past the end',
+      Buffer.concat([V2, Buffer.from('2111000f', 'hex'), Buffer.alloc(12), Buffer.from('040fff', 'hex')]),
+    ],
+    ['no header', 'ping'],
+    ['half of one', V1.slice(0, 20)],
+    ['two lines of nothing', '\r\n\r\nping'],
+  ];
+  for (const [name, bytes] of lies) {
+    const before = it.zone.get(CELL.proxyHeadersRefused);
+    await using client = await connectRaw(it.streamPort);
+    client.write(bytes);
+    client.end();
+    await client.closed();
+    assert.equal(client.received.length, 0, name);
+    await waitFor(() => it.zone.get(CELL.proxyHeadersRefused) === before + 1, { what: name });
+  }
+  assert.equal(upstream.sockets.length, 1);
+  await settled(it);
+});

@@ -42,7 +42,7 @@ function accept(socket: net.Socket, listener: Listener, context: StreamContext):
     socket.destroy();
     return;
   }
-  if (context.zone.get(CELL.streams) >= context.bounds.connections) {
+  if (context.zone.nodeSum(CELL.streams) >= context.bounds.connections) {
     context.zone.increment(CELL.streamsRefused);
     context.errorLog.log('warn', 'stream_connections', 'too many connections: stream_connections is reached');
     socket.destroy();

@@ -40,9 +40,10 @@ export interface StreamContext {
   onIdle(): void;
 }
 
-/** Of this worker. */
 export interface StreamBounds {
+  /** Of the node. */
   readonly connections: number;
+  /** Of the node. */
   readonly udpSessions: number;
   /** nginx's `proxy_responses`. */
   readonly responses: number | null;

@@ -95,12 +95,10 @@ export class Streams implements StreamContext {
   }
 }
 
-/** The node's bounds, in equal parts: the kernel spreads connections evenly. */
 function boundsOf(settings: Settings): StreamBounds {
-  const part = (most: number): number => Math.ceil(most / settings.nginx_worker_processes);
   return {
-    connections: part(settings.stream_connections),
-    udpSessions: part(settings.stream_udp_sessions),
+    connections: settings.stream_connections,
+    udpSessions: settings.stream_udp_sessions,
     responses: settings.nginx_sproxy_proxy_responses,
   };
 }

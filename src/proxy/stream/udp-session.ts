@@ -89,8 +89,11 @@ export class UdpSession {
     const socket = this.#upstream;
     if (socket === null || socket.getSendQueueSize() > MAX_QUEUED) return this.#drop();
     this.#requests++;
-    socket.send(datagram, (error) => {
-      if (error !== null) this.#failed(error);
+    socket.send(datagram, (error: NodeJS.ErrnoException | null) => {
+      if (error === null) return;
+      // Too large for the way to this upstream: it is lost as a network loses it.
+      if (error.code === 'EMSGSIZE') this.#drop();
+      else this.#failed(error);
     });
     if (this.#stream.context.bounds.responses === 0) setImmediate(() => this.#stream.end());
   }

@@ -77,7 +77,7 @@ export class UdpListener {
   #begin(key: string, address: string, port: number): UdpSession | null {
     const context = this.#context;
     if (this.#closing) return null;
-    if (context.zone.get(CELL.udpSessions) >= context.bounds.udpSessions) {
+    if (context.zone.nodeSum(CELL.udpSessions) >= context.bounds.udpSessions) {
       context.errorLog.log('warn', 'udp_sessions', 'too many UDP sessions: stream_udp_sessions is reached');
       return null;
     }
