@@ -48,7 +48,7 @@ function notRunning(state: string): ControlReply {
 }
 
 function health({ life, supervisor, reloader }: Gateway): ControlReply {
-  const { proxy_listen, admin_listen, status_listen } = reloader.settings;
+  const { proxy_listen, stream_listen, admin_listen, status_listen } = reloader.settings;
   return {
     status: 200,
     body: {
@@ -59,6 +59,7 @@ function health({ life, supervisor, reloader }: Gateway): ControlReply {
       workers: supervisor.report(),
       listeners: {
         proxy: addresses(proxy_listen),
+        stream: addresses(stream_listen),
         admin: addresses(admin_listen),
         status: addresses(status_listen),
       },
@@ -67,7 +68,10 @@ function health({ life, supervisor, reloader }: Gateway): ControlReply {
 }
 
 function addresses(listeners: readonly Listener[]): string[] {
-  return listeners.map((listener) => formatListener(listener));
+  return listeners.map((listener) => {
+    const { ssl, udp } = listener;
+    return `${formatListener(listener)}${ssl ? ' ssl' : ''}${udp ? ' udp' : ''}`;
+  });
 }
 
 function seconds(value: unknown, fallback: number): number {

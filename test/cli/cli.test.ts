@@ -10,6 +10,7 @@ import { describe, test } from 'node:test';
 import { callControl, ControlError, waitUntilGone } from '../../src/cli/control-client.ts';
 import { isAlive } from '../../src/lib/is-alive.ts';
 import { sluice, startGateway, type CliResult } from '../support/gateway.ts';
+import { freePorts } from '../support/ports.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const COMMANDS = [
@@ -177,16 +178,20 @@ describe('config parse', () => {
 
 describe('with a running gateway', () => {
   test('health, reload, a reload that is refused, quit', async () => {
-    await using gateway = await startGateway({ config: GOOD_CONFIG });
+    const [tcp = 0, udp = 0] = await freePorts(2);
+    const stream_listen = `127.0.0.1:${tcp} ssl, 127.0.0.1:${udp} udp`;
+    await using gateway = await startGateway({ config: GOOD_CONFIG, settings: { stream_listen } });
     const at = ['-c', gateway.conf];
-    assertRun(
-      await sluice(['health', ...at]),
-      0,
-      new RegExp(
-        `^Sluice is healthy at .*\\nprocess ${gateway.pid}, version \\d.*, revision 1\\nworker 0: running\\n$`,
-      ),
-      /^$/,
-    );
+    const healthy = [
+      'Sluice is healthy at .*',
+      `process ${gateway.pid}, version \\d.*, revision 1`,
+      'worker 0: running',
+      `proxy: 127\\.0\\.0\\.1:${gateway.proxyPort}`,
+      `stream: ${stream_listen.replaceAll('.', '\\.')}`,
+      `admin: 127\\.0\\.0\\.1:${gateway.adminPort}`,
+      `status: 127\\.0\\.0\\.1:${gateway.statusPort}`,
+    ];
+    assertRun(await sluice(['health', ...at]), 0, new RegExp(`^${healthy.join('\\n')}\\n$`), /^$/);
     await gateway.writeConfig(GOOD_CONFIG.replaceAll('/a', '/b'));
     assertRun(await sluice(['reload', ...at]), 0, /^Sluice reloaded, revision 2 \(prefix .*\)\n$/, /^$/);
     await gateway.writeConfig(GOOD_CONFIG.replace('[/a]', 'no'));

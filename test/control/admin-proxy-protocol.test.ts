@@ -56,6 +56,29 @@ test('with and without TLS; strangers are refused and counted', async () => {
   assert.equal(shown.sluice.proxy_headers_refused, 2);
 });
 
+test('the status listener, too', async () => {
+  const [port = 0] = await freePorts(1);
+  await using gateway = await startGateway({
+    settings: {
+      status_listen: `127.0.0.1:%STATUS%, 127.0.0.1:${port} proxy_protocol`,
+      trusted_ips: '127.0.0.1',
+      status_access_log: 'logs/status_access.log',
+    },
+  });
+  const ask = async (bytes: string): Promise<Buffer> => {
+    await using client = await connectRaw(port);
+    client.write(bytes);
+    await client.closed();
+    return client.received;
+  };
+  const request = GET.replace('GET /', 'GET /status');
+  assert.match(String(await ask(HEADER + request)), /^HTTP\/1\.1 200 /);
+  assert.match(String(await ask(`PROXY UNKNOWN\r\n${request}`)), /^HTTP\/1\.1 200 /);
+  assert.equal((await ask(request)).length, 0);
+  assert.match(String(await ask(HEADER + request)), /"proxy_headers_refused":1/);
+  await waitFor(async () => /^203\.0\.113\.7 /m.test(await gateway.logFile('status_access.log')));
+});
+
 test('loopback behind a balancer is open to nobody until it is said', async () => {
   const [port = 0] = await freePorts(1);
   await using gateway = await startGateway({

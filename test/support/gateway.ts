@@ -21,7 +21,10 @@ export type KongConfig = string | Readonly<Record<string, unknown>>;
 export interface GatewayOptions {
   /** Declarative file; without one the gateway starts empty. */
   readonly config?: KongConfig;
-  /** Lines of sluice.conf; they override those of `startGateway` (one worker, loopback, free ports). */
+  /**
+   * Lines of sluice.conf; they override those of `startGateway` (one worker, loopback, free ports). `%STATUS%`
+   * is the port on which it asks whether the gateway is ready.
+   */
   readonly settings?: Readonly<Record<string, string | number>>;
   /** Added to an environment that has no SLUICE_ and KONG_ names but SLUICE_NO_RESTART=1. */
   readonly env?: Readonly<Record<string, string>>;
@@ -223,7 +226,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     ...(options.config === undefined ? {} : { declarative_config: configPath(prefix) }),
     ...options.settings,
   };
-  const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
+  const lines = Object.entries(settings).map(
+    ([key, value]) => `${key} = ${String(value).replaceAll('%STATUS%', String(status))}\n`,
+  );
   await writeFile(conf, lines.join(''));
   const [wrapper, ...wrapped] = [...(options.wrapper ?? []), SLUICE];
   const child = new Child(wrapper ?? SLUICE, [...wrapped, 'start', '-c', conf, ...(options.args ?? [])], {

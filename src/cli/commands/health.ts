@@ -44,6 +44,12 @@ function report(terminal: Terminal, prefix: string, body: Readonly<Record<string
   for (const worker of records(body['workers'])) {
     terminal.out(`worker ${String(worker['id'])}: ${String(worker['state'])}`);
   }
+  const listeners = body['listeners'];
+  if (typeof listeners === 'object' && listeners !== null) {
+    for (const [side, addresses] of Object.entries(listeners)) {
+      if (Array.isArray(addresses) && addresses.length > 0) terminal.out(`${side}: ${addresses.join(', ')}`);
+    }
+  }
   return EXIT_OK;
 }
 
