@@ -3,7 +3,8 @@
  *
  * With `request_buffering` (Kong's default) the body is read up to a bound before any upstream is asked: then it goes
  * with its length, and can be sent again when an attempt fails. A larger body streams from the bound on, and without
- * `request_buffering` from the first byte; what is streamed is gone and cannot be retried.
+ * `request_buffering` from the first byte; what is streamed is gone and cannot be retried. Over HTTP/2 the bodies of a
+ * connection have a bound together, too.
  *
  * A gRPC call streams from the first byte, too, since its client may wait for answers while it sends. Its first bytes are
  * kept beside until the response begins: nearly every unary call can be tried again that way.
@@ -36,6 +37,7 @@ export class RequestBody {
   #block: Buffer | null = null;
   #blockUsed = 0;
   #length = 0;
+  #keptBytes = 0;
   /** Something was streamed past what is kept. */
   #gone = false;
   #buffered = false;
@@ -96,14 +98,14 @@ export class RequestBody {
     if (upstream !== null && upstream !== undefined) {
       if (!upstream.write(chunk)) exchange.stream.pauseBody();
       if (this.#gone) return;
-      if (this.#length > this.#replay) this.#forget();
-      else this.#keep(chunk);
+      if (this.#length > this.#replay || !this.#keep(chunk)) this.#forget();
       return;
     }
     // Between two tries.
     if (this.#state === STREAMING && !exchange.responded) exchange.stream.pauseBody();
-    this.#keep(chunk);
-    if (this.#length <= exchange.context.policy.requestBuffer || this.#state !== KEEPING) return;
+    const mayKeep = this.#keep(chunk);
+    if (this.#state !== KEEPING) return;
+    if (mayKeep && this.#length <= exchange.context.policy.requestBuffer) return;
     this.#state = STREAMING;
     exchange.stream.pauseBody();
     exchange.forward?.start();
@@ -125,20 +127,30 @@ export class RequestBody {
 
   #forget(): void {
     this.#gone = true;
-    this.#kept = [];
-    this.#block = null;
     this.#blockUsed = 0;
+    this.release();
   }
 
   release(): void {
     this.#kept = [];
     this.#block = null;
+    if (this.#keptBytes === 0) return;
+    this.#keptBytes = 0;
+    this.#exchange.stream.keeps(0);
   }
 
-  #keep(chunk: Buffer): void {
+  /** False: its connection keeps too much. */
+  #keep(chunk: Buffer): boolean {
+    this.#keptBytes += chunk.length;
+    this.#add(chunk);
+    return this.#exchange.stream.keeps(this.#keptBytes);
+  }
+
+  #add(chunk: Buffer): void {
     if (chunk.length >= SMALL_BYTES || this.#kept.length < FEW) {
       this.#closeBlock();
-      this.#kept.push(chunk);
+      // A small part of what was read in one go would keep all of that.
+      this.#kept.push(chunk.buffer.byteLength > 2 * chunk.length ? Buffer.from(chunk) : chunk);
       return;
     }
     if (this.#block === null || this.#block.length - this.#blockUsed < chunk.length) {

@@ -168,6 +168,11 @@ export interface ServerStream {
   /** Bytes that may wait for a slow client before `write` answers false. */
   readAhead(bytes: number): void;
   /**
+   * Octets of the body that the request path keeps now, 0 when it let go of them. False: all streams of the connection
+   * together keep more than they may, so what can be sent on should be.
+   */
+  keeps(bytes: number): boolean;
+  /**
    * Ends the connection (HTTP/1.1) or the stream (HTTP/2) without a proper end of the response.
    *
    * @param code HTTP/2 error code of an upstream's stream that broke: CANCEL is passed on, others are INTERNAL_ERROR.

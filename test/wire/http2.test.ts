@@ -111,6 +111,29 @@ test('trailers both ways', async () => {
   assert.equal((await client.ask({ ':path': '/' })).trailers, null);
 });
 
+test('bodies that are kept for their upstream: what all of a connection keep has a bound, and the rest streams', async () => {
+  let begun = 0;
+  await using upstream = await startHttpUpstream(async (request, response) => {
+    begun++;
+    let length = 0;
+    for await (const chunk of request) length += (chunk as Buffer).length;
+    response.end(String(length));
+  });
+  await using plane = await startHttp2Plane(upstream.port, { settings: { http2_session_memory: '2' } });
+  await using client = new Http2Client(plane.port);
+  const half = Buffer.alloc(MIB / 2);
+  for (let round = 0; round < 2; round++) {
+    begun = 0;
+    const streams = Array.from({ length: 12 }, () => client.open(POST, { endStream: false }));
+    const answers = streams.map(answerOf);
+    for (const stream of streams) stream.write(half);
+    await waitFor(() => begun >= 7, { what: 'bodies over the bound to be sent to their upstream' });
+    assert.ok(begun <= 10, `${begun} of 12: those within the bound are kept`);
+    for (const stream of streams) stream.end(half);
+    for (const answer of await Promise.all(answers)) assert.equal(answer.body.toString(), String(MIB));
+  }
+});
+
 test('HEAD, 204, 304, interim responses and expectations', async () => {
   await using upstream = await startHttpUpstream(async (request, response) => {
     if (request.url === '/early') response.writeEarlyHints({ link: '</a>; rel=preload' });

@@ -162,6 +162,11 @@ export class ClientConnection implements ServerStream {
     this.#response.readAhead = bytes;
   }
 
+  keeps(): boolean {
+    // There is one body at a time, which has its own bound.
+    return true;
+  }
+
   reset(): void {
     if (this.#state === CLOSED) return;
     this.#context.zone.increment(CELL.broken);

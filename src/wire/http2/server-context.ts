@@ -8,7 +8,7 @@ export interface Http2Limits {
   readonly streams: number;
   /** Octets of a request body that may come before anybody reads it (nginx's http2_body_preread_size). */
   readonly preread: number;
-  /** MiB that a connection may hold before its streams are refused. */
+  /** MiB that a connection may hold before its streams are refused; likewise of bodies that are kept for an upstream. */
   readonly sessionMemory: number;
   /** Octets that may wait in each stream for a slow client: its part of `sessionMemory`. */
   readonly readAhead: number;

@@ -36,6 +36,8 @@ export class Http2ServerSession implements ServerConnection {
   knownAuthority = '';
   /** Octets of heads and bodies, both ways. */
   payload = 0;
+  /** Octets of bodies that the request path keeps. */
+  kept = 0;
   readonly context: Http2ServerContext;
   readonly #socket: Socket;
   readonly #session: ServerHttp2Session;

@@ -31,6 +31,8 @@ import { Stall } from './server-stall.ts';
 import { Http2Tunnel } from './server-tunnel.ts';
 import { acceptOf, newKey } from './websocket-key.ts';
 
+const MIB = 2 ** 20;
+
 export class Http2ServerStream implements ServerStream, StreamEvents {
   readonly peer: Peer;
   readonly #session: Http2ServerSession;
@@ -53,6 +55,8 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
   #stall: Stall | null = null;
   /** Octets of the body that came. */
   #received = 0;
+  /** Of them the request path keeps these. */
+  #kept = 0;
 
   constructor(stream: ServerHttp2Stream, session: Http2ServerSession, ended: boolean) {
     this.#stream = stream;
@@ -157,6 +161,14 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
     this.#response.readAhead = Math.min(bytes, this.#session.context.http2.readAhead);
   }
 
+  keeps(bytes: number): boolean {
+    if (this.#over) return true;
+    const session = this.#session;
+    session.kept += bytes - this.#kept;
+    this.#kept = bytes;
+    return session.kept <= session.context.http2.sessionMemory * MIB;
+  }
+
   reset(code = 0): void {
     if (this.#over) return;
     this.#session.context.zone.increment(CELL.broken);
@@ -241,6 +253,7 @@ export class Http2ServerStream implements ServerStream, StreamEvents {
   }
 
   #leave(): void {
+    this.keeps(0);
     this.#over = true;
     this.#handler = null;
     this.#session.ended(this);
