@@ -1,12 +1,19 @@
 /**
- * The targets of one upstream and whose turn it is. A worker has one for each upstream and goes on with it as long as
- * neither upstream nor targets change.
+ * The targets of one upstream and which of them a request goes to, by the upstream's algorithm (algorithms/). A worker
+ * has one for each upstream and goes on with it as long as neither upstream nor targets change.
  *
- * A target that is a host name is one member of the rotation, whatever its name resolves to: the addresses take turns
- * (by weight, those of SRV records) when the target's turn comes, so that they share its weight, and a name that gets
- * more addresses does not get more traffic. Nothing is resolved here: peers.ts does that, for one request.
+ * A target that is a host name is one member, whatever its name resolves to: the addresses take turns (by weight, those
+ * of SRV records) when the target's turn comes, so that they share its weight, and a name that gets more addresses does
+ * not get more traffic. Nothing is resolved here: peers.ts does that, for one request.
+ *
+ * Algorithms that go by what all workers know of a target have it from a zone between `open` and `close`, which are
+ * called when a snapshot that has the balancer begins and ceases to be served. A target that stays is known by its
+ * address, and keeps its state.
  */
-import { Rotation } from './rotation.ts';
+import { TargetZone, type TargetLoad } from '../zone/target-zone.ts';
+import type { Algorithm, AlgorithmSpec } from './algorithms/algorithm.ts';
+import { ALGORITHMS, type AlgorithmName } from './algorithms/registry.ts';
+import type { HashSource } from './hash-source.ts';
 
 export interface TargetSpec {
   /** Name or address, without brackets around IPv6. */
@@ -24,6 +31,14 @@ export interface BalancerSpec {
   readonly clientCertificate?: string | null;
   /** 0 to 1: where this worker begins. */
   readonly start: number;
+  /** Round robin unless said. */
+  readonly algorithm?: AlgorithmName;
+  /** What requests are hashed on. */
+  readonly hashSource?: HashSource | null;
+  /** Of consistent hashing; 10,000 unless said. */
+  readonly slots?: number;
+  /** The upstream's id: with the address it is what a target is known by in the zone. */
+  readonly id?: string;
 }
 
 export class BalancerTarget {
@@ -32,6 +47,8 @@ export class BalancerTarget {
   readonly port: number;
   /** The last lookup of its name failed: requests do not wait for it while there are other targets. */
   unresolved = false;
+  /** Of the whole node, when the algorithm goes by it. */
+  load: TargetLoad | null = null;
   readonly #name: string;
   readonly #http: string;
   readonly #https: string;
@@ -58,26 +75,89 @@ export class BalancerTarget {
 export class Balancer {
   /** Id, or null: what targets get that ask for a certificate, unless the service has one. */
   readonly clientCertificate: string | null;
+  /** Null: requests are not hashed. */
+  readonly hashSource: HashSource | null;
+  readonly #id: string;
+  readonly #name: AlgorithmName;
   readonly #targets: readonly BalancerTarget[];
-  readonly #rotation: Rotation;
+  readonly #spec: AlgorithmSpec;
+  /** Null: it needs the zone. */
+  #algorithm: Algorithm | null = null;
 
-  constructor({ hostHeader, targets, clientCertificate = null, start }: BalancerSpec) {
+  private constructor(spec: BalancerSpec) {
+    const { hostHeader, clientCertificate = null, hashSource = null, slots = DEFAULT_SLOTS } = spec;
+    const taking = spec.targets.filter(({ weight }) => weight > 0);
     this.clientCertificate = clientCertificate;
-    const taking = targets.filter(({ weight }) => weight > 0);
+    this.hashSource = hashSource;
+    this.#id = spec.id ?? '';
+    this.#name = spec.algorithm ?? 'round-robin';
     this.#targets = taking.map((target, index) => new BalancerTarget(index, target, hostHeader));
-    this.#rotation = new Rotation(
-      taking.map(({ weight }) => weight),
-      start,
-    );
+    const members = taking.map(({ host, port, weight }) => ({ name: `${host}:${port}`, weight }));
+    this.#spec = { members, slots, start: spec.start, previous: null };
   }
 
-  /** The target whose turn it is but for those, by index; null when there is none. */
-  next(passed: ReadonlySet<number> | null): BalancerTarget | null {
-    const index = passed === null ? this.#rotation.next() : this.#rotation.nextBut(passed);
-    return this.#targets[index] ?? null;
+  /** @param previous served this upstream until now. */
+  static *inSteps(spec: BalancerSpec, previous: Balancer | null): Generator<void, Balancer> {
+    const balancer = new Balancer(spec);
+    const entry = ALGORITHMS[balancer.#name];
+    const before = previous === null ? null : previous.#algorithm;
+    if ('make' in entry) balancer.#algorithm = yield* entry.make({ ...balancer.#spec, previous: before });
+    return balancer;
+  }
+
+  static of(spec: BalancerSpec, previous: Balancer | null = null): Balancer {
+    const steps = Balancer.inSteps(spec, previous);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+    }
+  }
+
+  /** Answers false when the zone has no room: then this worker balances by what it knows itself. */
+  open(zone: TargetZone): boolean {
+    const entry = ALGORITHMS[this.#name];
+    if (!('share' in entry) || this.#algorithm !== null) return true;
+    const loads = this.#acquire(zone);
+    if (loads !== null) {
+      this.#algorithm = entry.share(this.#spec, { zone, loads });
+      return true;
+    }
+    const own = TargetZone.standalone(this.#targets.length);
+    this.#algorithm = entry.share(this.#spec, { zone: own, loads: this.#acquire(own) ?? [] });
+    return false;
+  }
+
+  /** No snapshot that is served has it any more; requests that began with it go on. */
+  close(): void {
+    for (const { load } of this.#targets) load?.release();
+  }
+
+  /**
+   * The target that a request of this hash goes to, but for those, by index; null when there is none.
+   * @param hash 32 bits, of `hashSource`.
+   */
+  next(passed: ReadonlySet<number> | null, hash = 0): BalancerTarget | null {
+    if (this.#algorithm === null) return null;
+    return this.#targets[this.#algorithm.next(passed, hash)] ?? null;
+  }
+
+  /** All or none. */
+  #acquire(zone: TargetZone): TargetLoad[] | null {
+    const loads: TargetLoad[] = [];
+    for (const { name } of this.#spec.members) {
+      const load = zone.acquire(`${this.#id} ${name}`);
+      if (load === null) {
+        for (const taken of loads) taken.release();
+        return null;
+      }
+      loads.push(load);
+    }
+    for (const [index, target] of this.#targets.entries()) target.load = loads[index] ?? null;
+    return loads;
   }
 }
 
+const DEFAULT_SLOTS = 10_000;
 const HAS_PORT = /^(?:\[[^\]]*\]|[^:]*):\d+$/;
 
 function withPort(name: string, port: number, usual: number): string {

@@ -23,7 +23,7 @@ class StubResolver implements Resolver {
 
 function upstream(hosts: readonly string[], known = hosts): { resolver: StubResolver; request: () => Peers } {
   const targets = hosts.map((host) => ({ host, port: 80, weight: 100 }));
-  const balancer = new Balancer({ hostHeader: null, targets, start: 0 });
+  const balancer = Balancer.of({ hostHeader: null, targets, start: 0 });
   const resolver = new StubResolver();
   for (const host of known) resolver.known.add(host);
   return { resolver, request: () => new Peers(balancer, resolver) };
@@ -57,10 +57,10 @@ test('targets of weight 0 are never taken, and none is none', () => {
   const resolver = new StubResolver();
   const spec = { hostHeader: null, start: 0 };
   const zero = { host: 'a', port: 80, weight: 0 };
-  const some = new Balancer({ ...spec, targets: [zero, { host: 'b', port: 80, weight: 1 }] });
+  const some = Balancer.of({ ...spec, targets: [zero, { host: 'b', port: 80, weight: 1 }] });
   assert.deepEqual(hosts(new Peers(some, resolver), 3, 'failed'), ['b', 'b', 'b']);
-  assert.equal(new Peers(new Balancer({ ...spec, targets: [zero] }), resolver).next(), null);
-  assert.equal(new Peers(new Balancer({ ...spec, targets: [] }), resolver).next(), null);
+  assert.equal(new Peers(Balancer.of({ ...spec, targets: [zero] }), resolver).next(), null);
+  assert.equal(new Peers(Balancer.of({ ...spec, targets: [] }), resolver).next(), null);
 });
 
 test('a name that does not resolve is waited for once, then looked up beside the requests', () => {
@@ -102,7 +102,7 @@ test('a target that failed is tried again before names that do not resolve are g
 
 test("the Host header is the target's, or the upstream's, with the port unless it is the usual one", () => {
   const of = (host: string, port: number, hostHeader: string | null = null) => {
-    const target = new Balancer({ hostHeader, targets: [{ host, port, weight: 1 }], start: 0 }).next(null);
+    const target = Balancer.of({ hostHeader, targets: [{ host, port, weight: 1 }], start: 0 }).next(null);
     assert.ok(target);
     return target;
   };

@@ -15,6 +15,8 @@ import type { Resolver } from './resolver/resolver.ts';
 export class Peers {
   /** Where the current try goes. */
   current: BalancerTarget | null = null;
+  /** 32 bits of what the request is hashed on. */
+  hash = 0;
   readonly #balancer: Balancer;
   readonly #resolver: Resolver;
   /** Indexes of targets that are out: `#tried`, `#skipped`, and those that were waited for in vain. */
@@ -34,7 +36,7 @@ export class Peers {
   /** The next target, which may have to be resolved; null when none is left. */
   next(): BalancerTarget | null {
     for (;;) {
-      const target = this.#balancer.next(this.#passed);
+      const target = this.#balancer.next(this.#passed, this.hash);
       if (target === null) {
         if (this.#reconsider()) continue;
         return (this.current = null);

@@ -8,6 +8,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { RouterFlavor } from '../router/router.ts';
 import type { RecordAsk, RecordTell } from '../store/records/remote-records.ts';
 import type { DirectoryFeed } from '../zone/directory/feeds.ts';
+import type { NodeTargets } from '../zone/target-zone.ts';
 import type { DirectoryKind } from '../zone/directory/row-kind.ts';
 
 export interface WorkerData {
@@ -17,6 +18,8 @@ export interface WorkerData {
   readonly zone: SharedArrayBuffer;
   /** The node's keys of TLS session tickets. */
   readonly tickets: SharedArrayBuffer;
+  /** What the node's workers know of targets, and its shape. */
+  readonly targets: Pick<NodeTargets, 'buffer' | 'shape'>;
   /** The node's consumers and credentials. */
   readonly directory: DirectoryFeed;
   /** What lies in it; said, because a worker does not load the definitions of entities. */

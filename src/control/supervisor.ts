@@ -6,6 +6,7 @@ import type { Settings } from '../settings/settings.ts';
 import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import { DirectoryWriter } from '../zone/directory/writer.ts';
 import { TicketKeyRing } from '../zone/ticket-keys.ts';
+import { NodeTargets } from '../zone/target-zone.ts';
 import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
 import type { BrokenRoute } from './protocol.ts';
@@ -50,6 +51,7 @@ export interface WorkerReport {
 
 export class Supervisor {
   readonly zone: NodeZone;
+  readonly targets: NodeTargets;
   /** Consumers and credentials, for all workers. */
   readonly directory = new DirectoryWriter(DIRECTORY_KINDS);
   /** Keys of TLS session tickets, for all workers. */
@@ -73,6 +75,7 @@ export class Supervisor {
     this.#records = options.records;
     this.#publisher = new Publisher(options.log, options.tuning);
     this.zone = new NodeZone(options.settings.nginx_worker_processes);
+    this.targets = new NodeTargets(options.settings.nginx_worker_processes);
   }
 
   /** Starts the threads, which load while the configuration is being compiled. */
@@ -151,6 +154,7 @@ export class Supervisor {
       settings: this.#publisher.current?.settings ?? this.#settings,
       zone: this.zone.buffer,
       tickets: this.#tickets.memory,
+      targets: { buffer: this.targets.buffer, shape: this.targets.shape },
       directory: { control: feed.control, port: feed.port },
       directoryKinds: DIRECTORY_KINDS,
       dataPlane: this.#dataPlane,
@@ -164,6 +168,7 @@ export class Supervisor {
 
   #onExit(worker: WorkerHandle, error: unknown): void {
     this.zone.clearGauges(worker.id);
+    this.targets.clearWorker(worker.id);
     if (this.#stopping) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log('crit', `worker ${worker.id} died: ${text}`);

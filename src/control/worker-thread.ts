@@ -14,6 +14,7 @@ import { CachedRecords, type CacheBounds } from '../store/records/cached-records
 import type { RecordStore } from '../store/records/records.ts';
 import { RemoteRecords } from '../store/records/remote-records.ts';
 import { Directory } from '../zone/directory/directory.ts';
+import { TargetZone } from '../zone/target-zone.ts';
 import { CELL, WorkerZone } from '../zone/worker-zone.ts';
 import {
   type BrokenRoute,
@@ -59,6 +60,7 @@ const {
   settings,
   zone: buffer,
   tickets,
+  targets,
   directory: feed,
   directoryKinds,
   dataPlane: dataPlaneUrl,
@@ -68,7 +70,10 @@ const records = new RemoteRecords({ post: say, timeoutMs: RECORDS_MS });
 const recordCache = new CachedRecords(records, RECORDS_KEPT);
 const directory = new Directory<DirectoryEntities>(directoryKinds, feed);
 const dataPlane = await loadDataPlane();
-const builder = new SnapshotBuilder(settings.router_flavor, { workerId });
+const builder = new SnapshotBuilder(settings.router_flavor, {
+  workerId,
+  targets: new TargetZone(targets.buffer, workerId, targets.shape),
+});
 let prepared: Snapshot | null = null;
 dataPlane.applySnapshot(builder.current);
 

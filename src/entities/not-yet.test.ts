@@ -31,7 +31,6 @@ const active = (fields: object) => ({ healthchecks: { active: fields } });
 const passive = (unhealthy: object) => ({ healthchecks: { passive: { unhealthy } } });
 
 const UPSTREAMS: ReadonlyArray<readonly [fields: object, path: string, value: unknown]> = [
-  [{ algorithm: 'latency' }, 'algorithm', 'latency'],
   [active({ healthy: { interval: 5 } }), 'healthchecks.active.healthy.interval', 5],
   [active({ unhealthy: { interval: 0.1 } }), 'healthchecks.active.unhealthy.interval', 0.1],
   [passive({ tcp_failures: 1 }), 'healthchecks.passive.unhealthy.tcp_failures', 1],
@@ -61,12 +60,11 @@ test('upstreams run with their defaults, and with what changes nothing of round 
   assert.deepEqual(saidOf('upstreams', more), []);
 });
 
-test('hashing is refused with all that it means', () => {
-  assert.deepEqual(saidOf('upstreams', { name: 'u', hash_on: 'ip' }), [
-    refused('algorithm', 'consistent-hashing', 'upstreams'),
-    refused('hash_on', 'ip', 'upstreams'),
-  ]);
-});
+for (const more of [{ algorithm: 'latency' }, { algorithm: 'least-connections' }, { hash_on: 'ip' }]) {
+  test(`upstreams with ${JSON.stringify(more)} run`, () => {
+    assert.deepEqual(saidOf('upstreams', { name: 'u', ...more }), []);
+  });
+}
 
 test("a plugin that is not built is refused in Kong's words", () => {
   assert.deepEqual(saidOf('plugins', { name: 'key-auth', config: {} }), [

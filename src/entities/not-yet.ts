@@ -41,8 +41,6 @@ const KINDS: Readonly<Record<string, string>> = {
 const RULES: Readonly<Record<string, readonly Rule[]>> = {
   workspaces: [rule('name', is('default'))],
   upstreams: [
-    rule('algorithm', is('round-robin')),
-    rule('hash_on', is('none')),
     rule('healthchecks.active.healthy.interval', isZero),
     rule('healthchecks.active.unhealthy.interval', isZero),
     rule('healthchecks.passive.unhealthy.tcp_failures', isZero),

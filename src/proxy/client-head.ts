@@ -32,7 +32,8 @@ function stampProxied(exchange: Exchange, { status, headers }: ResponseHead): vo
   const { policy } = exchange.context;
   // Of a failed upstream it is the status that the gateway makes of the failure, as nginx's $upstream_status is.
   if (policy.sendUpstreamStatus) headers.set('X-Kong-Upstream-Status', String(status));
-  const { startedAt, forward } = exchange;
+  const { startedAt, forward, balancerCookie } = exchange;
+  if (balancerCookie !== null) headers.add('Set-Cookie', balancerCookie);
   if (policy.sendVia) {
     const via = headers.has('via') ? `${headers.all('via').join(', ')}, ` : '';
     const version = forward?.version ?? '1.1';

@@ -16,7 +16,8 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { GatewayError } from '../lib/gateway-error.ts';
-import type { RouterInput } from '../router/router.ts';
+import type { HashInput } from '../balancer/hash-source.ts';
+import type { Match, RouterInput } from '../router/router.ts';
 import { normalizePath } from '../router/path.ts';
 import type { RouteTarget } from '../snapshot/snapshot.ts';
 import { NO_BODY } from '../wire/message.ts';
@@ -46,7 +47,7 @@ const RESPONSE = 1;
 const TUNNEL = 2;
 const OVER = 3;
 
-export class Exchange implements ServerStreamHandler, RouterInput {
+export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
   readonly context: ProxyContext;
   readonly stream: ServerStream;
   /** Who calls, as the settings judged when the request began. */
@@ -72,6 +73,12 @@ export class Exchange implements ServerStreamHandler, RouterInput {
   route: RouteTarget | null = null;
   /** What of the path the route matched; '' when it has no paths. */
   matchedPrefix = '';
+  #match: Match<RouteTarget> | null = null;
+
+  /** Nobody knows who a client is yet. */
+  readonly consumerId: string | null = null;
+  /** `Set-Cookie` of a cookie that balancing made for this client; null: none. */
+  balancerCookie: string | null = null;
 
   /** Null when the request has none. */
   body: RequestBody | null = null;
@@ -149,6 +156,20 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     return authority === '' ? [] : [authority];
   }
 
+  /** Of the head as it is by now. */
+  hashHeader(name: string): readonly string[] {
+    const { authority, headers } = this.request;
+    if (name !== 'host') return headers.all(name);
+    return authority === '' ? [] : [authority];
+  }
+
+  capture(name: string): string | undefined {
+    const captures = this.#match?.captures ?? null;
+    if (captures === null) return undefined;
+    const named = captures.named.get(name) ?? (/^\d+$/.test(name) ? captures.groups[Number(name)] : null);
+    return named ?? undefined;
+  }
+
   /** The response's head has been written. */
   get responded(): boolean {
     return this.#state >= RESPONSE;
@@ -167,6 +188,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     if (this.request.bodyLength > this.context.policy.maxBody) return this.fail(payloadTooLarge());
     const match = routeRequest(this);
     if (match === null) return;
+    this.#match = match;
     this.route = match.value;
     this.matchedPrefix = match.matchedPrefix;
     const service = serviceOf(this, match.value);
@@ -237,6 +259,7 @@ export class Exchange implements ServerStreamHandler, RouterInput {
     if (this.#state === OVER) return;
     this.#state = OVER;
     this.body?.release();
+    this.forward?.over();
     finishExchange(this);
   }
 

@@ -10,6 +10,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import type { BalancerTarget } from '../balancer/balancer.ts';
+import type { HashSource } from '../balancer/hash-source.ts';
 import { Peers } from '../balancer/peers.ts';
 import type { ResolvedName } from '../balancer/resolver/resolver.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
@@ -17,6 +18,7 @@ import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
 import type { Trust } from '../snapshot/trust.ts';
 import type { ClientStream, ClientStreamHandler, ResponseHead, Trailers, Tunnel } from '../wire/message.ts';
 import type { UpstreamTls } from '../wire/tls/destination.ts';
+import type { TargetLoad } from '../zone/target-zone.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { Exchange } from './exchange.ts';
 import { noPeer, resolveError } from './forward-errors.ts';
@@ -24,6 +26,9 @@ import { keepsHost, upstreamHead, type UpstreamHead } from './upstream-head.ts';
 
 /** nginx never sends these twice once they were sent. */
 const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH']);
+
+/** Milliseconds that a failure counts as at least: one that comes at once must not make its target the fastest. */
+const FAILED_MS = 1000;
 
 export class Forward implements ClientStreamHandler {
   /** `performance.now()` when the current try had its address: Kong counts what was before as the gateway's time. */
@@ -38,6 +43,10 @@ export class Forward implements ClientStreamHandler {
   readonly #service: ServiceTarget;
   /** Null: a service without balancing. */
   readonly #peers: Peers | null;
+  /** What requests to the upstream are hashed on. */
+  readonly #hashSource: HashSource | null;
+  /** Of the target that the try is on, when its algorithm goes by it. */
+  #load: TargetLoad | null = null;
   /** The upstream's, by id. */
   readonly #clientCertificate: string | null;
   /** Of the snapshot that has the service. */
@@ -54,12 +63,14 @@ export class Forward implements ClientStreamHandler {
     const { snapshot, resolver } = exchange.context;
     const balancer = snapshot.upstreams.of(service);
     this.#peers = balancer === null ? null : new Peers(balancer, resolver);
+    this.#hashSource = balancer?.hashSource ?? null;
     this.#clientCertificate = balancer?.clientCertificate ?? null;
     this.#trust = snapshot.trust;
   }
 
   /** The request's head is settled and its body is here, or may stream. */
   start(): void {
+    if (this.#hashSource !== null) this.#hash(this.#hashSource);
     const head = upstreamHead(this.#exchange, this.#route, this.#service);
     const bodyLength = this.#exchange.body?.outgoingLength ?? head.bodyLength;
     this.#head = bodyLength === head.bodyLength ? head : { ...head, bodyLength };
@@ -74,7 +85,14 @@ export class Forward implements ClientStreamHandler {
   cancel(): void {
     const stream = this.#stream;
     this.#stream = this.upstream = null;
+    this.over();
     stream?.cancel();
+  }
+
+  /** The try is, however it ended: nothing of it is in flight any more. */
+  over(): void {
+    this.#load?.end();
+    this.#load = null;
   }
 
   /** The client takes bytes again. */
@@ -84,6 +102,13 @@ export class Forward implements ClientStreamHandler {
 
   flushRequest(): void {
     this.upstream?.flush();
+  }
+
+  /** Before the head is edited for the upstream. */
+  #hash(source: HashSource): void {
+    const { hash, setCookie } = source.of(this.#exchange);
+    if (this.#peers !== null) this.#peers.hash = hash;
+    this.#exchange.balancerCookie = setCookie;
   }
 
   #try(fresh: boolean): void {
@@ -139,10 +164,16 @@ export class Forward implements ClientStreamHandler {
       if (error instanceof GatewayError) return this.#exchange.fail(error);
       throw error;
     }
+    this.#begin(target?.load ?? null);
     const to = { host: ip, port: this.port, tls };
     const stream = fresh ? pool.fresh(to, timeouts, this) : pool.take(to, timeouts, this);
     this.#stream = stream;
     if (stream.ready) this.onConnect();
+  }
+
+  #begin(load: TargetLoad | null): void {
+    this.#load = load;
+    load?.begin();
   }
 
   /** Of TLS, for the Host header of this try. @throws GatewayError when what the service wants is not there. */
@@ -172,6 +203,7 @@ export class Forward implements ClientStreamHandler {
 
   onResponse(head: ResponseHead): void {
     this.#exchange.respond(head);
+    this.#load?.observe(this.#exchange.upstreamHeadAt - this.startedAt);
   }
 
   onBody(chunk: Buffer): void {
@@ -180,6 +212,7 @@ export class Forward implements ClientStreamHandler {
 
   onBodyEnd(trailers: Trailers | null): void {
     this.#stream = this.upstream = null;
+    this.over();
     this.#exchange.sendEnd(trailers);
   }
 
@@ -194,6 +227,7 @@ export class Forward implements ClientStreamHandler {
   onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
     this.#stream = this.upstream = null;
     this.#exchange.switchProtocols(head, tunnel);
+    this.#load?.observe(this.#exchange.upstreamHeadAt - this.startedAt);
   }
 
   onError(error: GatewayError): void {
@@ -203,6 +237,10 @@ export class Forward implements ClientStreamHandler {
     const stale = error.retry === 'if-reused' || (unprocessed && this.#stream?.reused === true);
     this.#stream = this.upstream = null;
     const exchange = this.#exchange;
+    if (!stale && !exchange.responded) {
+      this.#load?.observe(Math.max(performance.now() - this.startedAt, FAILED_MS));
+    }
+    this.over();
     if (exchange.over) return;
     const repeatable =
       error.retry !== 'never' &&

@@ -17,6 +17,7 @@ import { type Image, type ImageRecord, readImage } from './image.ts';
 import { StreamRouter } from '../router/stream-router.ts';
 import { RoutePlaces } from './route-places.ts';
 import { compileService } from './route-target.ts';
+import { TargetZone } from '../zone/target-zone.ts';
 import { EMPTY_HASH, type RouteTarget, type ServiceTarget, type Snapshot } from './snapshot.ts';
 import { TrustIndex } from './trust-index.ts';
 import { NO_TRUST } from './trust.ts';
@@ -31,9 +32,13 @@ export interface BuilderOptions {
   readonly sliceMs?: number;
   /** Workers begin their rotations at different places by it. */
   readonly workerId?: number;
+  /** Where workers know of targets what all of them know; one of its own unless said. */
+  readonly targets?: TargetZone;
 }
 
 const SLICE_MS = 1;
+/** Targets that a builder without a node around it has room for. */
+const STANDALONE_TARGETS = 1024;
 
 export class SnapshotBuilder {
   #current: Snapshot;
@@ -48,11 +53,13 @@ export class SnapshotBuilder {
   #queue: Promise<unknown> = Promise.resolve();
   readonly #sliceMs: number;
   readonly #workerId: number;
+  readonly #targets: TargetZone;
 
   constructor(flavor: RouterFlavor, options: BuilderOptions = {}) {
     this.#flavor = flavor;
     this.#sliceMs = options.sliceMs ?? SLICE_MS;
     this.#workerId = options.workerId ?? 0;
+    this.#targets = options.targets ?? TargetZone.standalone(STANDALONE_TARGETS);
     this.#current = {
       revision: 0,
       hash: EMPTY_HASH,
@@ -84,6 +91,7 @@ export class SnapshotBuilder {
   /** Makes the snapshot that `prepare` answered the current one. */
   commit(snapshot: Snapshot): void {
     if (snapshot !== this.#prepared) throw new StaleBase(`revision ${snapshot.revision} was overtaken`);
+    snapshot.upstreams.open(this.#targets, this.#current.upstreams);
     this.#current = snapshot;
     this.#prepared = null;
     this.#clean = true;

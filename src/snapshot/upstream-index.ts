@@ -1,10 +1,11 @@
 /**
  * Upstreams and targets as the builder knows them, and the `Upstreams` that come of them.
  *
- * Records only note what they touch. At the end the balancers of touched upstreams are made anew, and all others go on
- * as they are, in the middle of their rotation.
+ * Records only note what they touch. At the end the balancers of touched upstreams are made anew, from those before, and
+ * all others go on as they are, in the middle of their rotation.
  */
-import { Balancer, type TargetSpec } from '../balancer/balancer.ts';
+import { Balancer, type BalancerSpec, type TargetSpec } from '../balancer/balancer.ts';
+import { HashSource } from '../balancer/hash-source.ts';
 import { parseHost } from '../entities/formats/host.ts';
 import { DEFAULT_PORT, type Target } from '../entities/target.ts';
 import type { Upstream } from '../entities/upstream.ts';
@@ -57,16 +58,15 @@ export class UpstreamIndex {
     if (this.#touched.size === 0) return served;
     const byName = new Map(served.byName);
     const states = [...this.#touched].map((id) => this.#touch(id));
+    const before = new Map(states.map((state) => [state, served.byName.get(state.servedName ?? '') ?? null]));
     // All old names first: two upstreams may change names with each other.
     for (const { servedName } of states) if (servedName !== null) byName.delete(servedName);
     for (const state of states) {
       const { upstream, targets } = state;
       state.servedName = upstream?.name ?? null;
       if (upstream !== null) {
-        const { host_header: hostHeader } = upstream;
-        const clientCertificate = upstream.client_certificate?.id ?? null;
-        const spec = { hostHeader, clientCertificate, targets: [...targets.values()], start };
-        byName.set(upstream.name, new Balancer(spec));
+        const spec = balancerSpec(upstream, [...targets.values()], start);
+        byName.set(upstream.name, yield* Balancer.inSteps(spec, before.get(state) ?? null));
       }
       yield;
     }
@@ -83,6 +83,19 @@ export class UpstreamIndex {
     this.#touched.add(id);
     return state;
   }
+}
+
+function balancerSpec(upstream: Upstream, targets: readonly TargetSpec[], start: number): BalancerSpec {
+  return {
+    id: upstream.id,
+    hostHeader: upstream.host_header,
+    clientCertificate: upstream.client_certificate?.id ?? null,
+    algorithm: upstream.algorithm,
+    slots: upstream.slots,
+    hashSource: upstream.algorithm === 'consistent-hashing' ? new HashSource(upstream) : null,
+    targets,
+    start,
+  };
 }
 
 /** `host:port`; the port may be missing in a file that says `_transform: false`. */

@@ -14,7 +14,13 @@ const FLAVOR = 'traditional_compatible';
 type Pools = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 const times = { created_at: 1, updated_at: 1 };
-const upstream = (name: string, id = name) => ({ id: `upstream-${id}`, name, host_header: null, ...times });
+const upstream = (name: string, id = name) => ({
+  id: `upstream-${id}`,
+  name,
+  algorithm: 'round-robin',
+  host_header: null,
+  ...times,
+});
 const target = (pool: string, host: string, weight: number) => ({
   id: `target-${pool}-${host}`,
   upstream: { id: `upstream-${pool}` },

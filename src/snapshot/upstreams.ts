@@ -8,6 +8,7 @@
  * same.
  */
 import type { Balancer } from '../balancer/balancer.ts';
+import type { TargetZone } from '../zone/target-zone.ts';
 
 /** What a service remembers. */
 export interface Balancing {
@@ -20,6 +21,18 @@ export class Upstreams {
 
   constructor(byName: ReadonlyMap<string, Balancer>) {
     this.byName = byName;
+  }
+
+  /** They are served from now on, in place of those; answers how many balance by what this worker knows alone. */
+  open(zone: TargetZone, before: Upstreams): number {
+    if (before === this) return 0;
+    const old = new Set(before.byName.values());
+    let alone = 0;
+    for (const balancer of this.byName.values()) {
+      if (!old.delete(balancer) && !balancer.open(zone)) alone++;
+    }
+    for (const balancer of old) balancer.close();
+    return alone;
   }
 
   /** Null: the host is no upstream. Names are compared as they are written, as in Kong. */
