@@ -1,5 +1,6 @@
 /**
- * What balancing adds to a request, in nanoseconds, by algorithm and number of targets: `node bench/micro/balancer.ts`.
+ * What balancing adds to a request, in nanoseconds, by algorithm and number of targets: `node bench/micro/balancer.ts
+ * [workers]`.
  *
  * A request is a choice among the targets, by the hash of its client's address where the algorithm hashes, and where it
  * goes by what is in flight or by latencies also the bookkeeping of begin, answer and end. Unequal weights are 1 to 7.
@@ -11,7 +12,8 @@ import { Peers } from '../../src/balancer/peers.ts';
 import { ALGORITHMS, type AlgorithmName } from '../../src/balancer/algorithms/registry.ts';
 import { AddressRing } from '../../src/balancer/resolver/address-ring.ts';
 import type { Resolver } from '../../src/balancer/resolver/resolver.ts';
-import { NodeTargets, TargetZone } from '../../src/zone/target-zone.ts';
+import { NodeTargets } from '../../src/zone/targets/node-targets.ts';
+import { TargetZone } from '../../src/zone/targets/target-zone.ts';
 import { micro, microTable, type MicroCase } from '../support/micro.ts';
 
 const RING = new AddressRing([{ ip: '127.0.0.1', port: null, weight: 1 }], Infinity, 0);
@@ -33,6 +35,9 @@ const HASH = new HashSource({
   hash_on_uri_capture: null,
   hash_fallback_uri_capture: null,
 });
+
+/** Whose counts are summed. */
+const WORKERS = Number(process.argv[2] ?? 4);
 
 const CLIENTS: readonly HashInput[] = Array.from({ length: 1024 }, (_, n) => ({
   consumerId: null,
@@ -56,7 +61,7 @@ function balancer(algorithm: AlgorithmName, targets: number, unequal: boolean, b
     algorithm,
     hashSource: algorithm === 'consistent-hashing' ? HASH : null,
   });
-  const node = new NodeTargets(2);
+  const node = new NodeTargets(WORKERS);
   const zone = new TargetZone(node.buffer, 0, node.shape);
   made.open(zone);
   if (busy) {

@@ -10,7 +10,8 @@
  * called when a snapshot that has the balancer begins and ceases to be served. A target that stays is known by its
  * address, and keeps its state.
  */
-import { TargetZone, type TargetLoad } from '../zone/target-zone.ts';
+import type { TargetLoad } from '../zone/targets/target-load.ts';
+import { TargetZone } from '../zone/targets/target-zone.ts';
 import type { Algorithm, AlgorithmSpec } from './algorithms/algorithm.ts';
 import { ALGORITHMS, type AlgorithmName } from './algorithms/registry.ts';
 import type { HashSource } from './hash-source.ts';
@@ -77,6 +78,8 @@ export class Balancer {
   readonly clientCertificate: string | null;
   /** Null: requests are not hashed. */
   readonly hashSource: HashSource | null;
+  /** The zone had no room: this worker balances by what it knows itself. */
+  alone = false;
   readonly #id: string;
   readonly #name: AlgorithmName;
   readonly #targets: readonly BalancerTarget[];
@@ -113,18 +116,17 @@ export class Balancer {
     }
   }
 
-  /** Answers false when the zone has no room: then this worker balances by what it knows itself. */
-  open(zone: TargetZone): boolean {
+  open(zone: TargetZone): void {
     const entry = ALGORITHMS[this.#name];
-    if (!('share' in entry) || this.#algorithm !== null) return true;
-    const loads = this.#acquire(zone);
-    if (loads !== null) {
-      this.#algorithm = entry.share(this.#spec, { zone, loads });
-      return true;
+    if (!('share' in entry) || this.#algorithm !== null) return;
+    let from = zone;
+    let loads = this.#acquire(zone);
+    if (loads === null) {
+      this.alone = true;
+      from = TargetZone.standalone(this.#targets.length);
+      loads = this.#acquire(from) ?? [];
     }
-    const own = TargetZone.standalone(this.#targets.length);
-    this.#algorithm = entry.share(this.#spec, { zone: own, loads: this.#acquire(own) ?? [] });
-    return false;
+    this.#algorithm = entry.share(this.#spec, { zone: from, loads });
   }
 
   /** No snapshot that is served has it any more; requests that began with it go on. */

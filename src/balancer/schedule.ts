@@ -3,8 +3,7 @@
  *
  * In one unit of that time every member has exactly as many turns as its weight, spread evenly, as in rotation.ts; a
  * turn costs the logarithm of their number. Turns are counted and times computed from the count, so that no rounding
- * adds up; counts start anew when a unit is over for all. A member that is passed over loses the turns that the others
- * have meanwhile: it does not catch up.
+ * adds up. A member that is passed over loses the turns that the others have meanwhile: it does not catch up.
  */
 
 /** Bounds the work of a start in the middle of a unit. */
@@ -61,19 +60,9 @@ export class Schedule {
     this.#advance(member, Math.max(this.#turns[member]!, turns));
   }
 
-  /** At 2^32 turns the times still differ by enough: the counts of all members are then taken back together. */
   #advance(member: number, turns: number): void {
     this.#turns[member] = turns;
     this.#due[member] = (2 * turns + 1) / (2 * this.#weights[member]!);
-    if (turns >= 2 ** 32) this.#rewind();
-  }
-
-  #rewind(): void {
-    const units = Math.floor(this.#due.reduce((least, due) => Math.min(least, due), Infinity));
-    for (const [member, weight] of this.#weights.entries()) {
-      this.#turns[member]! -= units * weight;
-      this.#due[member] = (2 * this.#turns[member]! + 1) / (2 * weight);
-    }
   }
 
   #before(one: number, other: number): boolean {

@@ -37,6 +37,7 @@ export async function nodeStatus(gateway: Gateway, unit = 'm', scale = '2'): Pro
       workers: supervisor.report(),
       broken_routes: supervisor.broken,
       http2: http2(gateway),
+      balancing: { alone: supervisor.zone.sum(CELL.balancedAlone) },
       proxy_headers_refused: supervisor.zone.sum(CELL.proxyHeadersRefused) + refusedHeaders(),
       streams: streams(gateway),
       directory: supervisor.directory.size,

@@ -8,7 +8,7 @@ import type { Settings } from '../settings/settings.ts';
 import type { RouterFlavor } from '../router/router.ts';
 import type { RecordAsk, RecordTell } from '../store/records/remote-records.ts';
 import type { DirectoryFeed } from '../zone/directory/feeds.ts';
-import type { NodeTargets } from '../zone/target-zone.ts';
+import type { NodeTargets } from '../zone/targets/node-targets.ts';
 import type { DirectoryKind } from '../zone/directory/row-kind.ts';
 
 export interface WorkerData {

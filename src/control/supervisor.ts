@@ -6,7 +6,7 @@ import type { Settings } from '../settings/settings.ts';
 import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import { DirectoryWriter } from '../zone/directory/writer.ts';
 import { TicketKeyRing } from '../zone/ticket-keys.ts';
-import { NodeTargets } from '../zone/target-zone.ts';
+import { NodeTargets } from '../zone/targets/node-targets.ts';
 import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
 import type { BrokenRoute } from './protocol.ts';

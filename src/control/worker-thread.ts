@@ -14,7 +14,7 @@ import { CachedRecords, type CacheBounds } from '../store/records/cached-records
 import type { RecordStore } from '../store/records/records.ts';
 import { RemoteRecords } from '../store/records/remote-records.ts';
 import { Directory } from '../zone/directory/directory.ts';
-import { TargetZone } from '../zone/target-zone.ts';
+import { TargetZone } from '../zone/targets/target-zone.ts';
 import { CELL, WorkerZone } from '../zone/worker-zone.ts';
 import {
   type BrokenRoute,
@@ -94,6 +94,7 @@ async function obey(command: Command): Promise<Reply> {
         builder.commit(prepared);
         prepared = null;
         dataPlane.applySnapshot(builder.current);
+        zone.set(CELL.balancedAlone, builder.current.upstreams.alone);
         zone.set(CELL.revision, command.revision);
       } else if (builder.current.revision !== command.revision) {
         throw new StaleBase(`revision ${command.revision} is not prepared`);

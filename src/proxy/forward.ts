@@ -18,7 +18,7 @@ import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
 import type { Trust } from '../snapshot/trust.ts';
 import type { ClientStream, ClientStreamHandler, ResponseHead, Trailers, Tunnel } from '../wire/message.ts';
 import type { UpstreamTls } from '../wire/tls/destination.ts';
-import type { TargetLoad } from '../zone/target-zone.ts';
+import type { TargetLoad } from '../zone/targets/target-load.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import type { Exchange } from './exchange.ts';
 import { noPeer, resolveError } from './forward-errors.ts';

@@ -17,7 +17,7 @@ import { type Image, type ImageRecord, readImage } from './image.ts';
 import { StreamRouter } from '../router/stream-router.ts';
 import { RoutePlaces } from './route-places.ts';
 import { compileService } from './route-target.ts';
-import { TargetZone } from '../zone/target-zone.ts';
+import { TargetZone } from '../zone/targets/target-zone.ts';
 import { EMPTY_HASH, type RouteTarget, type ServiceTarget, type Snapshot } from './snapshot.ts';
 import { TrustIndex } from './trust-index.ts';
 import { NO_TRUST } from './trust.ts';

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Balancer } from '../balancer/balancer.ts';
+import { NodeTargets } from '../zone/targets/node-targets.ts';
+import { TargetZone } from '../zone/targets/target-zone.ts';
 import { SnapshotBuilder } from './builder.ts';
 import { diffImages, encodeDelta } from './image-delta.ts';
 import { encodeImage } from './image-encode.ts';
@@ -14,10 +16,10 @@ const FLAVOR = 'traditional_compatible';
 type Pools = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 const times = { created_at: 1, updated_at: 1 };
-const upstream = (name: string, id = name) => ({
+const upstream = (name: string, id = name, algorithm = 'round-robin') => ({
   id: `upstream-${id}`,
   name,
-  algorithm: 'round-robin',
+  algorithm,
   host_header: null,
   ...times,
 });
@@ -29,11 +31,11 @@ const target = (pool: string, host: string, weight: number) => ({
   ...times,
 });
 
-function image(revision: number, pools: Pools): SharedArrayBuffer {
+function image(revision: number, pools: Pools, algorithm = 'round-robin'): SharedArrayBuffer {
   const targets = Object.entries(pools).flatMap(([pool, hosts]) =>
     Object.entries(hosts).map(([host, weight]) => target(pool, host, weight)),
   );
-  const upstreams = Object.keys(pools).map((name) => upstream(name));
+  const upstreams = Object.keys(pools).map((name) => upstream(name, name, algorithm));
   return encodeImage(
     new Map<string, object[]>([
       ['upstreams', upstreams],
@@ -148,4 +150,39 @@ test('property: deltas lead where the whole configuration does', async () => {
       }
     }),
   );
+});
+
+test('what is in flight is known to each snapshot that follows, and slots go with the last that has the target', async () => {
+  const node = new NodeTargets(1, 16);
+  const targets = new TargetZone(node.buffer, 0, node.shape);
+  const builder = new SnapshotBuilder(FLAVOR, { targets });
+  const least = (revision: number, hosts: Pools[string]): SharedArrayBuffer =>
+    image(revision, { pool: hosts }, 'least-connections');
+  const balancerOf = ({ upstreams }: Snapshot): Balancer | undefined => upstreams.byName.get('pool');
+  const images = [
+    least(1, { a: 1, b: 1 }),
+    least(2, { a: 1, b: 1, c: 1 }),
+    least(3, { b: 1, c: 1 }),
+  ] as const;
+
+  const first = await serve(builder, images[0]);
+  const busy = balancerOf(first)?.next(null);
+  assert.ok(busy?.load);
+  for (let n = 0; n < 5; n++) busy.load.begin();
+  const takenOf = (snapshot: Snapshot, count: number): string[] =>
+    Array.from({ length: count }, () => balancerOf(snapshot)?.next(null)?.host ?? '').toSorted();
+  // One that is built and never served holds nothing.
+  for (let n = 0; n < 20; n++) await builder.prepare(least(2, { [`x${n}`]: 1 }), FLAVOR);
+  const second = await serve(builder, images[1]);
+  assert.ok(!takenOf(second, 30).includes(busy.host));
+  // Targets that come and go, many more than there are slots.
+  let last = images[1];
+  for (let revision = 3; revision < 60; revision++) {
+    const next = least(revision, { [busy.host]: 1, [`new${revision}`]: 1 });
+    const served = await serve(builder, diffImages(last, next));
+    assert.equal(served.upstreams.alone, 0);
+    assert.deepEqual(new Set(takenOf(served, 4)), new Set([`new${revision}`]));
+    last = next;
+  }
+  for (let n = 0; n < 5; n++) busy.load.end();
 });

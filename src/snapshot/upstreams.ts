@@ -8,7 +8,7 @@
  * same.
  */
 import type { Balancer } from '../balancer/balancer.ts';
-import type { TargetZone } from '../zone/target-zone.ts';
+import type { TargetZone } from '../zone/targets/target-zone.ts';
 
 /** What a service remembers. */
 export interface Balancing {
@@ -23,16 +23,19 @@ export class Upstreams {
     this.byName = byName;
   }
 
-  /** They are served from now on, in place of those; answers how many balance by what this worker knows alone. */
-  open(zone: TargetZone, before: Upstreams): number {
-    if (before === this) return 0;
+  /** They are served from now on, in place of those. */
+  open(zone: TargetZone, before: Upstreams): void {
+    if (before === this) return;
     const old = new Set(before.byName.values());
-    let alone = 0;
-    for (const balancer of this.byName.values()) {
-      if (!old.delete(balancer) && !balancer.open(zone)) alone++;
-    }
+    for (const balancer of this.byName.values()) if (!old.delete(balancer)) balancer.open(zone);
     for (const balancer of old) balancer.close();
-    return alone;
+  }
+
+  /** Upstreams for which the node's zone has no room. */
+  get alone(): number {
+    let count = 0;
+    for (const { alone } of this.byName.values()) if (alone) count++;
+    return count;
   }
 
   /** Null: the host is no upstream. Names are compared as they are written, as in Kong. */

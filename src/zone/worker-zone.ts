@@ -66,6 +66,8 @@ export const CELL = {
   udpSessions: 26,
   /** Open connections of `stream_listen`. */
   streams: 27,
+  /** Upstreams that the worker balances by what it knows itself, for want of room in the zone of targets. */
+  balancedAlone: 23,
 
   /** Time of the worker's last heartbeat, by `lib/monotonic.ts`. */
   heartbeat: 28,

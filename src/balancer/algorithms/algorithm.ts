@@ -1,5 +1,6 @@
 /** What all ways of balancing have in common. Which there are is listed in registry.ts. */
-import type { TargetLoad, TargetZone } from '../../zone/target-zone.ts';
+import type { TargetLoad } from '../../zone/targets/target-load.ts';
+import type { TargetZone } from '../../zone/targets/target-zone.ts';
 
 export interface Algorithm {
   /**

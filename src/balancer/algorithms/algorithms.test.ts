@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mix32 } from '../../zone/hash32.ts';
-import { TargetZone } from '../../zone/target-zone.ts';
+import { NodeTargets } from '../../zone/targets/node-targets.ts';
+import { TargetZone } from '../../zone/targets/target-zone.ts';
 import { Balancer, type BalancerTarget, type TargetSpec } from '../balancer.ts';
 import { ALGORITHMS, type AlgorithmName } from './registry.ts';
 
@@ -25,7 +26,8 @@ function make(
   const spec = { hostHeader: null, targets, algorithm, start: more.start ?? 0.3, id: 'u' };
   const balancer = Balancer.of(spec, more.previous?.balancer ?? null);
   const zone = more.previous?.zone ?? TargetZone.standalone(4096);
-  assert.ok(balancer.open(zone));
+  balancer.open(zone);
+  assert.equal(balancer.alone, false);
   more.previous?.balancer.close();
   return { balancer, zone };
 }
@@ -283,3 +285,14 @@ for (const name of ['least-connections', 'latency'] as const) {
     b?.load?.end();
   });
 }
+
+test('a zone without room: the worker balances by what it knows itself', () => {
+  const targets = equal(30).map(([host, weight]) => ({ host, port: 80, weight }));
+  const balancer = Balancer.of({ hostHeader: null, targets, algorithm: 'least-connections', start: 0 });
+  const full = new NodeTargets(1, 16);
+  balancer.open(new TargetZone(full.buffer, 0, full.shape));
+  assert.equal(balancer.alone, true);
+  const counts = counted(requests({ balancer, zone: TargetZone.standalone(1) }, 90, 'later'));
+  assert.ok([...counts.values()].every((count) => count === 3));
+  balancer.close();
+});

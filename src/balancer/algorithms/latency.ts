@@ -6,7 +6,7 @@
  * random instead of the best of all is Kong's choice too, and it keeps members known that were slow once. A member that
  * never answered is asked once, and again when that answer is here.
  */
-import type { TargetZone } from '../../zone/target-zone.ts';
+import type { TargetZone } from '../../zone/targets/target-zone.ts';
 import type { Algorithm, AlgorithmSpec, SharedLoads } from './algorithm.ts';
 
 /** Members tried at random before one is searched for. */

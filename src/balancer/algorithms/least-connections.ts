@@ -3,14 +3,13 @@
  *
  * What is in flight changes under the hands of other workers, so no order of the members can be kept: they are looked
  * at, from another one each time so that equals take turns, until one is found that nothing can be better than, which
- * is an idle one of the largest weight. The sums of all members are read from one array of integers, which is what
- * makes a thousand of them affordable.
+ * is an idle one of the largest weight. That is for few members (load-tree.ts is for many).
  */
+import type { TargetZone } from '../../zone/targets/target-zone.ts';
 import type { Algorithm, AlgorithmSpec, SharedLoads } from './algorithm.ts';
 
 export class LeastConnections implements Algorithm {
-  readonly #sums: Int32Array;
-  /** Of each member in the sums. */
+  readonly #zone: TargetZone;
   readonly #slots: Int32Array;
   /** 1 / weight. */
   readonly #costs: Float64Array;
@@ -19,7 +18,7 @@ export class LeastConnections implements Algorithm {
   #first: number;
 
   constructor({ members, start }: AlgorithmSpec, { zone, loads }: SharedLoads) {
-    this.#sums = zone.sums;
+    this.#zone = zone;
     this.#slots = Int32Array.from(loads, ({ slot }) => slot);
     this.#costs = Float64Array.from(members, ({ weight }) => 1 / weight);
     this.#ideal = this.#costs.reduce((least, cost) => Math.min(least, cost), Infinity);
@@ -37,13 +36,13 @@ export class LeastConnections implements Algorithm {
 
   /** True: there is no better one. */
   #look(least: Least, from: number, to: number, passed: ReadonlySet<number> | null): boolean {
-    const sums = this.#sums;
+    const zone = this.#zone;
     const slots = this.#slots;
     const costs = this.#costs;
     const ideal = this.#ideal;
     let { index, score } = least;
     for (let i = from; i < to; i++) {
-      const own = (sums[slots[i]!]! + 1) * costs[i]!;
+      const own = (zone.inFlight(slots[i]!) + 1) * costs[i]!;
       if (own >= score || passed?.has(i) === true) continue;
       index = i;
       score = own;

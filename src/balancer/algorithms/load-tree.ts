@@ -6,7 +6,8 @@
  * do is seen when it matters: a winner that has got more to do meanwhile is found out before it is taken, and with every
  * choice a few members are looked at again, all in turn, so that one that others have left is known soon.
  */
-import type { LoadWatcher } from '../../zone/target-zone.ts';
+import type { LoadWatcher } from '../../zone/targets/target-load.ts';
+import type { TargetZone } from '../../zone/targets/target-zone.ts';
 import type { Algorithm, AlgorithmSpec, SharedLoads } from './algorithm.ts';
 import { LeastConnections } from './least-connections.ts';
 
@@ -18,7 +19,7 @@ const MOST_FOUND_OUT = 16;
 const MOST_PASSED = 24;
 
 export class LoadTree implements Algorithm, LoadWatcher {
-  readonly #sums: Int32Array;
+  readonly #zone: TargetZone;
   readonly #slots: Int32Array;
   readonly #costs: Float64Array;
   readonly #scores: Float64Array;
@@ -36,7 +37,7 @@ export class LoadTree implements Algorithm, LoadWatcher {
     const { length } = members;
     const first = Math.floor(start * length);
     this.#scan = new LeastConnections(spec, shared);
-    this.#sums = shared.zone.sums;
+    this.#zone = shared.zone;
     this.#slots = Int32Array.from(shared.loads, ({ slot }) => slot);
     this.#costs = Float64Array.from(members, ({ weight }) => 1 / weight);
     this.#scores = Float64Array.from(members, (_, member) => this.#scoreOf(member));
@@ -88,7 +89,7 @@ export class LoadTree implements Algorithm, LoadWatcher {
   }
 
   #scoreOf(member: number): number {
-    return (this.#sums[this.#slots[member]!]! + 1) * this.#costs[member]!;
+    return (this.#zone.inFlight(this.#slots[member]!) + 1) * this.#costs[member]!;
   }
 
   /** Plays the matches of a member with its new score. */

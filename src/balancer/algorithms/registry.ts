@@ -11,7 +11,7 @@ export type AlgorithmName = 'round-robin' | 'consistent-hashing' | 'least-connec
 /** `make`: depends on the configuration alone. `share`: goes by what all workers know of the members. */
 type Entry = { readonly make: MakeAlgorithm } | { readonly share: MakeSharedAlgorithm };
 
-/** Members from which on a tree is cheaper than a look at all of them. */
+/** Counts, of members times workers, from which on a tree is cheaper than a look at all of them. */
 const MANY = 64;
 
 export const ALGORITHMS: Readonly<Record<AlgorithmName, Entry>> = {
@@ -19,7 +19,9 @@ export const ALGORITHMS: Readonly<Record<AlgorithmName, Entry>> = {
   'consistent-hashing': { make: consistentHash },
   'least-connections': {
     share: (spec, shared) =>
-      spec.members.length < MANY ? new LeastConnections(spec, shared) : new LoadTree(spec, shared),
+      spec.members.length * shared.zone.workers < MANY
+        ? new LeastConnections(spec, shared)
+        : new LoadTree(spec, shared),
   },
   latency: { share: (spec, shared) => new Latency(spec, shared) },
 };

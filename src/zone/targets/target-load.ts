@@ -1,0 +1,73 @@
+/** The handle of a target's slot in the zone of targets, as a worker has it; target-zone.ts says the rules. */
+
+/** Who wants to know what this worker begins and ends. */
+export interface LoadWatcher {
+  changed(place: number): void;
+}
+
+/** Whose slots they are. */
+interface LoadKeeper {
+  add(slot: number, change: 1 | -1): void;
+  observe(slot: number, milliseconds: number): void;
+  free(load: TargetLoad): void;
+}
+
+/** One target, as the worker sees it that holds it. */
+export class TargetLoad {
+  slot: number;
+  readonly key: string;
+  readonly #zone: LoadKeeper;
+  /** Balancers that are served and have it. */
+  #holders = 0;
+  /** Of this worker. */
+  #inFlight = 0;
+  #watcher: LoadWatcher | null = null;
+  #place = 0;
+
+  constructor(zone: LoadKeeper, key: string, slot: number) {
+    this.#zone = zone;
+    this.key = key;
+    this.slot = slot;
+  }
+
+  /** A try on the target begins. */
+  begin(): void {
+    this.#inFlight++;
+    this.#zone.add(this.slot, 1);
+    this.#watcher?.changed(this.#place);
+  }
+
+  /** The try is over. */
+  end(): void {
+    this.#inFlight--;
+    this.#zone.add(this.slot, -1);
+    this.#watcher?.changed(this.#place);
+    this.#letGo();
+  }
+
+  /** An answer took so many milliseconds. */
+  observe(milliseconds: number): void {
+    this.#zone.observe(this.slot, milliseconds);
+  }
+
+  /** One watches at a time: the last. */
+  watch(watcher: LoadWatcher, place: number): void {
+    this.#watcher = watcher;
+    this.#place = place;
+  }
+
+  hold(): void {
+    this.#holders++;
+  }
+
+  release(): void {
+    this.#holders--;
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    if (this.#holders > 0 || this.#inFlight > 0 || this.slot === 0) return;
+    this.#zone.free(this);
+    this.slot = 0;
+  }
+}
