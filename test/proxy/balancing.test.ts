@@ -242,7 +242,16 @@ async function hold(target: string, count: number): Promise<Socket[]> {
 async function letGo(clients: readonly Socket[]): Promise<void> {
   for (const holder of holders) holder.answerAll();
   for (const client of clients) client.destroy();
-  await waitFor(() => heldInAll() === 0, { what: 'all requests to be over' });
+  await waitFor(async () => heldInAll() === 0 && (await inProgress()) === 0, {
+    what: 'all requests to be over',
+  });
+}
+
+/** Requests that the gateway has not done with. */
+async function inProgress(): Promise<number> {
+  const response = await fetch(`${gateway.adminUrl}/status`);
+  const { server } = (await response.json()) as { server: { connections_writing: number } };
+  return server.connections_writing;
 }
 
 test('least-connections: requests in flight are those of all workers', async () => {

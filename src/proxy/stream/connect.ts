@@ -63,6 +63,7 @@ function tryTarget(stream: Stream, service: ServiceTarget, to: StreamTarget, att
   }
   const buffer = new ReadBuffer();
   let failure: Error | null = null;
+  const begun = performance.now();
   const timer = new WheelTimer(() => socket.destroy(new Error('timed out')));
   const socket = connectUpstream(
     { host: to.ip, port: to.port, tls },
@@ -72,6 +73,7 @@ function tryTarget(stream: Stream, service: ServiceTarget, to: StreamTarget, att
       onReady() {
         wheel.remove(timer);
         socket.off('close', onClose);
+        stream.load?.observe(performance.now() - begun);
         if (!stream.over) attempt.ready(socket, buffer);
       },
     },

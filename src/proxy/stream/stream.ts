@@ -14,6 +14,7 @@ import type { StreamLog } from '../../observe/stream-log.ts';
 import type { StreamTransport } from '../../router/stream-router.ts';
 import type { LogLevel } from '../../settings/settings.ts';
 import type { RouteTarget, Snapshot } from '../../snapshot/snapshot.ts';
+import type { TargetLoad } from '../../zone/targets/target-load.ts';
 import { CELL, type WorkerZone } from '../../zone/worker-zone.ts';
 import type { TlsListeners } from '../tls-listeners.ts';
 import type { UpstreamTerms } from '../upstream-terms.ts';
@@ -69,6 +70,8 @@ export class Stream {
   readonly snapshot: Snapshot;
   /** Where the current try goes, for logs. */
   upstream = '';
+  /** Of the target that it is on, when the upstream's algorithm goes by it. */
+  load: TargetLoad | null = null;
   status = 200;
   bytesSent = 0;
   bytesReceived = 0;
@@ -84,6 +87,13 @@ export class Stream {
     context.open.add(this);
     context.zone.increment(CELL.streamsHandled);
     context.zone.increment(transport === 'udp' ? CELL.udpSessions : CELL.streams);
+  }
+
+  /** It is on that target now, and on no other. */
+  on(load: TargetLoad | null): void {
+    this.load?.end();
+    this.load = load;
+    load?.begin();
   }
 
   log(level: LogLevel, kind: string, message: string): void {
@@ -112,6 +122,7 @@ export class Stream {
   end(): void {
     if (this.over) return;
     this.over = true;
+    this.on(null);
     this.cut();
     finishStream(this);
   }

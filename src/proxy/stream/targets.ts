@@ -6,7 +6,11 @@ import type { BalancerTarget } from '../../balancer/balancer.ts';
 import { Peers } from '../../balancer/peers.ts';
 import type { ResolvedName } from '../../balancer/resolver/resolver.ts';
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
+import { hash32 } from '../../zone/hash32.ts';
 import type { Stream } from './stream.ts';
+
+/** Milliseconds that a failure counts as: one that comes at once must not make its target the fastest. */
+const FAILED_MS = 1000;
 
 export interface StreamTarget {
   readonly ip: string;
@@ -26,6 +30,8 @@ export class StreamTargets {
     this.#service = service;
     const balancer = stream.snapshot.upstreams.of(service);
     this.#peers = balancer === null ? null : new Peers(balancer, stream.context.resolver);
+    // All that a stream has of what `hash_on` may say; its requests have the same hash where they are hashed on it.
+    if (this.#peers !== null) this.#peers.hash = hash32(stream.arrival.clientIp);
   }
 
   /** Calls `found` with where to go next, now or later; refuses the stream when there is nowhere. */
@@ -48,6 +54,8 @@ export class StreamTargets {
 
   /** After a try that failed: is there another one? */
   again(): boolean {
+    this.#stream.load?.observe(FAILED_MS);
+    this.#stream.on(null);
     this.#peers?.failed();
     return this.#tries++ < this.#service.retries;
   }
@@ -62,6 +70,7 @@ export class StreamTargets {
 
   #targetOf(to: BalancerTarget | ServiceTarget, resolved: ResolvedName): StreamTarget {
     const { ip, port } = resolved.next();
+    this.#stream.on(this.#peers?.current?.load ?? null);
     const chosen = port ?? to.port;
     const authority = 'authority' in to ? to.authority(chosen, true) : this.#service.hostHeader;
     return { ip, port: chosen, authority };
