@@ -180,7 +180,7 @@ test('threads that are killed in the middle of it leave sums that are right, and
       for (const load of loads) load?.release();
     }
   });`;
-  for (let life = 0; life < 25; life++) {
+  for (let life = 0; life < 12; life++) {
     const thread = new Worker(code, { eval: true, workerData: { buffer: node.buffer, shape: node.shape } });
     await once(thread, 'message');
     await thread.terminate();
