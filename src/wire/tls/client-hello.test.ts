@@ -141,7 +141,11 @@ const CASES: ReadonlyArray<readonly [what: string, sent: Buffer, said: string]> 
   ],
   ['64 records', records(sized(64), 1), '|'],
   ['65 records', records(sized(65), 1), 'too many records'],
-  ['a flood of records', records(Buffer.from([1, 0, 0x3e, 0x80, ...Buffer.alloc(2600)]), 1), 'too many records'],
+  [
+    'a flood of records',
+    records(Buffer.from([1, 0, 0x3e, 0x80, ...Buffer.alloc(2600)]), 1),
+    'too many records',
+  ],
   [
     'early data behind it',
     Buffer.concat([hello({ extensions: [sni('a')] }), bytes(23, 3, 3, 0, 1, 0)]),
