@@ -196,17 +196,24 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.upstreamTerms.settings = settings;
     this.#streams.settings = settings;
     this.errorLog.setLevel(settings.log_level);
-    this.#configureTls(settings);
-    for (const connection of this.#connections) connection.peer = this.#judge(connection.peer);
+    const outdated = this.#configureTls(settings);
+    for (const connection of this.#connections) {
+      const peer = this.#judge(connection.peer);
+      connection.peer = peer;
+      if (!outdated || peer.tls === null) continue;
+      connection.peer = { ...peer, outdated };
+      connection.drain();
+    }
   }
 
-  /** The main thread has read the same files a moment ago. */
-  #configureTls(settings: Settings): void {
+  /** The main thread has read the same files a moment ago. True: as `TlsListeners.configure`. */
+  #configureTls(settings: Settings): boolean {
     try {
-      this.#tls.configure(settings);
+      return this.#tls.configure(settings);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.errorLog.log('error', 'tls_settings', `TLS goes on as it was: ${why}`);
+      return false;
     }
   }
 

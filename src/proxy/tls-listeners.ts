@@ -2,9 +2,11 @@
  * TLS of a worker's listeners: what `wire/tls` needs of settings and snapshot, and what its handshakes mean for requests.
  *
  * Settings and certificates change live: contexts are made again of what is new, and the next handshake has them;
- * connections that are open keep what they have.
+ * connections that are open keep what they have. When clients are to be asked for certificates by other rules, those that
+ * were judged by the old ones end.
  */
 import type { Socket } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { TimerWheel } from '../lib/timer-wheel.ts';
 import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
 import { SecretTexts } from '../snapshot/secret-texts.ts';
@@ -47,6 +49,8 @@ export class TlsListeners {
   #contexts: ServerContexts | null = null;
   #profiles: Readonly<Record<'http1' | 'http2', TlsProfile>> | null = null;
   #handshakeMs = HANDSHAKE_MS;
+  /** Counts the rules by which clients were asked for certificates. */
+  #rules = 0;
 
   constructor(options: TlsListenersOptions) {
     this.#options = options;
@@ -63,12 +67,17 @@ export class TlsListeners {
     });
   }
 
-  /** @throws Error that names the setting; then what was served is served on. */
-  configure(settings: Settings): void {
-    if (![...settings.proxy_listen, ...settings.stream_listen].some(({ ssl }) => ssl)) return;
+  /**
+   * @returns whether clients are asked for certificates by other rules than before.
+   * @throws Error that names the setting; then what was served is served on.
+   */
+  configure(settings: Settings): boolean {
+    if (![...settings.proxy_listen, ...settings.stream_listen].some(({ ssl }) => ssl)) return false;
     const material = readServerMaterial(settings);
     const { verify } = material;
     this.#handshakeMs = Math.min(settings.nginx_http_client_header_timeout || HANDSHAKE_MS, HANDSHAKE_MS);
+    const outdated = this.#profiles !== null && !isDeepStrictEqual(this.#profiles.http1.verify, verify);
+    if (outdated) this.#rules++;
     this.#profiles = {
       http1: { name: 'http1', alpn: HTTP1, verify },
       http2: { name: 'http2', alpn: HTTP2, verify },
@@ -76,6 +85,7 @@ export class TlsListeners {
     this.#contexts = this.#contextsOf(material, settings);
     // So that the OCSP response of the default certificate is asked for before the first handshake.
     for (const profile of Object.values(this.#profiles)) this.#contexts.serverFor(null, profile, null);
+    return outdated;
   }
 
   /** Handshakes that are not over. */
@@ -90,10 +100,15 @@ export class TlsListeners {
     serve: (socket: Socket, facts: ArrivalFacts) => void,
   ): void {
     const profile = this.#have(this.#profiles)[listener.http2 ? 'http2' : 'http1'];
+    const rules = this.#rules;
     this.acceptor.accept(socket, profile, facts.remoteAddress, (arrival) => {
       if (arrival.kind === 'gone') return this.#options.onGone();
       if (arrival.kind === 'plain') return serve(socket, { ...facts, guard: PLAIN_HTTP });
       const { socket: secure, facts: tls, protocol } = arrival;
+      if (rules !== this.#rules) {
+        secure.destroy();
+        return this.#options.onGone();
+      }
       const engine = protocol === 'h2' ? 'h2' : 'http/1.1';
       serve(secure, { ...facts, tls, protocol: engine, guard: guardOf(arrival, profile) });
     });

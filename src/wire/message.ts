@@ -110,6 +110,8 @@ export interface Peer {
   readonly tls: TlsFacts | null;
   /** Null on nearly every connection. */
   readonly guard?: ConnectionGuard | null;
+  /** Clients are asked for certificates by other rules than when this one shook hands: its request is its last. */
+  readonly outdated?: boolean;
   /** The address is one of `trusted_ips`: what it says of the client is believed. */
   readonly trusted: boolean;
   /** Port that clients use, after `port_maps`. */

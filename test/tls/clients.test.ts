@@ -1,14 +1,17 @@
 /** Client certificates as nginx's directives ask for them, and what a client reads that has no good one. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { connect as connectHttp2 } from 'node:http2';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import { type Pair, issue, issueAuthority, makeAuthority, revoke } from '../support/authority.ts';
 import { startPlane } from '../support/data-plane.ts';
 import { freePort } from '../support/ports.ts';
 import { tempDir } from '../support/temp-dir.ts';
-import { startEcho } from '../support/upstream.ts';
-import { ask } from './support.ts';
+import { startEcho, startRawUpstream } from '../support/upstream.ts';
+import { ask, shake } from './support.ts';
 
 const NONE = /No required SSL certificate was sent/;
 const BAD = /The SSL certificate error/;
@@ -140,3 +143,55 @@ test('a request for another host than the server name is misdirected, where clie
     );
   }
 });
+
+test('connections that were judged by other rules end with a reload that changes them, and with no other', async () => {
+  await using folder = await tempDir();
+  const root = await makeAuthority(folder.path, 'root');
+  await using upstream = await startHeld();
+  const listen = { proxy_listen: `127.0.0.1:${await freePort()} ssl http2` };
+  await using plane = await startPlane(upstream.port, { settings: listen });
+  const idle = await shake(plane.port);
+  const busy = await shake(plane.port);
+  const http2 = connectHttp2(`https://127.0.0.1:${plane.port}`, { rejectUnauthorized: false });
+  await once(http2, 'connect');
+  busy.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await upstream.asked;
+  plane.plane.updateSettings({ ...plane.settings, log_level: 'debug' });
+  assert.equal(await openAfterTurn(idle, busy, http2), 3);
+  plane.plane.updateSettings({
+    ...plane.settings,
+    nginx_http_ssl_verify_client: 'on',
+    nginx_http_ssl_client_certificate: root.cert,
+  });
+  await Promise.all([once(idle.resume(), 'end'), once(http2, 'close')]);
+  upstream.answer();
+  let text = '';
+  busy.setEncoding('latin1').on('data', (chunk: string) => void (text += chunk));
+  await once(busy, 'end');
+  assert.match(text, /^HTTP\/1\.1 200[^]*\r\nConnection: close\r\n[^]*held$/i);
+  for (const socket of [idle, busy]) socket.destroy();
+});
+
+/** An upstream whose answer waits for the test. */
+async function startHeld(): Promise<AsyncDisposable & { port: number; asked: Promise<void>; answer(): void }> {
+  const asked = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const upstream = await startRawUpstream(async (peer) => {
+    await peer.heads(1);
+    asked.resolve();
+    await gate.promise;
+    peer.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nheld');
+  });
+  return {
+    port: upstream.port,
+    asked: asked.promise,
+    answer: gate.resolve,
+    [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose](),
+  };
+}
+
+/** How many are open when all that was under way has been told. */
+async function openAfterTurn(...all: ReadonlyArray<{ readonly destroyed: boolean }>): Promise<number> {
+  await setImmediate();
+  return all.filter(({ destroyed }) => !destroyed).length;
+}

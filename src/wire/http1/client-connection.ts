@@ -191,7 +191,7 @@ export class ClientConnection implements ServerStream {
 
   // Life of the connection.
 
-  /** The worker stops: idle connections end soon, busy ones with their response. */
+  /** The worker stops, or the peer is outdated: idle connections end soon, busy ones with their response. */
   drain(): void {
     if (this.#state === IDLE) this.#context.wheel.arm(this.#timer, DRAIN_IDLE_MS);
   }
@@ -420,7 +420,8 @@ export class ClientConnection implements ServerStream {
 
   #mayPersist(): boolean {
     const { draining, maxRequests, timeouts } = this.#context;
-    if (draining || this.#requests >= maxRequests || timeouts.keepAlive === 0) return false;
+    if (draining || this.peer.outdated === true) return false;
+    if (this.#requests >= maxRequests || timeouts.keepAlive === 0) return false;
     if (this.#bodyDone) return true;
     // A client that waits for 100 may send the body or not after a final answer: the next bytes would be a guess.
     return !this.#continuePending && (this.#body?.remaining ?? 0) <= DISCARD_BYTES;

@@ -50,11 +50,14 @@ test('a context is made once for each entity and kind of listener, and again of 
   assert.equal(contexts.serverFor(one, H1, null), server);
   assert.notEqual(contexts.serverFor(one, RAW, null), server);
   assert.notEqual(contexts.serverFor(null, H1, null), server);
+  // A handshake that began before a reload must not leave its rules to those behind it.
+  const asking = { ...H1, verify: { mode: 'on', authorities: null, crl: null, depth: 1 } } as const;
+  assert.notEqual(contexts.serverFor(one, asking, null), server);
   ring.rotate();
   assert.equal(contexts.serverFor(one, H1, null), server);
-  assert.equal(state.made, 3);
-  assert.notEqual(contexts.serverFor({ ...one }, H1, null), server);
   assert.equal(state.made, 4);
+  assert.notEqual(contexts.serverFor({ ...one }, H1, null), server);
+  assert.equal(state.made, 5);
 });
 
 test('references: asked again in time, a new secret is a new context, a lost one serves on', () => {

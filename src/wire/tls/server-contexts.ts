@@ -16,9 +16,9 @@ import { isVaultReference } from '../../lib/vault/reference.ts';
 import { KEY_NAME_BYTES, type TicketKeys } from '../../zone/ticket-keys.ts';
 import { type ClientVerify, type KeyPair, type ServerMaterial, verifyOptions } from './server-material.ts';
 
-/** What a kind of listener wants of its handshakes. */
+/** What a kind of listener wants of its handshakes: one object for as long as that stays the same. */
 export interface TlsProfile {
-  /** Tells profiles apart. */
+  /** Of the kind, by which its sessions go. */
   readonly name: string;
   /** Protocols that are offered; empty: none are negotiated. */
   readonly alpn: readonly string[];
@@ -47,8 +47,8 @@ interface Entry {
   /** By `performance.now()`: when references are read, or a failure is tried, again. */
   readonly until: number;
   /** By profile; `previous` opens tickets of the key before. */
-  readonly current: Map<string, Server>;
-  readonly previous: Map<string, Server>;
+  readonly current: Map<TlsProfile, Server>;
+  readonly previous: Map<TlsProfile, Server>;
   generation: number;
 }
 
@@ -86,10 +86,10 @@ export class ServerContexts {
     }
     const old = ticketName !== null && ticketName.equals(keys.previous.subarray(0, KEY_NAME_BYTES));
     const servers = old ? entry.previous : entry.current;
-    let server = servers.get(profile.name);
+    let server = servers.get(profile);
     if (server === undefined) {
       server = this.#build(entry, id, profile, old ? keys.previous : keys.current);
-      servers.set(profile.name, server);
+      servers.set(profile, server);
     }
     return server;
   }
