@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as net from 'node:net';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import * as tls from 'node:tls';
 import { CELL } from '../../src/zone/worker-zone.ts';
@@ -177,6 +180,45 @@ test('what is no TLS, names nobody we know, or never comes, is closed and counte
   await settled(it);
   assert.equal(it.zone.get(CELL.streamsRefused), odd.length + 2);
 });
+
+test('bulk through TLS on either side and on both, with slow readers, arrives whole', async () => {
+  const bytes = randomBytes(4 * 1024 * 1024);
+  const back = (socket: net.Socket): void => {
+    socket.on('error', () => {});
+    // Slower than what comes, so that bytes wait at every place where they may.
+    void pipeline(socket, slowly(), socket).catch(() => {});
+  };
+  await using plain = await serveRaw(back);
+  const secureServer = tls.createServer({ ...INNER, allowHalfOpen: true }, back);
+  const securePort = await freePort();
+  secureServer.listen(securePort, '127.0.0.1');
+  await once(secureServer, 'listening');
+  await using it = await startPlane([
+    service('a', `tcp://127.0.0.1:${plain.port}`, [{ name: 'a', protocols: ['tls'], snis: ['a.example'] }]),
+    service('b', `tls://127.0.0.1:${securePort}`, [{ name: 'b', protocols: ['tls'], snis: ['b.example'] }]),
+    service('c', `tcp://127.0.0.1:${securePort}`, [
+      { name: 'c', protocols: ['tls_passthrough'], snis: ['c.example'] },
+    ]),
+  ]);
+  for (const servername of ['a.example', 'b.example', 'c.example']) {
+    const port = it.streamPort;
+    const client = tls.connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false });
+    await once(client, 'secureConnect');
+    client.end(bytes);
+    const got: Buffer[] = [];
+    for await (const chunk of client.pipe(slowly())) got.push(chunk as Buffer);
+    assert.ok(Buffer.concat(got).equals(bytes), servername);
+  }
+  await settled(it);
+  secureServer.close();
+});
+
+/** A chunk a turn of the event loop. */
+function slowly(): Transform {
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => void setImmediate(() => done(null, chunk)),
+  });
+}
 
 /** What a client says first: a record, or several. */
 async function helloOf(servername: string, ALPNProtocols: string[] = []): Promise<Buffer> {
