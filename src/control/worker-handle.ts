@@ -19,11 +19,13 @@ export type CallResult =
   | { readonly ok: false; readonly lost: 'gone'; readonly error: unknown };
 
 /**
- * Young generation of a worker, MiB: V8 makes three parts of it, so its semi-spaces have 1 MiB each. A body is read into
- * buffers of up to 64 KiB that lie outside of the heap and are freed with a few hundred bytes inside. In larger
- * semi-spaces so many of them gather before a scavenge that V8 collects the whole heap instead, ten times a second.
+ * Young generation of a worker, MiB: V8 makes three parts of it and rounds up to a power of two, so its semi-spaces have
+ * up to 4 MiB each; they grow only when much survives. A body is read into buffers of up to 64 KiB that lie outside of the
+ * heap and are freed with a few hundred bytes inside: in semi-spaces of 8 MiB and more so many of them may gather that V8
+ * collects the whole heap. In smaller ones than these, requests over HTTP/2 in flight are copied again and again
+ * (docs/adr/0017).
  */
-const WORKER_YOUNG_GENERATION_MB = 3;
+const WORKER_YOUNG_GENERATION_MB = 12;
 
 /** Called once, with the reason: an error of the thread, or how it ended. */
 export type ExitListener = (handle: WorkerHandle, error: unknown) => void;
