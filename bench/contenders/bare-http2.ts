@@ -1,4 +1,4 @@
-/** A process of `bare-http2-server.ts`, with the gateway's own flags for the garbage collector. */
+/** Processes of `bare-*-server.ts`, with the gateway's own flags for the garbage collector. */
 import { fileURLToPath } from 'node:url';
 import { Child } from '../../test/support/child.ts';
 import { freePort } from '../../test/support/ports.ts';
@@ -7,6 +7,7 @@ import { CORES, pinned } from '../support/cores.ts';
 import type { Running } from './contender.ts';
 
 const SERVER = fileURLToPath(new URL('bare-http2-server.ts', import.meta.url));
+const TLS_SERVER = fileURLToPath(new URL('bare-tls-server.ts', import.meta.url));
 const GRPC_SERVER = fileURLToPath(new URL('bare-grpc-server.ts', import.meta.url));
 
 export function startBareHttp2(
@@ -14,6 +15,14 @@ export function startBareHttp2(
   tls: { readonly cert: string; readonly key: string } | null,
 ): Promise<Running> {
   return startBare(SERVER, upstreamPort, tls === null ? [] : [tls.cert, tls.key]);
+}
+
+/** The same for HTTP/1.1 over TLS (`bare-tls-server.ts`). */
+export function startBareTls(
+  upstreamPort: number,
+  { cert, key }: { readonly cert: string; readonly key: string },
+): Promise<Running> {
+  return startBare(TLS_SERVER, upstreamPort, [cert, key]);
 }
 
 /** The same for gRPC: HTTP/2 on both sides (`bare-grpc-server.ts`). */

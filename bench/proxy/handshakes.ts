@@ -3,10 +3,12 @@
  *
  * The clients (`openssl s_time`) connect one after the other and need more CPU than the gateway, so the rate would be
  * theirs. What is compared is the gateway's CPU time for a connection; how many it could have in a second is its reciprocal.
+ * The bare server (`bare-tls-server.ts`) tells what of it is `node:tls`.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { makeCertificate } from '../../test/support/certificate.ts';
+import { startBareTls } from '../contenders/bare-http2.ts';
 import type { Running } from '../contenders/contender.ts';
 import { nginx } from '../contenders/nginx.ts';
 import { sluice } from '../contenders/sluice.ts';
@@ -66,27 +68,39 @@ export const handshakes: Scenario = {
     const tls = makeCertificate(folder);
     const start = { upstreamPort: upstream.port, accessLog: false, tls };
     await using stack = new AsyncDisposableStack();
-    const one = stack.use(await nginx.start(start));
-    const two = stack.use(await sluice.start(start));
+    const base = stack.use(await nginx.start(start));
+    const others = [
+      { name: 'bare', running: stack.use(await startBareTls(upstream.port, tls)) },
+      { name: 'sluice', running: stack.use(await sluice.start(start)) },
+    ];
     const rows: string[][] = [];
     for (const kind of KINDS) {
-      const figures: Array<readonly [nginx: number, sluice: number]> = [];
-      await turn(two, kind, options.seconds * WARM_UP);
+      const figures: number[][] = [];
+      for (const { running } of others) await turn(running, kind, options.seconds * WARM_UP);
       for (let round = 0; round < options.rounds; round++) {
-        figures.push([await turn(one, kind, options.seconds), await turn(two, kind, options.seconds)]);
-        const [base, own] = figures.at(-1) ?? [0, 0];
-        say(`${kind.name}: nginx ${base.toFixed(0)} µs, sluice ${own.toFixed(0)} µs a connection`);
+        const figure = [];
+        for (const running of [base, ...others.map((other) => other.running)]) {
+          figure.push(await turn(running, kind, options.seconds));
+        }
+        figures.push(figure);
+        say(
+          `${kind.name}: nginx, bare, sluice ${figure.map((cost) => cost.toFixed(0)).join(', ')} µs a connection`,
+        );
       }
-      const ratios = figures.map(([base, own]) => base / own);
-      rows.push([
-        kind.name,
-        median(figures.map(([base]) => base)).toFixed(0),
-        median(figures.map(([, own]) => own)).toFixed(0),
-        median(ratios).toFixed(2),
-        ratios.map((ratio) => ratio.toFixed(2)).join(' '),
-      ]);
+      for (const [at, { name }] of others.entries()) {
+        const costs = figures.map((figure) => figure[at + 1] ?? 0);
+        const ratios = figures.map(([nginxCost = 0], round) => nginxCost / (costs[round] ?? 0));
+        rows.push([
+          kind.name,
+          name,
+          median(figures.map(([nginxCost = 0]) => nginxCost)).toFixed(0),
+          median(costs).toFixed(0),
+          median(ratios).toFixed(2),
+          ratios.map((ratio) => ratio.toFixed(2)).join(' '),
+        ]);
+      }
     }
-    const header = ['', 'nginx CPU µs/connection', 'sluice', 'connections/s × nginx', 'by round'];
+    const header = ['', '', 'nginx CPU µs/connection', 'its own', 'connections/s × nginx', 'by round'];
     return { text: ['### New TLS connections', '', table(header, rows)].join('\n'), data: { rows } };
   },
 };

@@ -386,9 +386,7 @@ export class ClientConnection implements ServerStream {
   }
 
   #nextRequest(): void {
-    const parser = this.#parser;
-    this.#parser = null;
-    if (parser !== null) this.#context.releaseParser(parser);
+    this.#releaseParser();
     this.#setState(IDLE);
     const { wheel, draining, timeouts } = this.#context;
     wheel.arm(this.#timer, draining ? DRAIN_IDLE_MS : timeouts.keepAlive);
@@ -400,6 +398,16 @@ export class ClientConnection implements ServerStream {
     if (this.#halfClosed && this.#state === IDLE) this.#close(false);
   }
 
+  /**
+   * The exchange is over: nobody asks for its head any more. Also where the connection ends with it: a parser that goes with
+   * its connection keeps the read that it parsed until a collection of the whole heap.
+   */
+  #releaseParser(): void {
+    const parser = this.#parser;
+    this.#parser = null;
+    if (parser !== null) this.#context.releaseParser(parser);
+  }
+
   /** A head that is no request: one answer, then the connection ends. */
   #malformed(fault: number): void {
     const parser = this.#parser as RequestHeadParser;
@@ -409,12 +417,14 @@ export class ClientConnection implements ServerStream {
   }
 
   #refuse(error: GatewayError, requestLine: string): void {
+    const { method, fields } = this.#parser as RequestHeadParser;
+    // Whoever answers reads the fields until after the last byte: this parser is not used again.
+    this.#parser = null;
     this.#setState(EXCHANGE);
     this.#handler = null;
     this.#keepAlive = false;
-    this.#response.beginRefusal((this.#parser as RequestHeadParser).method);
+    this.#response.beginRefusal(method);
     this.#bodyDone = true;
-    const { fields } = this.#parser as RequestHeadParser;
     this.#context.onMalformed(this, error, { requestLine, headers: fields });
   }
 
@@ -432,6 +442,7 @@ export class ClientConnection implements ServerStream {
     if (this.#state === LINGER || this.#state === CLOSED) return;
     this.#setState(LINGER);
     this.#handler = null;
+    this.#releaseParser();
     this.#body?.stop();
     this.#stash = null;
     this.#lingerUntil = performance.now() + LINGER_TOTAL_MS;
