@@ -115,8 +115,8 @@ const LINES: ReadonlyArray<
   {
     name: 'a malformed head',
     target: '/bad',
-    lines: ['Bad Name: 1'],
-    rest: '"GET /bad HTTP/1.1" 400 <length> "-" "-"',
+    lines: ['User-Agent: odd', 'Bad Name: 1'],
+    rest: '"GET /bad HTTP/1.1" 400 <length> "-" "odd"',
   },
   {
     name: 'refused by its head',
