@@ -14,6 +14,7 @@ import { get100k, post100k } from './proxy/bodies.ts';
 import { grpc } from './proxy/grpc.ts';
 import { handshakes } from './proxy/handshakes.ts';
 import { https } from './proxy/https.ts';
+import { health } from './proxy/health.ts';
 import { h2c, http2 } from './proxy/http2.ts';
 import { idle1000 } from './proxy/idle-1000.ts';
 import { idleWebSockets } from './proxy/idle-websockets.ts';
@@ -45,6 +46,7 @@ const SCENARIOS: readonly Scenario[] = [
   idleWebSockets,
   webSocketRelay,
   upstreamTls,
+  health,
   routes609,
   routes100k,
   reload,

@@ -11,11 +11,14 @@ export const NOTES: ReadonlyMap<string, string> = new Map([
   ['/debug/cluster/log-level/{level}', 'all nodes that share the database'],
   ['/clustering/data-planes', 'answers 400, as Kong does on a node that is no control plane'],
   ['/clustering/status', 'answers 400, as Kong does on a node that is no control plane'],
-  ['/upstreams/{upstreams}/health', 'there are no health checks yet: HEALTHCHECKS_OFF or DNS_ERROR'],
+  [
+    '/upstreams/{upstreams}/health',
+    'what this node knows: HEALTHY, UNHEALTHY, HEALTHCHECKS_OFF or DNS_ERROR',
+  ],
   ...['healthy', 'unhealthy'].flatMap((state) =>
     ['', '/{address}'].map((address): [string, string] => [
       `/upstreams/{upstreams}/targets/{targets}${address}/${state}`,
-      'there are no health checks yet: it answers 400, as Kong does for an upstream without them',
+      'on this node; 400 without health checks, as in Kong, and 404 when it has no such address',
     ]),
   ),
   ['/schemas/plugins/{name}', 'plugins that exist here'],

@@ -15,6 +15,7 @@ import { TargetZone } from '../zone/targets/target-zone.ts';
 import type { Algorithm, AlgorithmSpec } from './algorithms/algorithm.ts';
 import { ALGORITHMS, type AlgorithmName } from './algorithms/registry.ts';
 import type { HashSource } from './hash-source.ts';
+import type { UpstreamHealth } from './health/upstream-health.ts';
 
 export interface TargetSpec {
   /** Name or address, without brackets around IPv6. */
@@ -40,6 +41,8 @@ export interface BalancerSpec {
   readonly slots?: number;
   /** The upstream's id: with the address it is what a target is known by in the zone. */
   readonly id?: string;
+  /** Of the targets with a weight, by their index; null: nobody looks at it. */
+  readonly health?: UpstreamHealth | null;
 }
 
 export class BalancerTarget {
@@ -82,6 +85,7 @@ export class Balancer {
   alone = false;
   readonly #id: string;
   readonly #name: AlgorithmName;
+  readonly health: UpstreamHealth | null;
   readonly #targets: readonly BalancerTarget[];
   readonly #spec: AlgorithmSpec;
   /** Null: it needs the zone. */
@@ -92,6 +96,7 @@ export class Balancer {
     const taking = spec.targets.filter(({ weight }) => weight > 0);
     this.clientCertificate = clientCertificate;
     this.hashSource = hashSource;
+    this.health = spec.health ?? null;
     this.#id = spec.id ?? '';
     this.#name = spec.algorithm ?? 'round-robin';
     this.#targets = taking.map((target, index) => new BalancerTarget(index, target, hostHeader));

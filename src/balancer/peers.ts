@@ -7,16 +7,20 @@
  * since the failure may be over by now; by then all of their lookups are under way, so that it waits for the slowest
  * and not for each in turn.
  *
+ * Targets that are unhealthy are passed over by all requests, and when too little is healthy nobody is let through.
+ *
  * A request whose first target answers allocates nothing but this object.
  */
 import type { Balancer, BalancerTarget } from './balancer.ts';
-import type { Resolver } from './resolver/resolver.ts';
+import type { Outcome } from './health/report.ts';
+import type { ResolvedAddress, ResolvedName, Resolver } from './resolver/resolver.ts';
 
 export class Peers {
   /** Where the current try goes. */
   current: BalancerTarget | null = null;
   /** 32 bits of what the request is hashed on. */
   hash = 0;
+  #address: ResolvedAddress | null = null;
   readonly #balancer: Balancer;
   readonly #resolver: Resolver;
   /** Indexes of targets that are out: `#tried`, `#skipped`, and those that were waited for in vain. */
@@ -35,8 +39,14 @@ export class Peers {
 
   /** The next target, which may have to be resolved; null when none is left. */
   next(): BalancerTarget | null {
+    const { health } = this.#balancer;
+    if (health !== null && !health.open) return (this.current = null);
     for (;;) {
-      const target = this.#balancer.next(this.#passed, this.hash);
+      const target = this.#balancer.next(this.#passed ?? health?.down ?? null, this.hash);
+      if (target !== null && this.#passed !== null && health?.available(target.index) === false) {
+        this.#pass(target);
+        continue;
+      }
       if (target === null) {
         if (this.#reconsider()) continue;
         return (this.current = null);
@@ -45,6 +55,23 @@ export class Peers {
       this.#pass(target);
       (this.#skipped ??= []).push(target.index);
     }
+  }
+
+  /** Where on the current target the try goes; null when none of its addresses is healthy: to the next target. */
+  address(name: ResolvedName): ResolvedAddress | null {
+    const { health } = this.#balancer;
+    const { current } = this;
+    if (health === null || current === null) return name.next();
+    this.#address = health.pick(current.index, name);
+    if (this.#address === null) this.#pass(current);
+    return this.#address;
+  }
+
+  /** What became of the try, for the target's health. @returns a line for the log when that is another now. */
+  tell(outcome: Outcome): string | null {
+    const { health } = this.#balancer;
+    if (health === null || this.current === null || this.#address === null) return null;
+    return health.tell(this.current.index, this.#address, outcome);
   }
 
   /** The try on the current target failed. */
@@ -76,7 +103,7 @@ export class Peers {
   }
 
   #pass(target: BalancerTarget): void {
-    (this.#passed ??= new Set()).add(target.index);
+    (this.#passed ??= new Set(this.#balancer.health?.down)).add(target.index);
   }
 
   /** All are out: lets those in that were only skipped, then those that failed before. */

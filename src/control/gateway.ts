@@ -5,6 +5,7 @@ import type { Reach } from '../store/follower.ts';
 import type { SecretKeeper } from '../store/secret-keeper.ts';
 import type { TokenStore } from './access/token-store.ts';
 import type { ClusterLogLevel } from './cluster-log-level.ts';
+import type { HealthKeeper } from './health/health-keeper.ts';
 import type { Life } from './life.ts';
 import type { LogLevelOverride } from './log-level-override.ts';
 import type { MainLog } from './log.ts';
@@ -18,6 +19,8 @@ export interface Gateway {
   readonly reloader: Reloader;
   readonly life: Life;
   readonly records: RecordDesk;
+  /** Of targets. */
+  readonly health: HealthKeeper;
   readonly logLevel: LogLevelOverride;
   /** Null where no other nodes are to be told. */
   clusterLogLevel: ClusterLogLevel | null;

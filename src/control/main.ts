@@ -15,6 +15,7 @@ import { CannotStart, isSystemError, messageOf } from './cannot-start.ts';
 import { controlHandlers } from './control-handlers.ts';
 import type { AdminSide } from './admin-side.ts';
 import type { Gateway } from './gateway.ts';
+import { HealthKeeper } from './health/health-keeper.ts';
 import { Life } from './life.ts';
 import { MainLog } from './log.ts';
 import { LogLevelOverride } from './log-level-override.ts';
@@ -105,8 +106,15 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     },
     settings,
   });
+  const health = new HealthKeeper({
+    writer: supervisor.health,
+    log: log.log,
+    settings: () => reloader.settings,
+  });
+  supervisor.follow = (next) => health.follow(next);
   const gateway: Gateway = {
     log,
+    health,
     supervisor,
     reloader,
     life,
@@ -141,6 +149,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     return EXIT_STOPPED;
   } finally {
     await supervisor.stop(0);
+    health.close();
     adminSide?.close();
     gateway.clusterLogLevel?.close();
     store?.close();

@@ -20,6 +20,8 @@ export interface WorkerData {
   readonly tickets: SharedArrayBuffer;
   /** What the node's workers know of targets, and its shape. */
   readonly targets: Pick<NodeTargets, 'buffer' | 'shape'>;
+  /** The health of targets. */
+  readonly health: SharedArrayBuffer;
   /** The node's consumers and credentials. */
   readonly directory: DirectoryFeed;
   /** What lies in it; said, because a worker does not load the definitions of entities. */

@@ -45,12 +45,19 @@ export interface PublisherTuning {
 export class Publisher {
   readonly #log: Log;
   readonly #tuning: PublisherTuning;
+  readonly #follow: (next: Publication) => Promise<void>;
   #current: Publication | null = null;
   #filled: Promise<void> = Promise.resolve();
   #broken: readonly BrokenRoute[] = [];
 
-  constructor(log: Log, tuning: PublisherTuning) {
+  /** @param follow hears of each publication that workers are about to serve. */
+  constructor(
+    log: Log,
+    tuning: PublisherTuning,
+    follow: (next: Publication) => Promise<void> = () => Promise.resolve(),
+  ) {
     this.#log = log;
+    this.#follow = follow;
     this.#tuning = tuning;
   }
 
@@ -90,6 +97,7 @@ export class Publisher {
       }
     }
     if (fill?.when === 'between') await fill.run();
+    if (changed) await this.#follow(next);
     this.#current = next;
     const warnings = await Promise.all([
       ...prepared.map(({ worker, result }) => this.#finish(worker, next, result)),

@@ -7,6 +7,7 @@ import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import { DirectoryWriter } from '../zone/directory/writer.ts';
 import { TicketKeyRing } from '../zone/ticket-keys.ts';
 import { NodeTargets } from '../zone/targets/node-targets.ts';
+import { HealthWriter } from '../zone/health/health-writer.ts';
 import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
 import type { BrokenRoute } from './protocol.ts';
@@ -56,6 +57,10 @@ export class Supervisor {
   readonly directory = new DirectoryWriter(DIRECTORY_KINDS);
   /** Keys of TLS session tickets, for all workers. */
   readonly #tickets = new TicketKeyRing();
+  /** Of targets, for all workers. */
+  readonly health: HealthWriter;
+  /** Hears of each publication before workers serve it. Never fails. */
+  follow: (next: Publication) => Promise<void> = () => Promise.resolve();
   readonly #log: Log;
   readonly #dataPlane: string | null;
   readonly #tuning: SupervisorTuning;
@@ -73,9 +78,10 @@ export class Supervisor {
     this.#dataPlane = options.dataPlane;
     this.#tuning = options.tuning;
     this.#records = options.records;
-    this.#publisher = new Publisher(options.log, options.tuning);
+    this.#publisher = new Publisher(options.log, options.tuning, (next) => this.follow(next));
     this.zone = new NodeZone(options.settings.nginx_worker_processes);
     this.targets = new NodeTargets(options.settings.nginx_worker_processes);
+    this.health = new HealthWriter({ now: monotonicMs, oldestHeartbeat: () => this.#oldestHeartbeat() });
   }
 
   /** Starts the threads, which load while the configuration is being compiled. */
@@ -89,7 +95,7 @@ export class Supervisor {
 
   /** Resolves when every worker serves the configuration on its listeners. @throws Error when one cannot. */
   async serve(first: Publication): Promise<void> {
-    const filled = first.fill?.run() ?? Promise.resolve();
+    const filled = Promise.all([first.fill?.run(), this.follow(first)]).then(() => undefined);
     this.#publisher.begin(first, filled);
     const started = this.#workers.map(async (worker) => {
       const failure = await this.#bringUp(worker);
@@ -130,6 +136,12 @@ export class Supervisor {
     });
   }
 
+  /** A worker that is dead, or has not begun, has none. */
+  #oldestHeartbeat(): number {
+    const beats = this.#workers.map(({ id }) => this.zone.stripe(id).get(CELL.heartbeat));
+    return Math.min(...beats.filter((beat) => beat > 0));
+  }
+
   /** As `Publisher.publish`, to all workers. */
   async publish(next: Publication): Promise<string[]> {
     this.#tickets.rotateEvery(next.settings.ssl_session_timeout);
@@ -155,6 +167,7 @@ export class Supervisor {
       zone: this.zone.buffer,
       tickets: this.#tickets.memory,
       targets: { buffer: this.targets.buffer, shape: this.targets.shape },
+      health: this.health.buffer,
       directory: { control: feed.control, port: feed.port },
       directoryKinds: DIRECTORY_KINDS,
       dataPlane: this.#dataPlane,

@@ -15,6 +15,7 @@ import type { RecordStore } from '../store/records/records.ts';
 import { RemoteRecords } from '../store/records/remote-records.ts';
 import { Directory } from '../zone/directory/directory.ts';
 import { TargetZone } from '../zone/targets/target-zone.ts';
+import { HealthZone } from '../zone/health/health-zone.ts';
 import { CELL, WorkerZone } from '../zone/worker-zone.ts';
 import {
   type BrokenRoute,
@@ -61,6 +62,7 @@ const {
   zone: buffer,
   tickets,
   targets,
+  health,
   directory: feed,
   directoryKinds,
   dataPlane: dataPlaneUrl,
@@ -73,6 +75,7 @@ const dataPlane = await loadDataPlane();
 const builder = new SnapshotBuilder(settings.router_flavor, {
   workerId,
   targets: new TargetZone(targets.buffer, workerId, targets.shape),
+  health: new HealthZone(health),
 });
 let prepared: Snapshot | null = null;
 dataPlane.applySnapshot(builder.current);

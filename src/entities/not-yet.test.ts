@@ -27,16 +27,7 @@ function saidOf(kind: string, input: Readonly<Record<string, unknown>>): string[
 const refused = (path: string, value: unknown, kind: string): string =>
   `${path}: Sluice does not support ${path} ${JSON.stringify(value)} of ${kind} yet`;
 
-const active = (fields: object) => ({ healthchecks: { active: fields } });
-const passive = (unhealthy: object) => ({ healthchecks: { passive: { unhealthy } } });
-
 const UPSTREAMS: ReadonlyArray<readonly [fields: object, path: string, value: unknown]> = [
-  [active({ healthy: { interval: 5 } }), 'healthchecks.active.healthy.interval', 5],
-  [active({ unhealthy: { interval: 0.1 } }), 'healthchecks.active.unhealthy.interval', 0.1],
-  [passive({ tcp_failures: 1 }), 'healthchecks.passive.unhealthy.tcp_failures', 1],
-  [passive({ timeouts: 1 }), 'healthchecks.passive.unhealthy.timeouts', 1],
-  [passive({ http_failures: 1 }), 'healthchecks.passive.unhealthy.http_failures', 1],
-  [{ healthchecks: { threshold: 50 } }, 'healthchecks.threshold', 50],
   [{ use_srv_name: true }, 'use_srv_name', true],
 ];
 
@@ -55,7 +46,11 @@ test('upstreams run with their defaults, and with what changes nothing of round 
     host_header: 'example.com',
     hash_on_cookie_path: '/x',
     tags: ['t'],
-    ...active({ type: 'tcp', concurrency: 1, healthy: { successes: 3 }, unhealthy: { tcp_failures: 3 } }),
+    healthchecks: {
+      active: { type: 'grpc', healthy: { interval: 5 }, unhealthy: { interval: 0.1, tcp_failures: 3 } },
+      passive: { unhealthy: { tcp_failures: 1, timeouts: 1, http_failures: 1 } },
+      threshold: 50,
+    },
   };
   assert.deepEqual(saidOf('upstreams', more), []);
 });

@@ -21,7 +21,6 @@ interface Rule {
   readonly says?: ((value: unknown) => string) | undefined;
 }
 
-const isZero = (value: unknown): boolean => value === 0;
 const is =
   (wanted: unknown) =>
   (value: unknown): boolean =>
@@ -40,15 +39,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 const RULES: Readonly<Record<string, readonly Rule[]>> = {
   workspaces: [rule('name', is('default'))],
-  upstreams: [
-    rule('healthchecks.active.healthy.interval', isZero),
-    rule('healthchecks.active.unhealthy.interval', isZero),
-    rule('healthchecks.passive.unhealthy.tcp_failures', isZero),
-    rule('healthchecks.passive.unhealthy.timeouts', isZero),
-    rule('healthchecks.passive.unhealthy.http_failures', isZero),
-    rule('healthchecks.threshold', isZero),
-    rule('use_srv_name', is(false)),
-  ],
+  upstreams: [rule('use_srv_name', is(false))],
   plugins: [
     rule(
       'name',

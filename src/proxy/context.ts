@@ -32,6 +32,8 @@ export interface ProxyContext {
   readonly accessLog: AccessLog | null;
   /** A line for the error log, at the level that the error's source deserves. */
   reportError(exchange: Exchange, error: GatewayError): void;
+  /** A line for the error log: the health of a target is another. */
+  reportHealth(line: string): void;
   /** The worker's tunnels, to be cut when the grace time of a stop is over. */
   readonly tunnels: Set<{ destroy(): void }>;
 }

@@ -308,6 +308,10 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.errorLog.log(level, error.code, errorText(error), errorContext(exchange));
   }
 
+  reportHealth(line: string): void {
+    this.errorLog.log('warn', 'health', line);
+  }
+
   /** A connection that is ready for its protocol. */
   #serve(socket: net.Socket, facts: ArrivalFacts): void {
     this.zone.increment(CELL.handled);

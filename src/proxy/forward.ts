@@ -11,6 +11,7 @@
 import { performance } from 'node:perf_hooks';
 import type { BalancerTarget } from '../balancer/balancer.ts';
 import type { HashSource } from '../balancer/hash-source.ts';
+import type { Outcome } from '../balancer/health/report.ts';
 import { Peers } from '../balancer/peers.ts';
 import type { ResolvedName } from '../balancer/resolver/resolver.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
@@ -55,6 +56,10 @@ export class Forward implements ClientStreamHandler {
   #stream: ClientStream | null = null;
   #sent = false;
   #tries = 0;
+  /** This try replaces one on a connection of the pool that was dead. */
+  #replacing = false;
+  /** Such a try could not be made, and another target has been asked instead: once for each request. */
+  #spared = false;
 
   constructor(exchange: Exchange, route: RouteTarget, service: ServiceTarget) {
     this.#exchange = exchange;
@@ -144,7 +149,9 @@ export class Forward implements ClientStreamHandler {
   }
 
   #connect(resolved: ResolvedName, fresh: boolean): void {
-    const { ip, port } = resolved.next();
+    const peer = this.#peers === null ? resolved.next() : this.#peers.address(resolved);
+    if (peer === null) return this.#try(false);
+    const { ip, port } = peer;
     const { context } = this.#exchange;
     const pool = this.#service.upstreamProtocol === 'h2' ? context.http2Pool : context.pool;
     this.address = ip;
@@ -155,6 +162,7 @@ export class Forward implements ClientStreamHandler {
     }
     this.startedAt = performance.now();
     this.#exchange.proxied = true;
+    this.#replacing = fresh;
     this.#sent = false;
     const { timeouts } = this.#service;
     let tls: UpstreamTls | null = null;
@@ -202,6 +210,7 @@ export class Forward implements ClientStreamHandler {
   }
 
   onResponse(head: ResponseHead): void {
+    this.#tell(head.status);
     this.#exchange.respond(head);
     this.#load?.observe(this.#exchange.upstreamHeadAt - this.startedAt);
   }
@@ -230,6 +239,21 @@ export class Forward implements ClientStreamHandler {
     this.#load?.observe(this.#exchange.upstreamHeadAt - this.startedAt);
   }
 
+  /**
+   * A dead connection of the pool says nothing and costs no try; when its target cannot be connected to either, nothing of
+   * the request was sent anywhere that could answer. So one whose target has just died goes to another one.
+   */
+  #spare(): boolean {
+    const spared = this.#replacing && !this.#sent && !this.#spared && this.#peers !== null;
+    this.#spared ||= spared;
+    return spared;
+  }
+
+  #tell(outcome: Outcome): void {
+    const change = this.#peers?.tell(outcome) ?? null;
+    if (change !== null) this.#exchange.context.reportHealth(change);
+  }
+
   onError(error: GatewayError): void {
     // An upstream that refuses the stream has not begun it, whatever the method: on a session that served others that
     // may only mean that it goes away.
@@ -242,14 +266,18 @@ export class Forward implements ClientStreamHandler {
     }
     this.over();
     if (exchange.over) return;
+    if (!stale && !exchange.responded && error.source === 'upstream') {
+      this.#tell(error.status === 504 ? 'timeout' : 'tcp failure');
+    }
     const repeatable =
       error.retry !== 'never' &&
       (exchange.body === null || exchange.body.replayable) &&
       (!this.#sent || unprocessed || !NOT_IDEMPOTENT.has(exchange.method));
-    if (!repeatable || exchange.responded || (!stale && this.#tries >= this.#service.retries))
+    const spared = this.#spare();
+    if (!repeatable || exchange.responded || (!stale && !spared && this.#tries >= this.#service.retries))
       return exchange.fail(error);
     if (!stale) {
-      this.#tries++;
+      if (!spared) this.#tries++;
       this.#peers?.failed();
       exchange.context.zone.increment(CELL.retries);
       exchange.context.reportError(exchange, error);

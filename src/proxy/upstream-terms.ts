@@ -26,9 +26,15 @@ import { AuthoritySet, shareAuthorities } from '../wire/tls/authority-set.ts';
 import { type UpstreamTls, serverNameOf } from '../wire/tls/destination.ts';
 import { type ClientPair, type UpstreamTrust, UpstreamTrusts } from '../wire/tls/upstream-trust.ts';
 
-/** What of a service matters here, and its entity, by which answers are kept. */
+/** Fields of a service, or of what stands for one. Answers are kept by the object. */
+export type TermsEntity = Pick<
+  Service,
+  'client_certificate' | 'tls_verify' | 'tls_verify_depth' | 'ca_certificates'
+>;
+
+/** What of a service matters here. */
 export interface TermsOf {
-  readonly entity: Service;
+  readonly entity: TermsEntity;
 }
 
 interface Kept {
@@ -49,7 +55,7 @@ export class UpstreamTerms {
   #settings: Settings;
   readonly #texts: SecretTexts;
   readonly #trusts = new UpstreamTrusts();
-  #kept = new WeakMap<Service, Kept>();
+  #kept = new WeakMap<TermsEntity, Kept>();
   /** Of the settings, and of services by the ids that they name: content that is hashed once. */
   #ownAuthorities: AuthoritySet | null = null;
   #authorities = new WeakMap<Trust, Map<string, AuthoritySet>>();
@@ -93,7 +99,7 @@ export class UpstreamTerms {
     return kept.tls;
   }
 
-  #work(entity: Service, upstreamCertificate: string | null, trust: Trust, authority: string): Kept {
+  #work(entity: TermsEntity, upstreamCertificate: string | null, trust: Trust, authority: string): Kept {
     const settings = this.#settings;
     const id = entity.client_certificate?.id ?? upstreamCertificate;
     const certificate = id === null ? null : trust.certificates.get(id);
@@ -123,7 +129,7 @@ export class UpstreamTerms {
   }
 
   /** Null: without verification. */
-  #authoritiesOf(entity: Service, trust: Trust): AuthoritySet | null {
+  #authoritiesOf(entity: TermsEntity, trust: Trust): AuthoritySet | null {
     if (!(entity.tls_verify ?? this.#settings.nginx_proxy_proxy_ssl_verify)) return null;
     const ids = entity.ca_certificates;
     if (ids === null) return (this.#ownAuthorities ??= ownAuthorities(this.#settings));

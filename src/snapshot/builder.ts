@@ -13,6 +13,7 @@
  */
 import type { Route } from '../entities/route.ts';
 import { Router, type RouterFlavor } from '../router/router.ts';
+import type { HealthZone } from '../zone/health/health-zone.ts';
 import { type Image, type ImageRecord, readImage } from './image.ts';
 import { StreamRouter } from '../router/stream-router.ts';
 import { RoutePlaces } from './route-places.ts';
@@ -34,6 +35,8 @@ export interface BuilderOptions {
   readonly workerId?: number;
   /** Where workers know of targets what all of them know; one of its own unless said. */
   readonly targets?: TargetZone;
+  /** Where the health of targets is; null: nowhere. */
+  readonly health?: HealthZone | null;
 }
 
 const SLICE_MS = 1;
@@ -44,7 +47,7 @@ export class SnapshotBuilder {
   #current: Snapshot;
   #flavor: RouterFlavor;
   #services = new Map<string, ServiceTarget>();
-  #upstreams = new UpstreamIndex();
+  #upstreams: UpstreamIndex;
   #trust = new TrustIndex();
   #broken = new Map<string, string>();
   #prepared: Snapshot | null = null;
@@ -54,12 +57,15 @@ export class SnapshotBuilder {
   readonly #sliceMs: number;
   readonly #workerId: number;
   readonly #targets: TargetZone;
+  readonly #health: HealthZone | null;
 
   constructor(flavor: RouterFlavor, options: BuilderOptions = {}) {
     this.#flavor = flavor;
     this.#sliceMs = options.sliceMs ?? SLICE_MS;
     this.#workerId = options.workerId ?? 0;
     this.#targets = options.targets ?? TargetZone.standalone(STANDALONE_TARGETS);
+    this.#health = options.health ?? null;
+    this.#upstreams = new UpstreamIndex(this.#health);
     this.#current = {
       revision: 0,
       hash: EMPTY_HASH,
@@ -131,7 +137,7 @@ export class SnapshotBuilder {
   #reset(flavor: RouterFlavor): void {
     this.#flavor = flavor;
     this.#services = new Map();
-    this.#upstreams = new UpstreamIndex();
+    this.#upstreams = new UpstreamIndex(this.#health);
     this.#trust = new TrustIndex();
     this.#broken = new Map();
   }

@@ -48,8 +48,9 @@ export interface Image {
   /**
    * Records of the kinds that the data plane reads: removals first, children before parents; then what is put, parents
    * before children. A record is decoded when it is asked for.
+   * @param kinds only these; all unless said.
    */
-  records(): Generator<ImageRecord>;
+  records(kinds?: ReadonlySet<string>): Generator<ImageRecord>;
   /**
    * What is put, parents before children, and in the order of the configuration.
    * @param kinds only these; all unless said.
@@ -79,14 +80,14 @@ export function readImage(image: SharedArrayBuffer): Image {
     baseRevision,
     hash,
     length,
-    records: () => records(view),
+    records: (kinds = RUNTIME) => records(view, kinds),
     entities: (kinds) => entities(view, kinds),
   };
 }
 
-function* records(view: ImageView): Generator<ImageRecord> {
+function* records(view: ImageView, kinds: ReadonlySet<string>): Generator<ImageRecord> {
   for (const { op, kind, first, end } of view.sections) {
-    if (!RUNTIME.has(kind)) continue;
+    if (!RUNTIME.has(kind) || !kinds.has(kind)) continue;
     for (let row = first; row < end; row++) {
       if (op === 'remove') yield { op, kind: kind as RuntimeKind, id: view.id(row) };
       else yield { op, kind, entity: view.entity(row) } as unknown as Put;

@@ -6,9 +6,12 @@
  */
 import { Balancer, type BalancerSpec, type TargetSpec } from '../balancer/balancer.ts';
 import { HashSource } from '../balancer/hash-source.ts';
+import { healthChecksOf } from '../balancer/health/health-checks.ts';
+import { UpstreamHealth } from '../balancer/health/upstream-health.ts';
 import { parseHost } from '../entities/formats/host.ts';
 import { DEFAULT_PORT, type Target } from '../entities/target.ts';
 import type { Upstream } from '../entities/upstream.ts';
+import type { HealthZone } from '../zone/health/health-zone.ts';
 import { Upstreams } from './upstreams.ts';
 
 interface State {
@@ -24,6 +27,12 @@ export class UpstreamIndex {
   /** Of each target its upstream's id. */
   readonly #homes = new Map<string, string>();
   readonly #touched = new Set<string>();
+  readonly #zone: HealthZone | null;
+
+  /** @param zone null: targets have no health. */
+  constructor(zone: HealthZone | null = null) {
+    this.#zone = zone;
+  }
 
   putUpstream(upstream: Upstream): void {
     this.#touch(upstream.id).upstream = upstream;
@@ -65,7 +74,8 @@ export class UpstreamIndex {
       const { upstream, targets } = state;
       state.servedName = upstream?.name ?? null;
       if (upstream !== null) {
-        const spec = balancerSpec(upstream, [...targets.values()], start);
+        const all = [...targets.values()];
+        const spec = { ...balancerSpec(upstream, all, start), health: this.#health(upstream, all) };
         byName.set(upstream.name, yield* Balancer.inSteps(spec, before.get(state) ?? null));
       }
       yield;
@@ -73,6 +83,15 @@ export class UpstreamIndex {
     for (const id of this.#touched) if (this.#states.get(id)?.upstream === null) this.#states.delete(id);
     this.#touched.clear();
     return new Upstreams(byName);
+  }
+
+  /** Null: its targets have none. The indexes are those of the balancer, which leaves targets without weight out. */
+  #health({ id, name, healthchecks }: Upstream, targets: readonly TargetSpec[]): UpstreamHealth | null {
+    if (this.#zone === null || !healthchecks) return null;
+    const checks = healthChecksOf(healthchecks);
+    if (!checks.used && checks.threshold === 0) return null;
+    const taking = targets.filter(({ weight }) => weight > 0);
+    return new UpstreamHealth(this.#zone, { id, name, checks, targets: taking });
   }
 
   #touch(id: string): State {
@@ -99,7 +118,7 @@ function balancerSpec(upstream: Upstream, targets: readonly TargetSpec[], start:
 }
 
 /** `host:port`; the port may be missing in a file that says `_transform: false`. */
-function specOf({ target, weight }: Target): TargetSpec {
+export function specOf({ target, weight }: Target): TargetSpec {
   const parsed = parseHost(target);
   if (typeof parsed === 'string') throw new Error(`target '${target}': ${parsed}`);
   return { host: parsed.host, port: parsed.port ?? DEFAULT_PORT, weight };

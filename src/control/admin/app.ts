@@ -24,6 +24,7 @@ export function adminApp(gateway: Gateway, authenticator: Authenticator): AdminA
     records: () => gateway.records.store,
     settings,
     resolver: () => gateway.resolver,
+    health: () => gateway.health,
   });
   return app;
 }

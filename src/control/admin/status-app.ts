@@ -44,6 +44,7 @@ function registerHealth(app: AdminApp, gateway: Gateway, openStore: () => Promis
     records: () => null,
     settings: () => gateway.reloader.settings,
     resolver: () => gateway.resolver,
+    health: () => gateway.health,
   };
   for (const endpoint of ENDPOINTS) {
     if (!SHAPES.has(endpoint.shape)) continue;

@@ -30,6 +30,7 @@ export function connectStream(stream: Stream, client: net.Socket, service: Servi
     tryTarget(stream, service, target, {
       opened: (socket) => (upstream = socket),
       ready(socket, buffer) {
+        targets.connected();
         client.off('close', gone);
         relay(stream, { client, upstream: socket, buffer, idleMs: service.timeouts.read });
       },

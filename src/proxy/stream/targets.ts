@@ -4,7 +4,7 @@
  */
 import type { BalancerTarget } from '../../balancer/balancer.ts';
 import { Peers } from '../../balancer/peers.ts';
-import type { ResolvedName } from '../../balancer/resolver/resolver.ts';
+import type { ResolvedAddress, ResolvedName } from '../../balancer/resolver/resolver.ts';
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
 import { hash32 } from '../../zone/hash32.ts';
 import type { Stream } from './stream.ts';
@@ -41,10 +41,10 @@ export class StreamTargets {
     if (to === null)
       return this.#stream.refuse(502, 'stream_no_peer', 'failure to get a peer from the ring-balancer');
     const known = resolver.peek(to.host);
-    if (known !== null) return found(this.#targetOf(to, known));
+    if (known !== null) return this.#choose(to, known, found);
     resolver.resolve(to.host).then(
       (resolved) => {
-        if (!this.#stream.over) found(this.#targetOf(to, resolved));
+        if (!this.#stream.over) this.#choose(to, resolved, found);
       },
       (error: unknown) => {
         if (!this.#stream.over) this.#unresolved(to.host, error, found);
@@ -54,10 +54,16 @@ export class StreamTargets {
 
   /** After a try that failed: is there another one? */
   again(): boolean {
+    this.#tell('tcp failure');
     this.#stream.load?.observe(FAILED_MS);
     this.#stream.on(null);
     this.#peers?.failed();
     return this.#tries++ < this.#service.retries;
+  }
+
+  /** The try has its connection. */
+  connected(): void {
+    this.#tell('connected');
   }
 
   #unresolved(host: string, error: unknown, found: (target: StreamTarget) => void): void {
@@ -68,8 +74,23 @@ export class StreamTargets {
     this.next(found);
   }
 
-  #targetOf(to: BalancerTarget | ServiceTarget, resolved: ResolvedName): StreamTarget {
-    const { ip, port } = resolved.next();
+  /** A name all of whose addresses are unhealthy is passed over. */
+  #choose(
+    to: BalancerTarget | ServiceTarget,
+    resolved: ResolvedName,
+    found: (target: StreamTarget) => void,
+  ): void {
+    const address = this.#peers === null ? resolved.next() : this.#peers.address(resolved);
+    if (address === null) return this.next(found);
+    found(this.#targetOf(to, address));
+  }
+
+  #tell(outcome: 'connected' | 'tcp failure'): void {
+    const change = this.#peers?.tell(outcome) ?? null;
+    if (change !== null) this.#stream.log('warn', 'health', change);
+  }
+
+  #targetOf(to: BalancerTarget | ServiceTarget, { ip, port }: ResolvedAddress): StreamTarget {
     this.#stream.on(this.#peers?.current?.load ?? null);
     const chosen = port ?? to.port;
     const authority = 'authority' in to ? to.authority(chosen, true) : this.#service.hostHeader;

@@ -131,6 +131,7 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminServe
     records: () => null,
     settings: () => settings,
     resolver: () => null,
+    health: () => null,
   });
   const server = createAdaptorServer({
     fetch: (request, env) => app.fetch(request, { incoming: env.incoming, listenAddress: '127.0.0.1' }),

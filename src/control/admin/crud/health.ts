@@ -1,20 +1,25 @@
 /**
- * Health of an upstream's targets. There are no health checks yet, so nobody is healthy or unhealthy: a target is
- * HEALTHCHECKS_OFF, or DNS_ERROR when its name has no addresses. The addresses are looked up here, on the main thread,
- * with the resolver that workers have, too; its cache is its own.
+ * Health of an upstream's targets on this node. HEALTHY and UNHEALTHY are what the zone says of an address, which is what
+ * workers go by; a target is healthy when one of its addresses is. Without health checks, and for targets without a
+ * weight, it is HEALTHCHECKS_OFF; a name without addresses is a DNS_ERROR. The addresses are looked up here, on the main
+ * thread, with the resolver that workers have, too; its cache is its own.
  */
 import type { ResolvedAddress, Resolver } from '../../../balancer/resolver/resolver.ts';
 import { parseHost } from '../../../entities/formats/host.ts';
 import type { Values } from '../../../entities/schema/field.ts';
 import { DEFAULT_PORT } from '../../../entities/target.ts';
 import { ipFamily } from '../../../lib/is-ip.ts';
+import type { Upstream } from '../../../entities/upstream.ts';
 import { StoreUnavailable } from '../../../store/errors.ts';
+import type { WatchedUpstream } from '../../health/watched-upstream.ts';
 import { nodeId } from '../../node-id.ts';
-import { RequestError } from '../request-error.ts';
+import { RequestError, notFoundAnswer } from '../request-error.ts';
 import { parentOf } from './collection.ts';
 import type { AdminRequest } from './request.ts';
+import { existing } from './select.ts';
 import { newestFirst, selectTarget, targetPage } from './targets.ts';
 
+type Health = 'HEALTHY' | 'UNHEALTHY' | 'HEALTHCHECKS_OFF';
 const OFF = 'HEALTHCHECKS_OFF';
 /** Names that are looked up at once for one request. */
 const TOGETHER = 64;
@@ -25,6 +30,13 @@ interface Weight {
   readonly unavailable: number;
 }
 
+interface AddressStatus {
+  readonly ip: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly health: Health;
+}
+
 /** What Kong's balancer tells of a target. */
 interface TargetStatus {
   readonly host: string;
@@ -33,7 +45,7 @@ interface TargetStatus {
   readonly dns: string;
   readonly nodeWeight: number;
   readonly weight: Weight;
-  readonly addresses: ReadonlyArray<Readonly<Record<string, unknown>>>;
+  readonly addresses: readonly AddressStatus[];
 }
 
 export async function readHealth(request: AdminRequest): Promise<Response> {
@@ -45,61 +57,101 @@ export async function readHealth(request: AdminRequest): Promise<Response> {
   const statuses = await statusesOf(request, targets);
   const shown = targets.map((target, index) => {
     const data = statuses[index];
-    return Object.assign({}, target, { health: data?.addresses.length === 0 ? 'DNS_ERROR' : OFF, data });
+    return Object.assign({}, target, { health: data === undefined ? OFF : healthOf(data), data });
   });
   return request.answer(200, { ...page(shown), node_id });
 }
 
-/** Kong's words: without health checks there is nobody to tell. */
-export function setHealth(request: AdminRequest): never {
-  const { entity } = parentOf(request);
-  selectTarget(request);
-  throw new RequestError(400, `no healthchecker found for ${String(entity['name'])}`);
+/** One healthy address is enough. */
+function healthOf({ addresses }: TargetStatus): Health | 'DNS_ERROR' {
+  if (addresses.length === 0) return 'DNS_ERROR';
+  const all = new Set(addresses.map(({ health }) => health));
+  if (all.has('HEALTHY')) return 'HEALTHY';
+  return all.has('UNHEALTHY') ? 'UNHEALTHY' : OFF;
+}
+
+/** Holds on this node, until checks say otherwise. An address is `ip:port`, or an address with the default port. */
+export function setHealth(request: AdminRequest): Response {
+  const { entity, id } = parentOf(request);
+  const target = hostOf(existing(request.store, 'targets', selectTarget(request)));
+  const watched = request.admin.health()?.of(id) ?? null;
+  if (watched === null) throw new RequestError(400, `no healthchecker found for ${String(entity['name'])}`);
+  const named = request.params[2];
+  const parsed = named === undefined ? null : parseHost(named);
+  if (typeof parsed === 'string') throw notFoundAnswer();
+  const only = parsed === null ? null : { ip: parsed.host, port: parsed.port ?? DEFAULT_PORT };
+  const healthy = request.endpoint.path.endsWith('/healthy');
+  if (watched.force(target, only, healthy) === 0) throw notFoundAnswer();
+  return request.answer(204, null);
 }
 
 async function balancerHealth(request: AdminRequest): Promise<Values> {
   const parent = parentOf(request);
-  const hosts = await statusesOf(request, newestFirst(request, parent));
-  const total = hosts.reduce((sum, { weight }) => sum + weight.total, 0);
-  const details = { healthy: total > 0, weight: weightOf(total), hosts };
-  return { id: parent.id, health: OFF, balancer_health: OFF, details };
+  const statuses = await statusesOf(request, newestFirst(request, parent));
+  const sum = (part: keyof Weight): number => statuses.reduce((all, { weight }) => all + weight[part], 0);
+  const weight = { total: sum('total'), available: sum('available'), unavailable: sum('unavailable') };
+  const threshold = (parent.entity as unknown as Upstream).healthchecks?.threshold ?? 0;
+  const healthy = weight.total > 0 && (weight.available / weight.total) * 100 > threshold;
+  const checked = request.admin.health()?.of(parent.id) ?? null;
+  const balancer_health = healthy ? 'HEALTHY' : 'UNHEALTHY';
+  return {
+    id: parent.id,
+    health: checked === null ? OFF : balancer_health,
+    balancer_health,
+    details: { healthy, weight, hosts: statuses },
+  };
 }
 
 async function statusesOf(request: AdminRequest, targets: readonly Values[]): Promise<TargetStatus[]> {
   const resolver = request.admin.resolver();
   if (resolver === null) throw new StoreUnavailable('names cannot be looked up yet');
+  const watched = request.admin.health()?.of(parentOf(request).id) ?? null;
   const statuses: TargetStatus[] = [];
   for (let start = 0; start < targets.length; start += TOGETHER) {
     const some = targets.slice(start, start + TOGETHER);
-    statuses.push(...(await Promise.all(some.map((target) => statusOf(resolver, target)))));
+    statuses.push(...(await Promise.all(some.map((target) => statusOf(resolver, target, watched)))));
   }
   return statuses;
 }
 
-/** A target's weight is shared by the addresses of its name, as in the balancer. */
-async function statusOf(resolver: Resolver, target: Values): Promise<TargetStatus> {
+function hostOf(target: Values): { readonly host: string; readonly port: number } {
   const parsed = parseHost(String(target['target']));
-  const { host, port } =
-    typeof parsed === 'string' ? { host: parsed, port: null } : { host: parsed.host, port: parsed.port };
+  if (typeof parsed === 'string') return { host: parsed, port: DEFAULT_PORT };
+  return { host: parsed.host, port: parsed.port ?? DEFAULT_PORT };
+}
+
+/** A target's weight is shared by the addresses of its name, as in the balancer. */
+async function statusOf(
+  resolver: Resolver,
+  target: Values,
+  watched: WatchedUpstream | null,
+): Promise<TargetStatus> {
+  const own = hostOf(target);
   const nodeWeight = Number(target['weight']);
-  const found = await resolver.resolve(host).then(
+  const found = await resolver.resolve(own.host).then(
     ({ addresses }) => addresses,
     (): readonly ResolvedAddress[] => [],
   );
   const sum = found.reduce((all, { weight }) => all + weight, 0);
-  const own = port ?? DEFAULT_PORT;
+  const addresses = found.map(({ ip, port: said, weight }): AddressStatus => {
+    const port = said ?? own.port;
+    // One that the keeper has not seen yet is used, and so healthy.
+    const health =
+      watched === null || nodeWeight === 0
+        ? OFF
+        : watched.healthy(own, ip, port) === false
+          ? 'UNHEALTHY'
+          : 'HEALTHY';
+    return { ip, port, weight: Math.round((nodeWeight * weight) / sum), health };
+  });
+  const total = found.length === 0 ? 0 : nodeWeight;
+  const out = addresses.reduce((all, { weight, health }) => all + (health === 'UNHEALTHY' ? weight : 0), 0);
   return {
-    host,
-    port: own,
+    ...own,
     dns: recordType(found),
     nodeWeight,
-    weight: weightOf(found.length === 0 ? 0 : nodeWeight),
-    addresses: found.map((address) => ({
-      ip: address.ip,
-      port: address.port ?? own,
-      weight: Math.round((nodeWeight * address.weight) / sum),
-      health: OFF,
-    })),
+    weight: { total, available: Math.max(total - out, 0), unavailable: Math.min(out, total) },
+    addresses,
   };
 }
 
@@ -109,8 +161,4 @@ function recordType(addresses: readonly ResolvedAddress[]): string {
   if (first === undefined) return 'ERROR';
   if (addresses.some(({ port }) => port !== null)) return 'SRV';
   return ipFamily(first.ip) === 6 ? 'AAAA' : 'A';
-}
-
-function weightOf(total: number): Weight {
-  return { total, available: total, unavailable: 0 };
 }

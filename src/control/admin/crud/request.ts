@@ -11,6 +11,7 @@ import type { Settings } from '../../../settings/settings.ts';
 import type { CommitOptions, Committed, ConfigStore, Write } from '../../../store/config-store.ts';
 import type { RecordStore } from '../../../store/records/records.ts';
 import { CODES, StoreError, StoreUnavailable } from '../../../store/errors.ts';
+import type { HealthKeeper } from '../../health/health-keeper.ts';
 import type { Principal } from '../../access/principal.ts';
 import { readArguments, type Stored } from '../body/arguments.ts';
 import type { Endpoint } from '../endpoints.ts';
@@ -28,6 +29,8 @@ export interface Admin {
   settings(): Settings;
   /** Looks names up; null until it is there. */
   resolver(): Resolver | null;
+  /** Of targets. */
+  health(): HealthKeeper | null;
 }
 
 export class AdminRequest {
