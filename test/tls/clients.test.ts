@@ -173,7 +173,9 @@ test('connections that were judged by other rules end with a reload that changes
 });
 
 /** An upstream whose answer waits for the test. */
-async function startHeld(): Promise<AsyncDisposable & { port: number; asked: Promise<void>; answer(): void }> {
+async function startHeld(): Promise<
+  AsyncDisposable & { port: number; asked: Promise<void>; answer(): void }
+> {
   const asked = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
   const upstream = await startRawUpstream(async (peer) => {
