@@ -242,7 +242,7 @@ async function helloOf(servername: string, ALPNProtocols: string[] = []): Promis
   return hello;
 }
 
-test('a ClientHello octet by octet, in records of one octet, with FIN behind it, and one that is too large', async () => {
+test('a ClientHello octet by octet, in many records, with FIN behind it; too many of them, and one that is too large', async () => {
   const got: Buffer[] = [];
   await using upstream = await serveRaw((socket) => {
     socket.on('data', (chunk: Buffer) => got.push(chunk));
@@ -254,13 +254,18 @@ test('a ClientHello octet by octet, in records of one octet, with FIN behind it,
     ]),
   ]);
   const hello = await helloOf('p.example');
-  const records = Buffer.concat(
-    Array.from(hello.subarray(5), (octet) => Buffer.from([22, 3, 1, 0, 1, octet])),
-  );
+  const message = hello.subarray(5);
+  const inRecords = (octets: number): Buffer =>
+    Buffer.concat(
+      Array.from({ length: Math.ceil(message.length / octets) }, (_, n) => {
+        const part = message.subarray(n * octets, (n + 1) * octets);
+        return Buffer.concat([Buffer.from([22, 3, 1, part.length >> 8, part.length & 255]), part]);
+      }),
+    );
   for (const [name, pieces] of [
     ['whole', [hello]],
     ['octet by octet', Array.from(hello, (octet) => Buffer.from([octet]))],
-    ['in records of one octet', [records]],
+    ['in many records', [inRecords(Math.ceil(message.length / 64))]],
   ] as const) {
     await using client = await connectRaw(it.streamPort);
     for (const piece of pieces) {
@@ -278,12 +283,14 @@ test('a ClientHello octet by octet, in records of one octet, with FIN behind it,
     Array.from({ length: 90 }, (_, n) => String(n).padEnd(200, 'x')),
   );
   assert.ok(large.length > 16 * 1024);
-  await using client = await connectRaw(it.streamPort);
-  client.write(large);
-  await client.closed();
-  assert.equal(client.received.length, 0);
+  for (const refused of [large, inRecords(1)]) {
+    await using client = await connectRaw(it.streamPort);
+    client.write(refused);
+    await client.closed();
+    assert.equal(client.received.length, 0);
+  }
   await settled(it);
-  assert.equal(it.zone.get(CELL.streamsRefused), 1);
+  assert.equal(it.zone.get(CELL.streamsRefused), 2);
   assert.equal(got.length, 0);
 });
 
