@@ -7,7 +7,7 @@
  * ends, as nginx's `proxy_timeout` has it.
  *
  * The upstream's side reads into one buffer again and again. When the kernel has not taken a chunk at once it stays where
- * it is, and the next read gets another buffer; of a client with TLS that cannot be known, and a copy is written. What
+ * it is, and the next read gets another buffer. TLS takes a chunk at once, whatever has left of what it made of it. What
  * the client's side has read is freed as soon as the kernel has all of it.
  */
 import type * as net from 'node:net';
@@ -71,14 +71,14 @@ export function relay(stream: Stream, { client, upstream, buffer, idleMs }: Legs
     stream.bytesSent += chunk.length;
     if (!client.writable) return false;
     // Behind bytes that wait a few more must not keep the whole buffer that they were read into.
-    const copied = encrypted || client.writableLength > 0;
+    const copied = client.writableLength > 0;
     const room = client.write(copied ? Buffer.from(chunk) : chunk);
     const waits = client.writableLength > 0;
     if (waits && !room) {
       upstreamPaused = true;
       upstream.pause();
     }
-    return !copied && waits;
+    return !copied && !encrypted && waits;
   };
   client.on('data', (chunk: Buffer) => {
     if (open === 2) wheel.arm(timer, idleMs);
