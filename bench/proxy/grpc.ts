@@ -20,6 +20,8 @@ import { reportOf, type Figures, type Subject } from './http2.ts';
 
 const CONNECTIONS = 8;
 const CALLS = 16;
+/** As in `http2.ts`: JavaScript is not fast before. */
+const WARM_UP = ['-n', '100000'];
 const PATH = 'bench.Orders/Get';
 const HEADERS = [
   'content-type: application/grpc',
@@ -39,8 +41,13 @@ function message(text: string): Buffer {
   return Buffer.concat([prefix, Buffer.from(text)]);
 }
 
-async function load(port: number, seconds: number, body: string): Promise<{ done: number; failed: number }> {
-  const words = ['h2load', '-c', `${CONNECTIONS}`, '-m', `${CALLS}`, '-D', `${seconds}`, '-d', body];
+/** `amount`: h2load's options for how long, or for how many calls. */
+async function load(
+  port: number,
+  amount: readonly string[],
+  body: string,
+): Promise<{ done: number; failed: number }> {
+  const words = ['h2load', '-c', `${CONNECTIONS}`, '-m', `${CALLS}`, ...amount, '-d', body];
   const headers = HEADERS.flatMap((line) => ['-H', line]);
   const url = `http://127.0.0.1:${port}/${PATH}`;
   const { stdout } = await run(...pinned(CORES.load, [...words, ...headers, url]));
@@ -52,7 +59,7 @@ async function load(port: number, seconds: number, body: string): Promise<{ done
 
 async function measure({ pid, port }: Subject, seconds: number, body: string): Promise<Figures> {
   const before = cpuTime(pid);
-  const { done, failed } = await load(port, seconds, body);
+  const { done, failed } = await load(port, ['-D', `${seconds}`], body);
   const after = cpuTime(pid);
   const cpu = (after.user + after.system - before.user - before.system) / done;
   return { cpu, perSecond: done / seconds, failed };
@@ -157,7 +164,7 @@ async function compareGrpc({ options, folder, say }: Context): Promise<Report> {
     { name: 'sluice', pid: sluice.pid, port },
     { name: 'bare node:http2', pid: bare.pid, port: bare.port },
   ];
-  for (const subject of subjects) await load(subject.port, Math.max(2, options.seconds), body);
+  for (const subject of subjects) await load(subject.port, WARM_UP, body);
   const figures: Figures[][] = subjects.map(() => []);
   for (let round = 0; round < options.rounds; round++) {
     for (const [index, subject] of subjects.entries()) {
