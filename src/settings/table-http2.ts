@@ -33,7 +33,7 @@ export const HTTP2_SETTINGS: Http2Table = {
   http2_session_memory: common(
     '16',
     integer(1, 1024),
-    "Sluice's own: MiB that one HTTP/2 connection may hold (header tables, streams, what waits to be sent) before new streams are refused with ENHANCE_YOUR_CALM; each stream has its part of it for a response that is read ahead of a slow client.",
+    "Sluice's own: MiB that one HTTP/2 connection may hold (header tables, streams, what waits to be sent) before new streams are refused with ENHANCE_YOUR_CALM; each stream has its part of it for a response that is read ahead of a slow client, and request bodies that are kept for an upstream may take as much once more before they stream.",
   ),
   http2_reset_burst: common(
     '1000',
