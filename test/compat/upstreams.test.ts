@@ -188,11 +188,12 @@ const refused: readonly Case[] = [
 
 const hashing: readonly Case[] = [
   // What is asked of hashing decides the algorithm, and the other way round.
-  // Round robin alone runs so far; what Kong's rule makes of hash_on is told.
+  post({ name: 'c', hash_on: 'consumer' }, 201, having({ algorithm: 'consistent-hashing' })),
+  post({ name: 'l', algorithm: 'latency' }, 201, having({ algorithm: 'latency', hash_on: 'none' })),
   post(
-    { name: 'c', hash_on: 'consumer' },
-    400,
-    having({ fields: having({ algorithm: /"consistent-hashing"/ }) }),
+    { name: 'h', algorithm: 'consistent-hashing', hash_on: 'ip' },
+    201,
+    having({ algorithm: 'consistent-hashing', hash_on: 'ip' }),
   ),
   post({ name: 'd', hash_on: 'none', algorithm: 'round-robin' }, 201, having({ algorithm: 'round-robin' })),
   post({ name: 'e', hash_on: null }, 201, having({ hash_on: 'none', algorithm: 'round-robin' })),
