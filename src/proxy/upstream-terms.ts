@@ -13,7 +13,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { getCACertificates } from 'node:tls';
 import type { Certificate } from '../entities/certificate.ts';
 import type { Service } from '../entities/service.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
@@ -163,7 +162,9 @@ function ownAuthorities(settings: Settings): AuthoritySet {
   try {
     const set = new AuthoritySet(
       files.flatMap((file) =>
-        file === 'system' ? getCACertificates('system') : [readFileSync(file, 'utf8')],
+        file === 'system'
+          ? process.getBuiltinModule('node:tls').getCACertificates('system')
+          : [readFileSync(file, 'utf8')],
       ),
     );
     shareAuthorities(set);

@@ -10,7 +10,6 @@ import { makeFolder } from '../make-folder.ts';
 import { type SelfSigned, selfSigned } from './self-signed.ts';
 
 /** Not imported: see decision 15; an import reads every export, which costs a worker 0.4 MiB. */
-const { createSecureContext } = process.getBuiltinModule('node:tls');
 
 const DAY_MS = 86_400_000;
 /** It is trusted by name or not at all, so its end is far away, as Kong's. */
@@ -39,7 +38,7 @@ function keptPair(certFile: string, keyFile: string): SelfSigned | null {
   if (!existsSync(certFile) || !existsSync(keyFile)) return null;
   const pair = { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
   try {
-    createSecureContext(pair);
+    process.getBuiltinModule('node:tls').createSecureContext(pair);
     return new X509Certificate(pair.cert).validToDate.getTime() > Date.now() ? pair : null;
   } catch {
     // Half written by a process that was killed.

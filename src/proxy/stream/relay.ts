@@ -11,7 +11,6 @@
  * the client's side has read is freed as soon as the kernel has all of it.
  */
 import type * as net from 'node:net';
-import { TLSSocket } from 'node:tls';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
 import { freeRead } from '../../wire/read-buffers.ts';
 import type { Stream } from './stream.ts';
@@ -41,7 +40,7 @@ interface Legs {
 
 export function relay(stream: Stream, { client, upstream, buffer, idleMs }: Legs): void {
   const { wheel } = stream.context;
-  const encrypted = client instanceof TLSSocket;
+  const encrypted = 'encrypted' in client;
   let clientPaused = false;
   let upstreamPaused = false;
   let open = 2;

@@ -2,9 +2,9 @@
  * The events of a stream of `node:http2`, told to the request that has it: shared functions that find it by a symbol, so
  * that no closure is made for a request, and each held so that a defect ends this exchange and no other.
  */
-import { constants } from 'node:http2';
 import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import type { Trailers } from '../message.ts';
+import { constants } from './codes.ts';
 
 /** Whom the events of a stream are told to. */
 export interface StreamEvents {

@@ -8,7 +8,7 @@
  * A peer in which a stream ran into its read time-out is asked by a PING; as long as it does not answer, no new stream
  * goes there, and after as long as a connect may take the connection is closed with all that are on it.
  */
-import * as http2 from 'node:http2';
+import type * as http2 from 'node:http2';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import type { Destination } from '../tls/destination.ts';
@@ -190,7 +190,8 @@ export class Http2ClientSession implements StreamSession {
   #onReady({ host: hostname, port }: Destination): void {
     if (this.#state !== CONNECTING) return;
     const authority = { protocol: `${this.scheme}:`, hostname, port } as unknown as URL;
-    const session = http2.connect(authority, sessionOptions(this.#socket, this.#shared));
+    const { connect } = process.getBuiltinModule('node:http2');
+    const session = connect(authority, sessionOptions(this.#socket, this.#shared));
     this.#http2 = session;
     session.setLocalWindowSize(SESSION_WINDOW);
     session.on('remoteSettings', (settings) => this.#guard(() => this.#onSettings(settings)));

@@ -10,13 +10,13 @@
  * END_STREAM itself. The listeners are shared functions that find their stream by a symbol: no closure is made for each
  * request.
  */
-import { constants } from 'node:http2';
 import type { ClientHttp2Stream } from 'node:http2';
 import { performance } from 'node:perf_hooks';
 import { GatewayError } from '../../lib/gateway-error.ts';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
 import type { ClientStream, ClientStreamHandler, OutgoingRequest, Trailers } from '../message.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
+import { constants } from './codes.ts';
 import type { ClientShared, SessionStream, StreamSession, StreamTimeouts } from './client-context.ts';
 import { closedError, timeoutError } from './client-errors.ts';
 import { listen, listenDrain, listenTrailers } from './client-listeners.ts';

@@ -1,6 +1,6 @@
 /** One function for each event of all streams: a stream knows its request, so that its listeners need no closures. */
+import { constants } from './codes.ts';
 import { BROKEN_OFF, CANCELLED } from './reset-errors.ts';
-import { constants } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 
 /** What a request is told by its stream. A defect in any of these ends this stream and no other. */

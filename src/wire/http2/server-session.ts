@@ -10,7 +10,6 @@
  * PING, SETTINGS, PRIORITY, WINDOW_UPDATE and empty DATA. What comes before any frame is counted (resets, settings at
  * once, CONTINUATION, header lists, memory) has limits inside nghttp2 and `node:http2` (docs/adr/0024).
  */
-import { performServerHandshake, constants } from 'node:http2';
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -18,6 +17,7 @@ import { WheelTimer } from '../../lib/timer-wheel.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import type { ServerConnection } from '../http1/client-context.ts';
 import type { Peer } from '../message.ts';
+import { constants } from './codes.ts';
 import { MAX_WINDOW } from './server-context.ts';
 import type { Http2ServerContext } from './server-context.ts';
 import { Http2ServerStream } from './server-stream.ts';
@@ -60,6 +60,7 @@ export class Http2ServerSession implements ServerConnection {
     this.#socket = socket;
     this.#idleSince = performance.now();
     this.#timer = new WheelTimer(() => this.#guard(() => this.#look()));
+    const { performServerHandshake } = process.getBuiltinModule('node:http2');
     const session = performServerHandshake(socket, context.http2Options);
     this.#session = session;
     // Each stream has its own window, so that one that stands still does not stop the others.

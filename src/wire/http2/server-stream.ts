@@ -7,13 +7,13 @@
  * Credit: what `node:http2` has not been read is what its window holds back, so a paused body needs no memory beyond
  * `http2_body_preread_size`; what the client's window does not take waits in the stream and makes `write` answer false.
  */
-import { constants } from 'node:http2';
 import type { ServerHttp2Stream } from 'node:http2';
 import { GatewayError } from '../../lib/gateway-error.ts';
 import type { Peer, ResponseHead, ServerStream, ServerStreamHandler, Trailers, Tunnel } from '../message.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import { isForbiddenTrailer } from '../http1/body-reader.ts';
 import { clientFault } from '../http1/fault.ts';
+import { constants } from './codes.ts';
 import { Http2RequestHead, interpretRequest } from './server-head.ts';
 import {
   attach,

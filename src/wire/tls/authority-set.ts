@@ -5,7 +5,6 @@
  * is worked out here, along the way that OpenSSL takes: at each step a trusted issuer before one that the peer sent.
  */
 import { X509Certificate, createHash } from 'node:crypto';
-import { setDefaultCACertificates } from 'node:tls';
 
 export class AuthoritySet {
   /** Digest of the content. */
@@ -54,7 +53,7 @@ export class AuthoritySet {
  * to nothing. Those of an operating system take some 10 ms to read, and each service with terms of its own has a context.
  */
 export function shareAuthorities(set: AuthoritySet): void {
-  setDefaultCACertificates(set.pems);
+  process.getBuiltinModule('node:tls').setDefaultCACertificates(set.pems);
   set.shared = true;
 }
 

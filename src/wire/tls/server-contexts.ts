@@ -53,7 +53,6 @@ interface Entry {
 }
 
 /** Not imported: see decision 15; an import reads every export, which costs a worker 0.4 MiB. */
-const { createServer } = process.getBuiltinModule('node:tls');
 
 const MAX_ENTRIES = 1000;
 /** Vault references are asked again; their resolver has its own times. */
@@ -141,7 +140,7 @@ export class ServerContexts {
 
   #build(entry: Entry, id: string, profile: TlsProfile, ticketKey: Buffer): Server {
     try {
-      const server = createServer({
+      const server = process.getBuiltinModule('node:tls').createServer({
         ...this.#contextOptions(entry.pairs, id, profile, ticketKey),
         ...(profile.alpn.length === 0 ? {} : { ALPNProtocols: [...profile.alpn] }),
         requestCert: profile.verify !== null,

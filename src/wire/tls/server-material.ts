@@ -36,7 +36,6 @@ export interface ServerMaterial {
 }
 
 /** Not imported: see decision 15; an import reads every export, which costs a worker 0.4 MiB. */
-const { createSecureContext } = process.getBuiltinModule('node:tls');
 
 const OWN_PAIR = 'sluice-default';
 
@@ -124,7 +123,7 @@ function check(material: ServerMaterial): void {
 
 function attempt(names: string, options: SecureContextOptions): void {
   try {
-    createSecureContext(options);
+    process.getBuiltinModule('node:tls').createSecureContext(options);
   } catch (error) {
     throw new Error(`cannot serve TLS with ${names}: ${messageOf(error)}`, { cause: error });
   }

@@ -11,7 +11,7 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import * as net from 'node:net';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import type { Destination, UpstreamTls } from './destination.ts';
 
 /** Why there is no TLS with an upstream; the message is for logs. */
@@ -61,7 +61,7 @@ function connectTls(
   }
   const peer = `${serverName} ${tcp.host ?? ''} ${tcp.port}`;
   const session = trust.session(peer);
-  const socket = tls.connect({
+  const socket = process.getBuiltinModule('node:tls').connect({
     ...tcp,
     secureContext,
     // Verified below, where a failure says why.

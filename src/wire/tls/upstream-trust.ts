@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:crypto';
-import { type SecureContext, createSecureContext } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import type { AuthoritySet } from './authority-set.ts';
 
 export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
@@ -55,7 +55,7 @@ export class UpstreamTrust {
   /** @throws Error of OpenSSL when certificate, key or ciphers cannot be used. */
   get context(): SecureContext {
     const { authorities, client, minVersion, maxVersion, ciphers } = this.spec;
-    this.#context ??= createSecureContext({
+    this.#context ??= process.getBuiltinModule('node:tls').createSecureContext({
       minVersion,
       maxVersion,
       ciphers,
