@@ -5,38 +5,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { performServerHandshake, type ServerHttp2Stream } from 'node:http2';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { bareUpstream } from './bare-upstream.ts';
 
 const [port, upstreamPort] = process.argv.slice(2, 4).map(Number);
 const [cert = '', key = ''] = process.argv.slice(4);
 
-interface Upstream {
-  readonly socket: Socket;
-  take: ((response: Buffer) => void) | null;
-}
-
-const idle: Upstream[] = [];
-
-function ask(request: string, take: (response: Buffer) => void): void {
-  const upstream = idle.pop() ?? newUpstream();
-  upstream.take = take;
-  upstream.socket.write(request, 'latin1');
-}
-
-function newUpstream(): Upstream {
-  const read = (length: number, buffer: Uint8Array): boolean => {
-    const { take } = upstream;
-    upstream.take = null;
-    idle.push(upstream);
-    take?.(Buffer.from(buffer.subarray(0, length)));
-    return true;
-  };
-  const onread = { buffer: Buffer.alloc(64 * 1024), callback: read };
-  const socket = connect({ port: upstreamPort ?? 0, host: '127.0.0.1', noDelay: true, onread });
-  const upstream: Upstream = { socket, take: null };
-  return upstream;
-}
+const ask = bareUpstream(upstreamPort ?? 0);
 
 function onStream(stream: ServerHttp2Stream, raw: readonly string[]): void {
   stream.on('error', () => {});
