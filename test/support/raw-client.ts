@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { resetSocket } from '../../src/wire/reset-socket.ts';
 import { readResponse, type RawResponse } from './response-reader.ts';
 
 export type Bytes = string | Uint8Array;
@@ -72,7 +73,7 @@ export class RawConnection implements AsyncDisposable {
 
   /** Resets the connection (RST). */
   reset(): void {
-    this.socket.resetAndDestroy();
+    resetSocket(this.socket);
   }
 
   async #until(done: () => boolean, what: string, timeout: number): Promise<void> {

@@ -1,6 +1,7 @@
 /** A TCP relay that can be cut: silently, as a network does that drops packets, or with resets. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { resetSocket } from '../../src/wire/reset-socket.ts';
 
 /** What becomes of bytes that a client sent: passed on, kept from the server, or passed on without an answer. */
 export type Verdict = 'pass' | 'drop' | 'mute';
@@ -42,7 +43,8 @@ export async function startTcpProxy(
       // What was passed on is seen by the server before its connection ends.
       if (verdict === 'mute') upstream.write(chunk);
       upstream.removeAllListeners('data').resume();
-      client.removeAllListeners('close').resetAndDestroy();
+      client.removeAllListeners('close');
+      resetSocket(client);
       sockets.delete(client);
       upstream.end();
     });
@@ -52,7 +54,7 @@ export async function startTcpProxy(
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const drop = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) resetSocket(socket);
   };
   return {
     port: (server.address() as AddressInfo).port,

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { resetSocket } from '../../src/wire/reset-socket.ts';
 import type { Bytes } from './raw-client.ts';
 
 export interface Upstream extends AsyncDisposable {
@@ -184,7 +185,7 @@ function rawPeer(socket: Socket, connection: number): RawPeer {
     },
     write: (bytes) => void socket.write(toBuffer(bytes)),
     end: (bytes) => void (bytes === undefined ? socket.end() : socket.end(toBuffer(bytes))),
-    reset: () => void socket.resetAndDestroy(),
+    reset: () => resetSocket(socket),
     heads: (count) => until(() => received.toString('latin1').split('\r\n\r\n').length > count),
     bytes: (count) => until(() => received.length >= count),
   };

@@ -9,6 +9,7 @@
  * The time-out holds for each step, as in Kong. Only the status line is read, at most 1 KiB of it.
  */
 import { connectUpstream } from '../../wire/tls/upstream-connect.ts';
+import { resetSocket } from '../../wire/reset-socket.ts';
 import type { Destination } from '../../wire/tls/destination.ts';
 import { grpcProbe } from './grpc-probe.ts';
 import { NO_STATUS, type Outcome } from '../../balancer/health/report.ts';
@@ -81,7 +82,7 @@ class SocketProbe implements Probe {
   cancel(): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    if (this.#plain && !this.#socket.connecting) this.#socket.resetAndDestroy();
+    if (this.#plain && !this.#socket.connecting) resetSocket(this.#socket);
     else this.#socket.destroy();
   }
 

@@ -18,6 +18,7 @@ import { CELL } from '../../zone/worker-zone.ts';
 import { NO_BODY, UNKNOWN_LENGTH } from '../message.ts';
 import type { Peer, ResponseHead, ServerStream, ServerStreamHandler, Trailers, Tunnel } from '../message.ts';
 import { freeRead } from '../read-buffers.ts';
+import { resetSocket } from '../reset-socket.ts';
 import { SocketTunnel } from '../socket-tunnel.ts';
 import { BodyReader } from './body-reader.ts';
 import type { ClientContext } from './client-context.ts';
@@ -535,7 +536,7 @@ export class ClientConnection implements ServerStream {
     this.#headBuffer = null;
     this.#output.discard();
     this.#context.wheel.remove(this.#timer);
-    if (withReset) this.#socket.resetAndDestroy();
+    if (withReset) resetSocket(this.#socket);
     else this.#socket.destroySoon();
     // What waits may still leave, but not for ever: a peer that does not read would keep the socket.
     if (!this.#socket.destroyed) this.#context.wheel.arm(this.#timer, this.#context.timeouts.send);

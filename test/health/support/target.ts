@@ -1,6 +1,7 @@
 /** A target whose manners a test can change, on a port that it keeps while nobody listens there. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { resetSocket } from '../../../src/wire/reset-socket.ts';
 
 /** A status; or: connections are refused, requests are not answered, the answer is no HTTP, cut off before it. */
 export type Manner = number | 'refuse' | 'hang' | 'garbage' | 'cut';
@@ -56,7 +57,7 @@ export class Target implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#server.close();
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetSocket(socket);
     await once(this.#server, 'close');
   }
 
