@@ -90,6 +90,23 @@ test('sums over files', async () => {
     concurrency: 2,
     onFile: (result) => seen.push(result.file),
   });
-  assert.deepEqual(total, { passed: 4, failed: 1 });
-  assert.deepEqual(seen.toSorted(), [bad, good, good].toSorted());
+  assert.deepEqual(total, { passed: 4, failed: 1, unsteady: 0 });
+  assert.deepEqual(seen.toSorted(), [bad, bad, good, good].toSorted(), 'what failed ran again');
+});
+
+test('what passes when it runs again is counted as unsteady; many failures are not tried again', async () => {
+  const mark = JSON.stringify(join(folder, 'ran'));
+  const once = await write(
+    'once',
+    `import { mkdirSync } from 'node:fs'; test('a', () => { mkdirSync(${mark}); throw new Error('no'); });`,
+  );
+  const unsteady = await write(
+    'unsteady',
+    `import { existsSync, writeFileSync } from 'node:fs'; test('a', () => {
+      if (!existsSync(${mark})) { writeFileSync(${mark}, ''); throw new Error('the first time'); }
+    });`,
+  );
+  const options = { timeout: 30_000, concurrency: 2, onFile: () => {} };
+  assert.deepEqual(await runFiles([unsteady], options), { passed: 1, failed: 0, unsteady: 1 });
+  assert.deepEqual(await runFiles(Array(4).fill(once), options), { passed: 0, failed: 4, unsteady: 0 });
 });

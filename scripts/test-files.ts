@@ -15,13 +15,19 @@ const REPORTER = fileURLToPath(new URL('test-reporter.ts', import.meta.url));
 const GRACE = 3000;
 /** Characters of a failing file's own output that are shown. */
 const OUTPUT_SHOWN = 8000;
+/** Failed files that run again; more of them are no accident. */
+const MOST_AGAIN = 3;
 
 export interface Tally {
   passed: number;
   failed: number;
+  /** Files that failed once and passed when they ran again. */
+  unsteady?: number;
 }
 
-export interface FileResult extends Tally {
+export interface FileResult {
+  readonly passed: number;
+  readonly failed: number;
   readonly file: string;
   readonly seconds: number;
   /** Ready to print; empty when all is well. */
@@ -124,18 +130,38 @@ export async function runFile(file: string, timeout: number): Promise<FileResult
   }
 }
 
-/** Runs all files, a few at a time, and returns the sums. */
-export async function runFiles(files: readonly string[], options: RunOptions): Promise<Tally> {
-  const total: Tally = { passed: 0, failed: 0 };
+/** Runs files, a few at a time. */
+async function runQueue(files: readonly string[], options: RunOptions): Promise<FileResult[]> {
+  const results: FileResult[] = [];
   const queue = [...files];
   const work = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
       const result = await runFile(file, options.timeout);
-      total.passed += result.passed;
-      total.failed += result.failed;
+      results.push(result);
       options.onFile(result);
     }
   };
   await Promise.all(Array.from({ length: options.concurrency }, work));
+  return results;
+}
+
+/**
+ * Runs all files and returns the sums. A few files that failed run once more, alone: what passes then was unsteady, is
+ * counted as such beside what passed, and wants mending; what fails again, or comes with many others, has failed.
+ */
+export async function runFiles(files: readonly string[], options: RunOptions): Promise<Tally> {
+  const results = await runQueue(files, options);
+  const failed = results.filter((result) => result.failed > 0).map(({ file }) => file);
+  const again = failed.length <= MOST_AGAIN ? failed : [];
+  const second = await runQueue(again, { ...options, concurrency: 1 });
+  const total: Tally = {
+    passed: 0,
+    failed: 0,
+    unsteady: second.filter((result) => result.failed === 0).length,
+  };
+  for (const result of [...results.filter(({ file }) => !again.includes(file)), ...second]) {
+    total.passed += result.passed;
+    total.failed += result.failed;
+  }
   return total;
 }
