@@ -45,8 +45,12 @@ function target(from: string, specifier: string): string | null {
   return specifier.startsWith('.') ? normalize(join(dirname(from), specifier)) : null;
 }
 
+/** What describes plugins' configurations lies with the plugins and belongs to the entities. */
+const PLUGIN_SCHEMA = /^src\/plugins\/(?:schemas|[^/]+\/schema)\.ts$/;
+
 /** `router` for src/router/x.ts, `''` for a file in src itself, null outside. */
 function layerOf(file: string): string | null {
+  if (PLUGIN_SCHEMA.test(file)) return 'entities';
   const parts = file.split('/');
   if (parts[0] !== 'src') return null;
   return parts.length > 2 ? (parts[1] ?? '') : '';

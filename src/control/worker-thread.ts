@@ -6,7 +6,9 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DirectoryEntities } from '../entities/directory-kinds.ts';
+import type { Plugin } from '../entities/plugin.ts';
 import { monotonicMs } from '../lib/monotonic.ts';
+import type { PluginInstance } from '../plugins/instance.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -30,6 +32,7 @@ import {
 /** What supervision needs of a data plane. */
 export interface SupervisedDataPlane {
   applySnapshot(snapshot: Snapshot): void;
+  createPlugin?(entity: Plugin): Promise<PluginInstance>;
   listen(): Promise<void>;
   /** Stops accepting and resolves when nothing is in flight; cuts what is left after `graceMs`. */
   drain(graceMs: number): Promise<void>;
@@ -76,6 +79,10 @@ const builder = new SnapshotBuilder(settings.router_flavor, {
   workerId,
   targets: new TargetZone(targets.buffer, workerId, targets.shape),
   health: new HealthZone(health),
+  createPlugin: (entity) => {
+    if (dataPlane.createPlugin === undefined) throw new Error('this data plane has no plugins');
+    return dataPlane.createPlugin(entity);
+  },
 });
 let prepared: Snapshot | null = null;
 dataPlane.applySnapshot(builder.current);

@@ -3,7 +3,7 @@
  * write) refuses them by this list, after validation. Kinds without a line here are accepted: they run, or they are
  * inert until a plugin or a listener asks for them. Later work deletes lines.
  */
-import { BUILT_PLUGINS } from './built-plugins.ts';
+import { PLUGIN_SCHEMAS } from './plugin-schemas.ts';
 import type { Values } from './schema/field.ts';
 
 /** One thing that does not work. */
@@ -43,7 +43,7 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
   plugins: [
     rule(
       'name',
-      (name) => BUILT_PLUGINS.has(String(name)),
+      (name) => PLUGIN_SCHEMAS.has(String(name)),
       (name) => `plugin '${String(name)}' not enabled; add it to the 'plugins' configuration property`,
     ),
   ],

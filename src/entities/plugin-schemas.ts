@@ -1,13 +1,18 @@
-/**
- * The plugins that exist here: what the control plane has to know of each. A plugin that is built adds a line; from it
- * come the validation of its configuration, `/schemas/plugins/NAME`, `/plugins/enabled`, and what `/` says.
- */
-import type { EntityVariant } from './schema/field.ts';
+/** The plugins that may be configured, by name: those that Sluice has, and those that users' folders add. */
+import { KONG_VERSION } from '../lib/version.ts';
+import { SCHEMAS } from '../plugins/schemas.ts';
+import { type PluginDescription, type PluginSchema, pluginSchema } from './plugin-description.ts';
 
-export interface PluginSchema extends EntityVariant {
-  /** Kong's version and priority of the plugin, which clients show. */
-  readonly version: string;
-  readonly priority: number;
+const schemas = new Map<string, PluginSchema>();
+for (const description of SCHEMAS) schemas.set(description.name, pluginSchema(description, KONG_VERSION));
+
+export const PLUGIN_SCHEMAS: ReadonlyMap<string, PluginSchema> = schemas;
+
+/** Adds a plugin of a user's, or replaces an older version of it. */
+export function addPluginSchema(description: PluginDescription): void {
+  schemas.set(description.name, pluginSchema(description, '0.0.0'));
 }
 
-export const PLUGIN_SCHEMAS: ReadonlyMap<string, PluginSchema> = new Map();
+export function removePluginSchema(name: string): void {
+  schemas.delete(name);
+}

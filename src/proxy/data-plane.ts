@@ -7,12 +7,16 @@ import type * as net from 'node:net';
 import { createResolver } from '../balancer/resolver/create-resolver.ts';
 import type { Resolver } from '../balancer/resolver/resolver.ts';
 import type { DirectoryEntities } from '../entities/directory-kinds.ts';
+import type { Plugin } from '../entities/plugin.ts';
 import type { GatewayError } from '../lib/gateway-error.ts';
 import { TimerWheel } from '../lib/timer-wheel.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { ErrorLog } from '../observe/error-log.ts';
 import { LogFile, logPath } from '../observe/log-file.ts';
 import { StreamLog } from '../observe/stream-log.ts';
+import { PluginHost } from '../plugins/host.ts';
+import type { PluginInstance } from '../plugins/instance.ts';
+import { NO_PLUGINS } from '../plugins/plugin-set.ts';
 import { Router } from '../router/router.ts';
 import { StreamRouter } from '../router/stream-router.ts';
 import type { LogLevel, Settings } from '../settings/settings.ts';
@@ -43,6 +47,7 @@ import { errorContext, errorText } from './error-context.ts';
 import { Exchange } from './exchange.ts';
 import { Listeners } from './listeners.ts';
 import { replyMalformed } from './malformed.ts';
+import { pluginServices } from './plugins/services.ts';
 import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
 import { RealIp } from './real-ip.ts';
@@ -95,6 +100,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly #tls: TlsListeners;
   readonly #listeners: Listeners;
   readonly #streams: Streams;
+  readonly #plugins: PluginHost;
   readonly #connections = new Set<ServerConnection>();
   readonly #parsers: RequestHeadParser[] = [];
   #drained: (() => void) | null = null;
@@ -113,6 +119,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       streams,
       upstreams: NO_UPSTREAMS,
       trust: NO_TRUST,
+      plugins: NO_PLUGINS,
     };
     this.policy = policyOf(settings);
     this.realIp = new RealIp(settings);
@@ -136,6 +143,13 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       onDefect: (error: unknown) => this.onDefect(error),
     };
     this.upstreamTerms = new UpstreamTerms(settings);
+    this.#plugins = new PluginHost({
+      services: (plugin) =>
+        pluginServices(
+          { context: this, log: (level, kind, message) => this.errorLog.log(level, kind, message) },
+          plugin,
+        ),
+    });
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
     this.http2Pool = new Http2Pool({ ...shared, zone }, poolOptions(settings));
     this.#tls = new TlsListeners({
@@ -178,6 +192,15 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       trusts: (address) => this.realIp.trusts(address),
       onIdle: () => this.#checkDrained(),
     });
+  }
+
+  /** Makes the filters of one configuration of a plugin. */
+  async createPlugin(entity: Plugin): Promise<PluginInstance> {
+    const instance = await this.#plugins.create(entity);
+    if (instance.broken !== null) {
+      this.errorLog.log('error', 'plugin_broken', `plugin ${entity.name} (${entity.id}): ${instance.broken}`);
+    }
+    return instance;
   }
 
   applySnapshot(snapshot: Snapshot): void {

@@ -5,7 +5,7 @@
  *
  *     begin         who calls, what for                                exchange.ts, real-ip.ts
  *     route         find the route, refuse what it does not take       route-request.ts
- *     access        (plugins come here)
+ *     access        plugins: rewrite before the route, access behind it          plugins/run.ts
  *     body          read it as far as the route wants it buffered      request-body.ts
  *     forward       resolve, connect, send, try again                  forward.ts, upstream-head.ts
  *     response      head for the client, body as it comes              client-head.ts
@@ -19,9 +19,11 @@ import type { GatewayError } from '../lib/gateway-error.ts';
 import type { HashInput } from '../balancer/hash-source.ts';
 import type { Match, RouterInput } from '../router/router.ts';
 import { normalizePath } from '../router/path.ts';
+import type { PluginSet } from '../plugins/plugin-set.ts';
 import type { RouteTarget } from '../snapshot/snapshot.ts';
 import { NO_BODY } from '../wire/message.ts';
 import type {
+  Headers,
   Peer,
   RequestHead,
   ResponseHead,
@@ -36,11 +38,15 @@ import { Forward } from './forward.ts';
 import { isGrpcContentType } from './grpc-status.ts';
 import { guardError } from './guard.ts';
 import { replyError } from './reply.ts';
+import { editedService, type UpstreamEdits } from './plugins/edits.ts';
+import { PluginRun, type RequestPhase } from './plugins/run.ts';
 import { payloadTooLarge, RequestBody } from './request-body.ts';
 import { requestId } from './request-id.ts';
-import { routeRequest, serviceOf } from './route-request.ts';
+import { refuseRequest, routeRequest, serviceOf } from './route-request.ts';
 import { spliceTunnels } from './tunnel.ts';
 import type { Tunnel } from '../wire/message.ts';
+
+const NOTHING = Buffer.alloc(0);
 
 const REQUEST = 0;
 const RESPONSE = 1;
@@ -75,8 +81,12 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
   matchedPrefix = '';
   #match: Match<RouteTarget> | null = null;
 
-  /** Nobody knows who a client is yet. */
-  readonly consumerId: string | null = null;
+  /** Null: no plugin runs for this request. */
+  plugins: PluginRun | null = null;
+  /** What plugins want of the upstream request; null: nothing. */
+  edits: UpstreamEdits | null = null;
+  /** Id of the consumer, or of the credential without one; null: nobody knows who calls. */
+  consumerId: string | null = null;
   /** `Set-Cookie` of a cookie that balancing made for this client; null: none. */
   balancerCookie: string | null = null;
 
@@ -92,6 +102,10 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
   upstreamHeadAt = 0;
   /** The response comes from an upstream, or is an error made after forwarding began. */
   proxied = false;
+  /** Who made the response. */
+  source: 'service' | 'exit' | 'error' = 'error';
+  /** Of the upstream's response, as the client gets them; null while there is none. */
+  upstreamHeaders: Headers | null = null;
 
   #state = REQUEST;
 
@@ -186,18 +200,61 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
     const refused = guard === null || guard === undefined ? null : guardError(guard, this.request);
     if (refused !== null) return this.fail(refused);
     if (this.request.bodyLength > this.context.policy.maxBody) return this.fail(payloadTooLarge());
+    const { plugins } = this.context.snapshot;
+    if (plugins.empty) return this.#findRoute(plugins);
+    this.plugins = new PluginRun(this, plugins.global);
+    if (this.plugins.start('rewrite')) this.#findRoute(plugins);
+  }
+
+  /** A phase of plugins that had to wait is over. */
+  proceed(phase: RequestPhase): void {
+    if (phase === 'access') this.#forwardRequest();
+    else this.#findRoute(this.context.snapshot.plugins);
+  }
+
+  #findRoute(plugins: PluginSet): void {
     const match = routeRequest(this);
     if (match === null) return;
+    const route = match.value;
     this.#match = match;
-    this.route = match.value;
+    this.route = route;
     this.matchedPrefix = match.matchedPrefix;
-    const service = serviceOf(this, match.value);
+    if (this.plugins !== null) this.plugins.plan = plugins.planOf(route);
+    if (refuseRequest(this, route)) return;
+    if (this.plugins === null || this.plugins.start('access')) this.#forwardRequest();
+  }
+
+  #forwardRequest(): void {
+    const { route } = this;
+    if (route === null) return;
+    const service = serviceOf(this, route);
     if (service === null) return;
-    this.forward = new Forward(this, match.value, service);
+    const { edits } = this;
+    this.forward = new Forward(this, route, edits === null ? service : editedService(service, edits));
+    if (this.body === null) {
+      const { bodyLength } = this.request;
+      if (bodyLength === NO_BODY || bodyLength === 0) return this.forward.start();
+      this.body = new RequestBody(this);
+    }
+    this.body.begin(service.grpc ? 'replayable' : route.requestBuffering ? 'kept' : 'streamed');
+  }
+
+  /** The whole body, for a plugin. @throws BodyTooLarge */
+  async readBody(limit: number): Promise<Buffer> {
+    if (this.forward !== null || this.responded)
+      throw new Error('the request has been forwarded or answered');
     const { bodyLength } = this.request;
-    if (bodyLength === NO_BODY || bodyLength === 0) return this.forward.start();
-    this.body = new RequestBody(this);
-    this.body.begin(service.grpc ? 'replayable' : match.value.requestBuffering ? 'kept' : 'streamed');
+    if (this.body === null && (bodyLength === NO_BODY || bodyLength === 0)) return Buffer.alloc(0);
+    this.body ??= new RequestBody(this);
+    return this.body.readWhole(limit);
+  }
+
+  /** What a plugin sends in place of the body. */
+  replaceBody(bytes: Buffer): void {
+    if (this.forward !== null || this.responded)
+      throw new Error('the request has been forwarded or answered');
+    this.body ??= new RequestBody(this);
+    this.body.replace(bytes);
   }
 
   // The upstream's side of the exchange, told by `forward`.
@@ -207,10 +264,14 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
     this.upstreamStatus = head.status;
     this.upstreamHeadAt = performance.now();
     this.proxied = true;
+    this.source = 'service';
     this.body?.settle();
-    clientHead(this, head);
+    this.upstreamHeaders = head.headers;
+    const filtered = this.plugins === null ? head : this.plugins.filterHead(head);
+    if (filtered === null) return;
+    clientHead(this, filtered);
     this.stream.readAhead(this.route?.responseBuffering === true ? this.context.policy.responseBuffer : 0);
-    this.send(head);
+    this.send(filtered);
   }
 
   /** Sends a head that is ready as it is. */
@@ -222,21 +283,40 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
 
   /** False: the client is slow, stop until `forward.resume`. */
   sendBody(chunk: Buffer): boolean {
+    if (this.plugins?.filtersBody === true) return this.#sendFiltered(this.plugins, chunk, false);
     this.bytesSent += chunk.length;
     return this.stream.write(chunk);
   }
 
   sendEnd(trailers: Trailers | null): void {
-    this.stream.end(trailers);
+    if (this.plugins?.filtersBody === true) this.#sendFiltered(this.plugins, NOTHING, true);
+    if (this.#state !== OVER) this.stream.end(trailers);
+  }
+
+  #sendFiltered(plugins: PluginRun, chunk: Buffer, last: boolean): boolean {
+    let bytes: Buffer;
+    try {
+      bytes = plugins.filterBody(chunk, last);
+    } catch (error) {
+      this.fail(error as GatewayError);
+      return true;
+    }
+    if (bytes.length === 0 || this.method === 'HEAD') return true;
+    this.bytesSent += bytes.length;
+    return this.stream.write(bytes);
   }
 
   switchProtocols(head: ResponseHead, upstream: Tunnel): void {
     this.upstreamStatus = this.status = head.status;
     this.upstreamHeadAt = performance.now();
     this.proxied = true;
-    clientHead(this, head);
+    this.source = 'service';
+    this.upstreamHeaders = head.headers;
+    const filtered = this.plugins === null ? head : this.plugins.filterHead(head);
+    if (filtered === null) return upstream.destroy();
+    clientHead(this, filtered);
     this.#state = TUNNEL;
-    const client = this.stream.upgrade(head);
+    const client = this.stream.upgrade(filtered);
     spliceTunnels(this, client, upstream);
   }
 

@@ -1,10 +1,11 @@
-/** The finish phase: one line in the access log. */
+/** The finish phase: the log filters of plugins, and one line in the access log. */
 import { CELL } from '../zone/worker-zone.ts';
 import type { Exchange } from './exchange.ts';
 
 export function finishExchange(exchange: Exchange): void {
   const { accessLog, zone } = exchange.context;
   zone.add(CELL.bytesOut, exchange.bytesSent);
+  exchange.plugins?.log();
   if (accessLog === null) return;
   const { request } = exchange;
   const { headers } = request;

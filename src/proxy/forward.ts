@@ -157,7 +157,7 @@ export class Forward implements ClientStreamHandler {
     this.address = ip;
     this.port = port ?? this.port;
     const target = this.#peers?.current;
-    if (target && this.#head !== null && !keepsHost(this.#exchange, this.#route)) {
+    if (target && this.#head !== null && !this.#keepsHost()) {
       this.#head.authority = target.authority(this.port, this.#service.tls);
     }
     this.startedAt = performance.now();
@@ -177,6 +177,10 @@ export class Forward implements ClientStreamHandler {
     const stream = fresh ? pool.fresh(to, timeouts, this) : pool.take(to, timeouts, this);
     this.#stream = stream;
     if (stream.ready) this.onConnect();
+  }
+
+  #keepsHost(): boolean {
+    return (this.#exchange.edits?.host ?? null) !== null || keepsHost(this.#exchange, this.#route);
   }
 
   #begin(load: TargetLoad | null): void {

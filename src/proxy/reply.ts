@@ -2,9 +2,11 @@
 import type { GatewayError } from '../lib/gateway-error.ts';
 import { reasonPhrase } from '../lib/reason-phrases.ts';
 import { FlatHeaders } from '../wire/flat-headers.ts';
+import type { Reply, ReplyHeaders } from '../plugins/kit/reply.ts';
 import type { Headers } from '../wire/message.ts';
 import { stampReply } from './client-head.ts';
 import type { Exchange } from './exchange.ts';
+import { check } from './plugins/headers.ts';
 
 /** Kong's own refusals (`kong.response.error`): a message in the form that the client accepts. */
 export function replyMessage(
@@ -22,7 +24,7 @@ export function replyEmpty(exchange: Exchange, status: number, fields: readonly 
 
 /** What failed on the path: nginx's error pages, except for what Kong's balancer says itself. */
 export function replyError(exchange: Exchange, error: GatewayError): void {
-  const kind = error.source === 'gateway' ? 'kong' : 'nginx';
+  const kind = error.source === 'gateway' || error.source === 'plugin' ? 'kong' : 'nginx';
   replyBody(exchange, kind, error.status, error.message, []);
 }
 
@@ -30,7 +32,7 @@ function replyBody(
   exchange: Exchange,
   kind: 'kong' | 'nginx',
   status: number,
-  message: string,
+  message: string | undefined,
   fields: readonly string[],
 ): void {
   const { headers } = exchange.request;
@@ -50,8 +52,32 @@ function replyBody(
   sendReply(exchange, made.status, reply, made.body);
 }
 
+/** What a plugin answers in place of an upstream. */
+export function replyOfPlugin(exchange: Exchange, reply: Reply): void {
+  exchange.source = 'exit';
+  if (reply.message !== null) {
+    const text = reply.message === '' ? undefined : reply.message;
+    return replyBody(exchange, 'kong', reply.status, text, flat(reply.headers));
+  }
+  sendReply(exchange, reply.status, new FlatHeaders(flat(reply.headers)), reply.body ?? Buffer.alloc(0));
+}
+
+/** @throws TypeError for what is no header. */
+function flat(headers: ReplyHeaders): string[] {
+  const fields: string[] = [];
+  for (const [name, values] of Object.entries(headers)) {
+    for (const value of typeof values === 'string' ? [values] : values) {
+      check(name, value);
+      fields.push(name, value);
+    }
+  }
+  return fields;
+}
+
 function sendReply(exchange: Exchange, status: number, headers: Headers, body: Buffer): void {
-  const head = { status, reason: reasonPhrase(status), headers, bodyLength: body.length };
+  const made = { status, reason: reasonPhrase(status), headers, bodyLength: body.length };
+  const head = exchange.plugins === null ? made : exchange.plugins.filterHead(made);
+  if (head === null) return;
   stampReply(exchange, head);
   exchange.send(head);
   if (body.length > 0 && exchange.method !== 'HEAD') exchange.sendBody(body);

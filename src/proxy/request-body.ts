@@ -10,7 +10,8 @@
  * kept beside until the response begins: nearly every unary call can be tried again that way.
  */
 import { GatewayError } from '../lib/gateway-error.ts';
-import { UNKNOWN_LENGTH } from '../wire/message.ts';
+import { BodyTooLarge } from '../plugins/kit/exchange.ts';
+import { NO_BODY, UNKNOWN_LENGTH } from '../wire/message.ts';
 import type { BodyLength, Trailers } from '../wire/message.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -43,6 +44,13 @@ export class RequestBody {
   #buffered = false;
   /** Octets that may be kept of what is streamed. */
   #replay = 0;
+  /** All of it is here, before anything was forwarded. */
+  #whole = false;
+  /** It is a plugin's, not the client's. */
+  #replaced = false;
+  /** A plugin waits for all of it, and wants no more octets than these. */
+  #reading: PromiseWithResolvers<Buffer> | null = null;
+  #limit = 0;
   /** Of a body that ended before an upstream was ready. */
   #trailers: Trailers | null = null;
 
@@ -57,6 +65,7 @@ export class RequestBody {
 
   /** Length to declare upstream. */
   get outgoingLength(): BodyLength {
+    if (this.#whole && this.#trailers === null) return this.#length;
     const declared = this.#exchange.request.bodyLength;
     // Trailers need a chunked body.
     const whole = this.#buffered && this.#state === COMPLETE && this.#trailers === null;
@@ -66,6 +75,8 @@ export class RequestBody {
   /** Decides how the body is read and lets the forward phase begin, now or when enough is here. */
   begin(mode: BodyMode): void {
     const { forward, stream } = this.#exchange;
+    // A plugin has read it, or put another in its place.
+    if (this.#whole) return forward?.start();
     if (mode === 'kept') {
       this.#state = KEEPING;
       this.#buffered = true;
@@ -90,10 +101,50 @@ export class RequestBody {
     else stream.pauseBody();
   }
 
+  /** For a plugin, before the request is forwarded. @throws BodyTooLarge */
+  readWhole(limit: number): Promise<Buffer> {
+    if (this.#whole) return Promise.resolve(this.#joined());
+    this.#limit = limit;
+    this.#reading ??= Promise.withResolvers();
+    if (this.#state !== KEEPING) {
+      this.#state = KEEPING;
+      this.#buffered = true;
+      this.#exchange.stream.readBody();
+    }
+    return this.#reading.promise;
+  }
+
+  /** In place of what the client sent, whose rest is read and dropped. */
+  replace(bytes: Buffer): void {
+    const { stream, request } = this.#exchange;
+    const unread = !this.#whole && request.bodyLength !== NO_BODY && request.bodyLength !== 0;
+    this.release();
+    this.#whole = true;
+    this.#replaced = true;
+    this.#state = COMPLETE;
+    this.#trailers = null;
+    this.#kept = [bytes];
+    this.#length = bytes.length;
+    if (unread) stream.readBody();
+  }
+
+  #joined(): Buffer {
+    this.#closeBlock();
+    if (this.#kept.length !== 1) this.#kept = [Buffer.concat(this.#kept)];
+    return this.#kept[0] as Buffer;
+  }
+
   add(chunk: Buffer): void {
+    if (this.#replaced) return;
     const exchange = this.#exchange;
     this.#length += chunk.length;
     if (this.#length > exchange.context.policy.maxBody) return exchange.fail(payloadTooLarge());
+    if (this.#reading !== null) {
+      if (this.#length > this.#limit)
+        return this.#reading.reject(new BodyTooLarge(`more than ${this.#limit} octets`));
+      this.#keep(chunk);
+      return;
+    }
     const upstream = this.#state === STREAMING ? exchange.forward?.upstream : null;
     if (upstream !== null && upstream !== undefined) {
       if (!upstream.write(chunk)) exchange.stream.pauseBody();
@@ -112,9 +163,16 @@ export class RequestBody {
   }
 
   end(trailers: Trailers | null): void {
+    if (this.#replaced) return;
     const before = this.#state;
     this.#state = COMPLETE;
     this.#trailers = trailers;
+    if (this.#reading !== null) {
+      this.#whole = true;
+      this.#reading.resolve(this.#joined());
+      this.#reading = null;
+      return;
+    }
     const { forward } = this.#exchange;
     if (before === KEEPING) forward?.start();
     else forward?.upstream?.end(trailers);

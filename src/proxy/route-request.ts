@@ -15,20 +15,23 @@ export function routeRequest(exchange: Exchange): Match<RouteTarget> | null {
   return null;
 }
 
-/** The service to forward to, or null when the request was answered (Kong checks protocols after the match). */
-export function serviceOf(exchange: Exchange, route: RouteTarget): ServiceTarget | null {
+/** True when the route does not take the request, which was answered (Kong checks protocols after the match). */
+export function refuseRequest(exchange: Exchange, route: RouteTarget): boolean {
   if (route.broken !== null) {
     const init = { source: 'gateway', status: 503, cause: route.broken } as const;
     exchange.fail(new GatewayError('broken_route', 'The route is not available', init));
-    return null;
+    return true;
   }
   const httpsOnly = (route.protocols & (PROTOCOL_HTTP | PROTOCOL_HTTPS)) === PROTOCOL_HTTPS;
   if (httpsOnly && forwardedScheme(exchange) !== 'https') {
     redirectToHttps(exchange, route);
-    return null;
+    return true;
   }
-  if ((route.protocols & (PROTOCOL_GRPC | PROTOCOL_GRPCS)) !== 0 && refuseNotGrpc(exchange, route))
-    return null;
+  return (route.protocols & (PROTOCOL_GRPC | PROTOCOL_GRPCS)) !== 0 && refuseNotGrpc(exchange, route);
+}
+
+/** The service to forward to, or null when the request was answered: plugins may have done so in its place before. */
+export function serviceOf(exchange: Exchange, route: RouteTarget): ServiceTarget | null {
   if (route.service === null) {
     const init = { source: 'gateway', status: 503 } as const;
     exchange.fail(new GatewayError('no_service', 'no Service found with those values', init));

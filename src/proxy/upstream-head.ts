@@ -10,11 +10,14 @@ export type UpstreamHead = OutgoingRequest & { authority: string };
 /** Edits the request's headers in place: made once, before the first attempt. */
 export function upstreamHead(exchange: Exchange, route: RouteTarget, service: ServiceTarget): UpstreamHead {
   const { request } = exchange;
+  // Before the headers are edited: it may be a plugin's that reads them.
+  const target = upstreamTarget(exchange);
   addForwarded(exchange, route, request.headers);
+  const { edits } = exchange;
   return {
-    method: request.method,
-    target: upstreamTarget(exchange, route, service),
-    authority: keepsHost(exchange, route) ? request.authority : service.hostHeader,
+    method: edits?.method ?? request.method,
+    target,
+    authority: edits?.host ?? (keepsHost(exchange, route) ? request.authority : service.hostHeader),
     headers: request.headers,
     bodyLength: request.bodyLength,
     // Kong passes WebSocket on and no other protocol.
@@ -29,9 +32,22 @@ export function keepsHost(exchange: Exchange, route: RouteTarget): boolean {
   return route.preserveHost && exchange.request.authority !== '';
 }
 
-function upstreamTarget(exchange: Exchange, route: RouteTarget, service: ServiceTarget): string {
+/** Path and query, as the upstream is asked. */
+export function upstreamTarget(exchange: Exchange): string {
+  const { edits } = exchange;
+  const target = mappedTarget(exchange);
+  if (edits === null || (edits.path === null && edits.query === null)) return target;
+  const mark = target.indexOf('?');
+  const path = edits.path ?? (mark < 0 ? target : target.slice(0, mark));
+  const query = edits.query ?? (mark < 0 ? '' : target.slice(mark + 1));
+  return query === '' ? path : `${path}?${query}`;
+}
+
+function mappedTarget(exchange: Exchange): string {
   const { target } = exchange.request;
-  if (target === '*') return target;
+  const { route } = exchange;
+  const service = route?.service ?? null;
+  if (target === '*' || route === null || service === null) return target;
   const path = upstreamPath(
     service.path,
     exchange.path,

@@ -16,6 +16,8 @@ import { Router, type RouterFlavor } from '../router/router.ts';
 import type { HealthZone } from '../zone/health/health-zone.ts';
 import { type Image, type ImageRecord, readImage } from './image.ts';
 import { StreamRouter } from '../router/stream-router.ts';
+import { NO_PLUGINS } from '../plugins/plugin-set.ts';
+import { type CreatePlugin, disposeGone, PluginIndex } from './plugin-index.ts';
 import { RoutePlaces } from './route-places.ts';
 import { compileService } from './route-target.ts';
 import { TargetZone } from '../zone/targets/target-zone.ts';
@@ -37,6 +39,8 @@ export interface BuilderOptions {
   readonly targets?: TargetZone;
   /** Where the health of targets is; null: nowhere. */
   readonly health?: HealthZone | null;
+  /** Without it there are no plugins. */
+  readonly createPlugin?: CreatePlugin;
 }
 
 const SLICE_MS = 1;
@@ -49,6 +53,7 @@ export class SnapshotBuilder {
   #services = new Map<string, ServiceTarget>();
   #upstreams: UpstreamIndex;
   #trust = new TrustIndex();
+  #plugins: PluginIndex;
   #broken = new Map<string, string>();
   #prepared: Snapshot | null = null;
   /** The maps stand on the served snapshot. */
@@ -58,6 +63,7 @@ export class SnapshotBuilder {
   readonly #workerId: number;
   readonly #targets: TargetZone;
   readonly #health: HealthZone | null;
+  readonly #createPlugin: CreatePlugin;
 
   constructor(flavor: RouterFlavor, options: BuilderOptions = {}) {
     this.#flavor = flavor;
@@ -66,12 +72,15 @@ export class SnapshotBuilder {
     this.#targets = options.targets ?? TargetZone.standalone(STANDALONE_TARGETS);
     this.#health = options.health ?? null;
     this.#upstreams = new UpstreamIndex(this.#health);
+    this.#createPlugin = options.createPlugin ?? noPlugin;
+    this.#plugins = new PluginIndex(this.#createPlugin);
     this.#current = {
       revision: 0,
       hash: EMPTY_HASH,
       ...emptyRouters(flavor),
       upstreams: NO_UPSTREAMS,
       trust: NO_TRUST,
+      plugins: NO_PLUGINS,
     };
   }
 
@@ -98,6 +107,7 @@ export class SnapshotBuilder {
   commit(snapshot: Snapshot): void {
     if (snapshot !== this.#prepared) throw new StaleBase(`revision ${snapshot.revision} was overtaken`);
     snapshot.upstreams.open(this.#targets, this.#current.upstreams);
+    disposeGone(this.#current.plugins, snapshot.plugins, () => {});
     this.#current = snapshot;
     this.#prepared = null;
     this.#clean = true;
@@ -125,7 +135,16 @@ export class SnapshotBuilder {
     const start = startOf(this.#workerId, image.revision);
     const upstreams = await this.#finish(this.#upstreams.commitInSteps(served, start));
     const trust = await this.#finish(this.#trust.commitInSteps(full ? NO_TRUST : this.#current.trust));
-    const snapshot = { revision: image.revision, hash: image.hash, router, streams, upstreams, trust };
+    const plugins = await this.#plugins.commit(full ? NO_PLUGINS : this.#current.plugins);
+    const snapshot = {
+      revision: image.revision,
+      hash: image.hash,
+      router,
+      streams,
+      upstreams,
+      trust,
+      plugins,
+    };
     this.#prepared = snapshot;
     return snapshot;
   }
@@ -139,6 +158,7 @@ export class SnapshotBuilder {
     this.#services = new Map();
     this.#upstreams = new UpstreamIndex(this.#health);
     this.#trust = new TrustIndex();
+    this.#plugins = new PluginIndex(this.#createPlugin);
     this.#broken = new Map();
   }
 
@@ -182,6 +202,8 @@ export class SnapshotBuilder {
         return this.#trust.putSni(record.entity);
       case 'vaults':
         return this.#trust.putVault(record.entity);
+      case 'plugins':
+        return this.#plugins.put(record.entity);
     }
   }
 
@@ -194,8 +216,13 @@ export class SnapshotBuilder {
     else if (kind === 'services') this.#services.delete(id);
     else if (kind === 'targets') this.#upstreams.removeTarget(id);
     else if (kind === 'upstreams') this.#upstreams.removeUpstream(id);
+    else if (kind === 'plugins') this.#plugins.remove(id);
     else this.#trust.remove(id);
   }
+}
+
+function noPlugin(): never {
+  throw new Error('this builder makes no plugins');
 }
 
 /**

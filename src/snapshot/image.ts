@@ -10,6 +10,7 @@
  */
 import type { CaCertificate } from '../entities/ca-certificate.ts';
 import type { Certificate } from '../entities/certificate.ts';
+import type { Plugin } from '../entities/plugin.ts';
 import type { Route } from '../entities/route.ts';
 import type { Values } from '../entities/schema/field.ts';
 import type { Service } from '../entities/service.ts';
@@ -28,6 +29,7 @@ interface RuntimeEntities {
   readonly upstreams: Upstream;
   readonly routes: Route;
   readonly targets: Target;
+  readonly plugins: Plugin;
 }
 
 type RuntimeKind = keyof RuntimeEntities;
@@ -68,6 +70,7 @@ export const RUNTIME: ReadonlySet<string> = new Set<RuntimeKind>([
   'upstreams',
   'routes',
   'targets',
+  'plugins',
 ]);
 
 /** Throws when the bytes are not an image. */

@@ -7,6 +7,7 @@
  */
 import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
+import type { PluginSet } from '../plugins/plugin-set.ts';
 import type { Router } from '../router/router.ts';
 import type { StreamRouter } from '../router/stream-router.ts';
 import type { Trust } from './trust.ts';
@@ -23,6 +24,7 @@ export interface Snapshot {
   readonly upstreams: Upstreams;
   /** Certificates, server names, authorities. */
   readonly trust: Trust;
+  readonly plugins: PluginSet;
 }
 
 /** Kong's hash of an empty configuration. */

@@ -4,9 +4,8 @@
  * Admin API tests of plugins and of the plugins of services, routes and consumers, its DAO of plugins.
  */
 import { test } from 'node:test';
-import { BUILT_PLUGINS } from '../../src/entities/built-plugins.ts';
-import { PLUGIN_SCHEMAS, type PluginSchema } from '../../src/entities/plugin-schemas.ts';
-import type { Field, Fields } from '../../src/entities/schema/field.ts';
+import { addPluginSchema } from '../../src/entities/plugin-schemas.ts';
+import type { Fields } from '../../src/entities/schema/field.ts';
 import { startAdmin } from '../control/support/admin-server.ts';
 import {
   type Case,
@@ -21,13 +20,9 @@ import {
 } from './support/cases.ts';
 
 const GONE = '00000000-0000-0000-0000-00000000dead';
-const MUST_BE_NULL: Field = { type: 'foreign', reference: 'consumers', eq: null };
 
 function standIn(name: string, config: Fields): void {
-  const fields: Fields = { consumer: MUST_BE_NULL, config: { type: 'record', fields: config } };
-  const schema: PluginSchema = { version: '3.9.1', priority: 1, fields, entity_checks: [] };
-  (PLUGIN_SCHEMAS as Map<string, PluginSchema>).set(name, schema);
-  (BUILT_PLUGINS as Set<string>).add(name);
+  addPluginSchema({ name, priority: 1, never: ['consumer'], config });
 }
 
 standIn('key-auth', {

@@ -14,7 +14,9 @@ import type { RouteTarget, ServiceTarget } from '../../src/snapshot/snapshot.ts'
 import { NO_TRUST, type Trust } from '../../src/snapshot/trust.ts';
 import { NO_UPSTREAMS } from '../../src/snapshot/upstreams.ts';
 import { Directory } from '../../src/zone/directory/directory.ts';
+import { DirectoryWriter } from '../../src/zone/directory/writer.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
+import { type DirectoryRow, pluginSet, type TestPlugin } from './plugins.ts';
 import { freePort } from './ports.ts';
 import { tempDir } from './temp-dir.ts';
 import { waitFor } from './wait.ts';
@@ -29,6 +31,10 @@ export interface PlaneOptions {
   readonly tickets?: SharedArrayBuffer;
   /** Routes of `stream_listen`; none unless said. */
   readonly streams?: StreamRouter<RouteTarget>;
+  /** Configurations of plugins, and plugins that the test defines itself. */
+  readonly plugins?: readonly TestPlugin[];
+  /** Consumers, credentials and what else lies in the directory. */
+  readonly entities?: readonly DirectoryRow[];
 }
 
 export interface TestPlane extends AsyncDisposable {
@@ -38,6 +44,8 @@ export interface TestPlane extends AsyncDisposable {
   readonly settings: Settings;
   /** The same route with other certificates. */
   serve(trust: Trust): void;
+  /** Changes consumers and credentials. */
+  readonly directory: DirectoryWriter;
   /** Waits until no client connection is open and checks that every gauge is back at zero. */
   settled(): Promise<void>;
 }
@@ -96,18 +104,21 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     },
   });
   const zone = WorkerZone.standalone();
+  const directory = new DirectoryWriter(DIRECTORY_KINDS);
+  for (const { kind, entity } of options.entities ?? []) directory.put(kind, entity);
   const plane = new DataPlane({
     settings,
     workerId: 0,
     zone,
-    directory: new Directory(DIRECTORY_KINDS, null),
+    directory: new Directory(DIRECTORY_KINDS, directory.open()),
     ...(options.tickets === undefined ? {} : { tickets: options.tickets }),
   });
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
   const router = { match: () => match } as unknown as Router<RouteTarget>;
   const streams = options.streams ?? StreamRouter.empty<RouteTarget>('traditional_compatible');
-  const snapshot = { revision: 1, hash: EMPTY_HASH, router, streams, upstreams: NO_UPSTREAMS };
+  const plugins = await pluginSet(plane, options.plugins ?? []);
+  const snapshot = { revision: 1, hash: EMPTY_HASH, router, streams, upstreams: NO_UPSTREAMS, plugins };
   const serve = (trust: Trust): void => plane.applySnapshot({ ...snapshot, trust });
   serve(options.trust ?? NO_TRUST);
   await plane.listen();
@@ -124,6 +135,7 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     zone,
     settings,
     serve,
+    directory,
     settled,
     async [Symbol.asyncDispose]() {
       await plane.close();

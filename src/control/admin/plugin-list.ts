@@ -1,5 +1,6 @@
 /** Which plugins configurations may use: those that exist here and that the setting `plugins` names. */
-import { PLUGIN_SCHEMAS, type PluginSchema } from '../../entities/plugin-schemas.ts';
+import type { PluginSchema } from '../../entities/plugin-description.ts';
+import { PLUGIN_SCHEMAS } from '../../entities/plugin-schemas.ts';
 import type { Settings } from '../../settings/settings.ts';
 import type { ConfigStore } from '../../store/config-store.ts';
 

@@ -1,0 +1,59 @@
+/** Makes the instances of a worker: loads a plugin's code when a configuration first uses it, and hands it its services. */
+import { PLUGIN_SCHEMAS } from '../entities/plugin-schemas.ts';
+import type { Plugin } from '../entities/plugin.ts';
+import { moduleUrl } from '../lib/module-url.ts';
+import type { PluginInstance } from './instance.ts';
+import type { PluginDefinition } from './kit/define.ts';
+import type { Filters } from './kit/filters.ts';
+import { refuse } from './kit/reply.ts';
+import type { PluginServices } from './kit/services.ts';
+
+/** Lets nobody in: what ran in its place might have been what protects a route. */
+const BROKEN: Filters = {
+  access: () => refuse(500),
+  preread: () => ({ refuse: 'a plugin of the route is broken' }),
+};
+
+export interface PluginHostOptions {
+  /** Everything a plugin is handed, for one of its configurations. */
+  readonly services: (entity: Plugin) => PluginServices;
+}
+
+export class PluginHost {
+  readonly #options: PluginHostOptions;
+  readonly #loaded = new Map<string, Promise<PluginDefinition>>();
+
+  constructor(options: PluginHostOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects: an instance that cannot be made refuses its requests and says why. */
+  async create(entity: Plugin): Promise<PluginInstance> {
+    const priority = PLUGIN_SCHEMAS.get(entity.name)?.priority ?? 0;
+    try {
+      const definition = await this.#load(entity.name);
+      const filters = await definition.create(entity.config as never, this.#options.services(entity));
+      return { entity, priority, filters, broken: null };
+    } catch (error) {
+      const broken = error instanceof Error ? error.message : String(error);
+      return { entity, priority, filters: BROKEN, broken };
+    }
+  }
+
+  #load(name: string): Promise<PluginDefinition> {
+    let loading = this.#loaded.get(name);
+    if (loading === undefined) {
+      loading = loadDefinition(name);
+      this.#loaded.set(name, loading);
+      loading.catch(() => this.#loaded.delete(name));
+    }
+    return loading;
+  }
+}
+
+async function loadDefinition(name: string): Promise<PluginDefinition> {
+  const module = (await import(moduleUrl(`./${name}/plugin`, import.meta.url).href)) as {
+    readonly default: PluginDefinition;
+  };
+  return module.default;
+}

@@ -1,0 +1,11 @@
+/** A plugin's configuration with the filters that were made for it: one in each worker for each enabled plugin entity. */
+import type { Plugin } from '../entities/plugin.ts';
+import type { Filters } from './kit/filters.ts';
+
+export interface PluginInstance {
+  readonly entity: Plugin;
+  readonly priority: number;
+  readonly filters: Filters;
+  /** Why the filters could not be made, or null. They refuse every request then. */
+  readonly broken: string | null;
+}

@@ -1,0 +1,9 @@
+/**
+ * The plugins that Sluice has. A plugin is a folder beside this file and its line in this list: `NAME/schema.ts` describes
+ * its configuration and belongs to the entities' layer, `NAME/plugin.ts` has its filters and is loaded when a configuration
+ * uses it.
+ */
+import type { PluginDescription } from '../entities/plugin-description.ts';
+import { keyAuth } from './key-auth/schema.ts';
+
+export const SCHEMAS: readonly PluginDescription[] = [keyAuth];

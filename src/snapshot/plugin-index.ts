@@ -1,0 +1,52 @@
+/** Plugins as the builder knows them, and the `PluginSet` that comes of them. */
+import type { Plugin } from '../entities/plugin.ts';
+import type { PluginInstance } from '../plugins/instance.ts';
+import { NO_PLUGINS, PluginSet } from '../plugins/plugin-set.ts';
+
+/** Makes the filters of one configuration; never rejects. */
+export type CreatePlugin = (entity: Plugin) => Promise<PluginInstance>;
+
+export class PluginIndex {
+  readonly #create: CreatePlugin;
+  readonly #entities = new Map<string, Plugin>();
+  readonly #touched = new Set<string>();
+
+  constructor(create: CreatePlugin) {
+    this.#create = create;
+  }
+
+  put(entity: Plugin): void {
+    this.#entities.set(entity.id, entity);
+    this.#touched.add(entity.id);
+  }
+
+  remove(id: string): void {
+    this.#entities.delete(id);
+    this.#touched.add(id);
+  }
+
+  /**
+   * What is served with all that was put and removed since the last call; `served` itself when that was nothing. Instances
+   * whose entity has not changed go on.
+   */
+  async commit(served: PluginSet): Promise<PluginSet> {
+    if (this.#touched.size === 0) return served;
+    const instances = new Map(served.instances);
+    for (const id of this.#touched) {
+      instances.delete(id);
+      const entity = this.#entities.get(id);
+      if (entity?.enabled === true) instances.set(id, await this.#create(entity));
+    }
+    this.#touched.clear();
+    return instances.size === 0 ? NO_PLUGINS : new PluginSet(instances);
+  }
+}
+
+/** Ends what only the snapshot before had. */
+export function disposeGone(before: PluginSet, now: PluginSet, failed: (error: unknown) => void): void {
+  if (before === now) return;
+  for (const [id, instance] of before.instances) {
+    if (now.instances.get(id) === instance) continue;
+    Promise.try(() => instance.filters.dispose?.()).catch(failed);
+  }
+}
