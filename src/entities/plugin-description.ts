@@ -28,6 +28,8 @@ export interface PluginDescription<F extends Fields = Fields> {
   readonly config: F;
   /** Rules across the fields of `config`. */
   readonly checks?: readonly EntityCheck[];
+  /** A configuration that shows what the plugin is for: its page begins with it, and a test runs it. */
+  readonly example?: Readonly<Record<string, unknown>>;
   /** Rules across the plugin's entity. */
   readonly entityChecks?: readonly EntityCheck[];
 }

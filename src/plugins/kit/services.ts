@@ -24,9 +24,126 @@ export interface EntityLookup {
   ): readonly DirectoryEntities[K][];
 }
 
+/** Numbers that all workers of the node share. Bounded: the least used keys make room. Keys are the plugin's own. */
+export interface SharedCounters {
+  /**
+   * Adds and answers the new value; a key that is not there begins at 0.
+   *
+   * @param ttlMs from its first increment on; none: until room is needed.
+   */
+  increment(key: string, by?: number, ttlMs?: number): number;
+  /** 0 when the key is not there. */
+  get(key: string): number;
+  delete(key: string): void;
+}
+
+/** Texts and bytes that all workers of the node share. Bounded: the least used make room. Keys are the plugin's own. */
+export interface SharedValues {
+  get(key: string): Buffer | null;
+  /** False: it is larger than one value may be (64 KiB). @param ttlMs none: until room is needed. */
+  set(key: string, value: Uint8Array | string, ttlMs?: number): boolean;
+  /** As `set`, but only where there is none (or it has expired): true for one caller on the whole node. */
+  add(key: string, value: Uint8Array | string, ttlMs?: number): boolean;
+  delete(key: string): void;
+}
+
+/** Values of one worker, by key; bounded; a value that is being loaded is loaded once for all who ask. */
+export interface Cache<V> {
+  get(key: string): V | undefined;
+  set(key: string, value: V, ttlMs?: number): void;
+  delete(key: string): void;
+  clear(): void;
+  /** What is cached, at once; else what `load` answers, kept for `ttlMs`. What it throws is not kept. */
+  load(key: string, load: (key: string) => Promise<V>, ttlMs?: number): V | Promise<V>;
+}
+
+export interface CacheOptions {
+  /** Entries; 1,000 unless said. */
+  readonly max?: number;
+  /** Milliseconds that a value is kept; 60,000 unless said. */
+  readonly ttlMs?: number;
+}
+
+export interface FetchOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly body?: string | Uint8Array;
+  /** Milliseconds for the whole exchange; 10,000 unless said. */
+  readonly timeoutMs?: number;
+  /** Octets of the response; 1 MiB unless said. A larger one is an error. */
+  readonly maxBytes?: number;
+  /** Whether certificates are verified; true unless said. */
+  readonly tlsVerify?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface FetchResponse {
+  readonly status: number;
+  /** Lower-case names; several lines joined with `, `, but for `set-cookie`. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly body: Buffer;
+  text(): string;
+  /** @throws SyntaxError */
+  json(): unknown;
+}
+
+/** Records that change with requests (`oauth2_tokens`): kept in the gateway's database, never in its configuration. */
+export interface PluginRecords {
+  /** False without a database: nothing can be written, and every call rejects. */
+  readonly available: boolean;
+  find(
+    kind: 'oauth2_tokens',
+    field: string,
+    value: string,
+  ): Promise<Readonly<Record<string, unknown>> | null>;
+  insert(
+    kind: 'oauth2_tokens',
+    record: Readonly<Record<string, unknown>>,
+  ): Promise<Readonly<Record<string, unknown>>>;
+  delete(kind: 'oauth2_tokens', id: string): Promise<boolean>;
+}
+
+export interface PluginMetrics {
+  /** @param labels names; values come with each call. @returns adds to it. */
+  counter(
+    name: string,
+    help: string,
+    labels?: readonly string[],
+  ): (by?: number, values?: readonly string[]) => void;
+  gauge(
+    name: string,
+    help: string,
+    labels?: readonly string[],
+  ): (value: number, values?: readonly string[]) => void;
+  histogram(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labels?: readonly string[],
+  ): (value: number, values?: readonly string[]) => void;
+}
+
 export interface PluginServices {
   /** The entity that the filters are created for, with its scope. */
   readonly plugin: Plugin;
   readonly log: PluginLog;
+  readonly node: { readonly id: string; readonly hostname: string; readonly workerId: number };
   readonly entities: EntityLookup;
+  readonly counters: SharedCounters;
+  readonly shared: SharedValues;
+  readonly records: PluginRecords;
+  readonly metrics: PluginMetrics;
+  cache<V>(options?: CacheOptions): Cache<V>;
+  /** Pooled connections, through the gateway's own resolver. Rejects when there is no answer in time. */
+  fetch(url: string | URL, options?: FetchOptions): Promise<FetchResponse>;
+  /** What a vault reference leads to; the text itself when it is none. @throws VaultError */
+  secret(text: string): string;
+  /** PEM of a configured CA certificate, by id; null: there is none. */
+  caCertificate(id: string): string | null;
+  /**
+   * Calls `task` every `ms` milliseconds until the filters are disposed of; one that still runs is not called again.
+   *
+   * @param on each worker, or one worker of the node.
+   */
+  every(ms: number, task: () => void | Promise<void>, on?: 'worker' | 'node'): void;
 }
