@@ -6,8 +6,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { allEndpoints } from '../src/control/admin/openapi/serve.ts';
 import { describeKind } from '../src/entities/descriptions/describe.ts';
 import { DEFINITIONS, relationsOf } from '../src/entities/registry.ts';
-import type { EntityCheck, EntityDefinition, Field, Fields } from '../src/entities/schema/field.ts';
+import type { EntityDefinition } from '../src/entities/schema/field.ts';
 import { fieldsOf } from '../src/entities/schema/print.ts';
+import { cell, checkLines, code, fieldRows } from './render-fields.ts';
 
 export const ENTITY_FOLDER = new URL('../docs/reference/entities/', import.meta.url);
 
@@ -50,59 +51,14 @@ function page(definition: EntityDefinition): string {
     GENERATED,
     ...(notes.length > 0 ? [notes.join(' '), ''] : []),
     '| Field | Type | Default | |\n| --- | --- | --- | --- |',
-    ...rows(definition, fieldsOf(definition, 'traditional_compatible')),
+    ...fieldRows(fieldsOf(definition, 'traditional_compatible'), describer(definition)),
     ...flavored(definition),
     ...shorthands(definition),
     ...variants(definition),
-    ...checks(definition.entity_checks ?? []),
+    ...checkLines(definition.entity_checks ?? []),
     ...referenced(definition),
     ...endpoints(name),
   ]);
-}
-
-function rows(definition: EntityDefinition, fields: Fields, prefix = ''): string[] {
-  const lines: string[] = [];
-  for (const [name, field] of Object.entries(fields)) {
-    const path = `${prefix}${name}`;
-    const text = field.description ?? describeKind(definition.name)(path) ?? '';
-    lines.push(
-      `| ${code(path)} | ${typeText(field)} | ${defaultText(field)} | ${cell([text, ...rules(field)])} |`,
-    );
-    if (field.type === 'record') lines.push(...rows(definition, field.fields, `${path}.`));
-    else if ('elements' in field && field.elements.type === 'record') {
-      lines.push(...rows(definition, field.elements.fields, `${path}[].`));
-    }
-  }
-  return lines;
-}
-
-function typeText(field: Field): string {
-  if (field.type === 'foreign') return `[${field.reference}](${field.reference}.md)`;
-  if (field.type === 'map') return `map of ${typeText(field.values)}`;
-  if ('elements' in field) return `${field.type} of ${typeText(field.elements)}`;
-  return 'uuid' in field && field.uuid ? 'UUID' : field.type;
-}
-
-function defaultText(field: Field): string {
-  if (field.auto === true) return 'generated';
-  if (field.type === 'record') return '';
-  const initial = 'default' in field ? field.default : undefined;
-  if (initial === undefined || initial === null) return field.required === true ? '**required**' : '';
-  if (Array.isArray(initial)) return code(initial.join(', '));
-  return code(typeof initial === 'string' ? initial : JSON.stringify(initial));
-}
-
-function rules(field: Field): string[] {
-  const said: string[] = [];
-  const one = 'elements' in field ? field.elements : field;
-  if ('one_of' in one && one.one_of !== undefined)
-    said.push(`One of ${one.one_of.map((v) => code(String(v))).join(', ')}.`);
-  if ('between' in one && one.between !== undefined)
-    said.push(`From ${one.between[0]} to ${one.between[1]}.`);
-  if (field.unique === true) said.push('Unique.');
-  if ('referenceable' in field && field.referenceable) said.push('May be a vault reference.');
-  if (field.type === 'foreign' && field.on_delete === 'cascade') said.push('Goes with what it refers to.');
-  return said;
 }
 
 function flavored(definition: EntityDefinition): string[] {
@@ -111,7 +67,7 @@ function flavored(definition: EntityDefinition): string[] {
   return [
     '\nWith `router_flavor = expressions` also:\n',
     '| Field | Type | Default | |\n| --- | --- | --- | --- |',
-    ...rows(definition, more),
+    ...fieldRows(more, describer(definition)),
   ];
 }
 
@@ -122,50 +78,20 @@ function shorthands({ shorthand_fields: all = {}, fields }: EntityDefinition): s
   );
 }
 
+function describer({ name }: EntityDefinition): (path: string) => string | undefined {
+  const describe = describeKind(name);
+  return (path) => describe(path) ?? undefined;
+}
+
 function variants(definition: EntityDefinition): string[] {
+  if (definition.name === 'plugins')
+    return ['\n`config` is described on [the page of each plugin](../plugins/README.md).'];
   const lines: string[] = [];
   for (const [name, { fields }] of definition.subschemas ?? []) {
     lines.push(`\n## ${name}\n\n| Field | Type | Default | |\n| --- | --- | --- | --- |`);
-    lines.push(...rows(definition, fields).filter((row) => row.startsWith('| `config.')));
+    lines.push(...fieldRows(fields, describer(definition)).filter((row) => row.startsWith('| `config.')));
   }
   return lines;
-}
-
-function checks(all: readonly EntityCheck[]): string[] {
-  const lines = all.map(checkText).filter((text) => text !== null);
-  return lines.length === 0 ? [] : ['\n## Rules across fields\n', ...lines.map((text) => `- ${text}`)];
-}
-
-const names = (list: readonly string[]): string => list.map(code).join(', ');
-
-function checkText(check: EntityCheck): string | null {
-  if ('at_least_one_of' in check) return `At least one of ${names(check.at_least_one_of)}.`;
-  if ('mutually_exclusive' in check) return `Not more than one of ${names(check.mutually_exclusive)}.`;
-  if ('mutually_required' in check) return `All or none of ${names(check.mutually_required)}.`;
-  if ('distinct' in check) return `Different values in ${names(check.distinct)}.`;
-  if (!('conditional' in check)) return null;
-  const {
-    if_field: field,
-    if_match: match,
-    then_field: then,
-    then_match: rule,
-    then_err: said,
-  } = check.conditional;
-  if (said !== undefined) return `${said.charAt(0).toUpperCase()}${said.slice(1)}.`;
-  return `When ${code(field)} is ${matchText(match)}, ${code(then)} must ${ruleText(rule)}.`;
-}
-
-function matchText(match: Readonly<Record<string, unknown>>): string {
-  const { one_of: among, not_one_of: none, match: pattern } = match;
-  if (Array.isArray(among)) return `one of ${names(among as string[])}`;
-  if (Array.isArray(none)) return `none of ${names(none as string[])}`;
-  return code((pattern as { lua: string }).lua.replaceAll(/[\^$]/g, ''));
-}
-
-function ruleText(rule: Readonly<Record<string, unknown>>): string {
-  if (rule['eq'] === null) return 'be unset';
-  if (Array.isArray(rule['one_of'])) return `be one of ${names(rule['one_of'] as string[])}`;
-  return 'be set';
 }
 
 function referenced({ name }: EntityDefinition): string[] {
@@ -186,17 +112,6 @@ function endpoints(kind: string): string[] {
     ({ path, methods, summary }) => `| ${code(path)} | ${methods.join(' ')} | ${cell([summary])} |`,
   );
   return ['\n## Endpoints\n', '| Path | Methods | |\n| --- | --- | --- |', ...lines];
-}
-
-function code(text: string): string {
-  return `\`${text}\``;
-}
-
-function cell(sentences: readonly string[]): string {
-  return sentences
-    .filter((one) => one !== '')
-    .join(' ')
-    .replaceAll('|', '\\|');
 }
 
 function join(parts: readonly string[]): string {

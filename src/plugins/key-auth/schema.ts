@@ -6,6 +6,7 @@ export const keyAuth = describePlugin({
   name: 'key-auth',
   priority: 1250,
   description: 'Lets in who shows an API key.',
+  example: { key_names: ['x-api-key'], hide_credentials: true },
   never: ['consumer', 'consumer_group'],
   config: {
     key_names: {
