@@ -18,13 +18,12 @@ test('docs/plugins.md and docs/reference/plugins are current (node scripts/gener
   assert.equal(readFileSync(PLUGIN_TABLE, 'utf8'), renderPluginTable());
 });
 
-function fieldsIn(fields: Fields, prefix: string): Array<readonly [path: string, field: Field]> {
-  return Object.entries(fields).flatMap(([name, field]) => {
-    const path = `${prefix}${name}`;
+function* fieldsIn(fields: Fields, prefix: string): Generator<readonly [path: string, field: Field]> {
+  for (const [name, field] of Object.entries(fields)) {
+    yield [`${prefix}${name}`, field];
     const inner = 'elements' in field ? field.elements : field;
-    const below = inner.type === 'record' ? fieldsIn(inner.fields, `${path}.`) : [];
-    return [[path, field] as const, ...below];
-  });
+    if (inner.type === 'record') yield* fieldsIn(inner.fields, `${prefix}${name}.`);
+  }
 }
 
 test('every plugin says what it is for, shows a configuration, and says something of each field', () => {

@@ -32,7 +32,7 @@ export class PluginHost {
     const priority = PLUGIN_SCHEMAS.get(entity.name)?.priority ?? 0;
     try {
       const definition = await this.#load(entity.name);
-      const filters = await definition.create(entity.config as never, this.#options.services(entity));
+      const filters = await definition.create(entity.config, this.#options.services(entity));
       return { entity, priority, filters, broken: null };
     } catch (error) {
       const broken = error instanceof Error ? error.message : String(error);

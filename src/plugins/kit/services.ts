@@ -12,16 +12,9 @@ export interface PluginLog {
 
 /** Consumers and credentials of the node, by index: in memory, never stale for longer than a second. */
 export interface EntityLookup {
-  find<K extends keyof DirectoryEntities & string>(
-    kind: K,
-    field: string,
-    value: string,
-  ): DirectoryEntities[K] | null;
-  get<K extends keyof DirectoryEntities & string>(kind: K, id: string): DirectoryEntities[K] | null;
-  owned<K extends keyof DirectoryEntities & string>(
-    kind: K,
-    ownerId: string,
-  ): readonly DirectoryEntities[K][];
+  find<K extends keyof DirectoryEntities>(kind: K, field: string, value: string): DirectoryEntities[K] | null;
+  get<K extends keyof DirectoryEntities>(kind: K, id: string): DirectoryEntities[K] | null;
+  owned<K extends keyof DirectoryEntities>(kind: K, ownerId: string): readonly DirectoryEntities[K][];
 }
 
 /** Numbers that all workers of the node share. Bounded: the least used keys make room. Keys are the plugin's own. */

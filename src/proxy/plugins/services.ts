@@ -6,7 +6,7 @@ import type { ProxyContext } from '../context.ts';
 
 export interface ServiceSources {
   readonly context: ProxyContext;
-  log(level: LogLevel, kind: string, message: string): void;
+  readonly log: (level: LogLevel, kind: string, message: string) => void;
 }
 
 export function pluginServices({ context, log }: ServiceSources, plugin: Plugin): PluginServices {
