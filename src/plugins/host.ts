@@ -3,7 +3,6 @@ import { PLUGIN_SCHEMAS } from '../entities/plugin-schemas.ts';
 import type { Plugin } from '../entities/plugin.ts';
 import { moduleUrl } from '../lib/module-url.ts';
 import type { PluginInstance } from './instance.ts';
-import type { PluginDefinition } from './kit/define.ts';
 import type { Filters } from './kit/filters.ts';
 import { refuse } from './kit/reply.ts';
 import type { PluginServices } from './kit/services.ts';
@@ -14,6 +13,11 @@ const BROKEN: Filters = {
   preread: () => ({ refuse: 'a plugin of the route is broken' }),
 };
 
+/** What `plugin.ts` exports, whatever its fields are. */
+interface LoadedPlugin {
+  create(config: Plugin['config'], gateway: PluginServices): Filters | Promise<Filters>;
+}
+
 export interface PluginHostOptions {
   /** Everything a plugin is handed, for one of its configurations. */
   readonly services: (entity: Plugin) => PluginServices;
@@ -21,7 +25,7 @@ export interface PluginHostOptions {
 
 export class PluginHost {
   readonly #options: PluginHostOptions;
-  readonly #loaded = new Map<string, Promise<PluginDefinition>>();
+  readonly #loaded = new Map<string, Promise<LoadedPlugin>>();
 
   constructor(options: PluginHostOptions) {
     this.#options = options;
@@ -40,7 +44,7 @@ export class PluginHost {
     }
   }
 
-  #load(name: string): Promise<PluginDefinition> {
+  #load(name: string): Promise<LoadedPlugin> {
     let loading = this.#loaded.get(name);
     if (loading === undefined) {
       loading = loadDefinition(name);
@@ -51,9 +55,9 @@ export class PluginHost {
   }
 }
 
-async function loadDefinition(name: string): Promise<PluginDefinition> {
+async function loadDefinition(name: string): Promise<LoadedPlugin> {
   const module = (await import(moduleUrl(`./${name}/plugin`, import.meta.url).href)) as {
-    readonly default: PluginDefinition;
+    readonly default: LoadedPlugin;
   };
   return module.default;
 }
