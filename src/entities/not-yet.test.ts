@@ -62,8 +62,8 @@ for (const more of [{ algorithm: 'latency' }, { algorithm: 'least-connections' }
 }
 
 test("a plugin that is not built is refused in Kong's words", () => {
-  assert.deepEqual(saidOf('plugins', { name: 'key-auth', config: {} }), [
-    "name: plugin 'key-auth' not enabled; add it to the 'plugins' configuration property",
+  assert.deepEqual(saidOf('plugins', { name: 'loggly', config: {} }), [
+    "name: plugin 'loggly' not enabled; add it to the 'plugins' configuration property",
   ]);
 });
 

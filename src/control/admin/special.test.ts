@@ -1,12 +1,15 @@
 /** The endpoints beside the entities', in Kong's words. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { PLUGIN_SCHEMAS } from '../../entities/plugin-schemas.ts';
 import { DEFINITIONS } from '../../entities/registry.ts';
+import { KONG_VERSION } from '../../lib/version.ts';
 import { fakeAdmin } from './admin.fixture.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 const { ask } = fakeAdmin();
+const NAMES = [...PLUGIN_SCHEMAS.keys()].toSorted();
 
 describe('/schemas', () => {
   test('every kind has one', async () => {
@@ -25,8 +28,8 @@ describe('/schemas', () => {
       ['/schemas/nothing', "No entity named 'nothing'"],
       ['/schemas/__proto__', "No entity named '__proto__'"],
       ['/schemas/constructor', "No entity named 'constructor'"],
-      ['/schemas/plugins/key-auth', "No plugin named 'key-auth'"],
-      ['/plugins/schema/key-auth', "No plugin named 'key-auth'"],
+      ['/schemas/plugins/loggly', "No plugin named 'loggly'"],
+      ['/plugins/schema/loggly', "No plugin named 'loggly'"],
       ['/schemas/vaults/aws', "No vault named 'aws'"],
       ['/schemas/filters/f', "Filter 'f' not found"],
     ];
@@ -83,8 +86,8 @@ describe('validation without writing', () => {
       protocols: [null, 'expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp'],
       service: 'expected a record',
     });
-    const plugin = await ask('POST', '/schemas/plugins/validate', { name: 'key-auth' });
-    const text = "plugin 'key-auth' not enabled; add it to the 'plugins' configuration property";
+    const plugin = await ask('POST', '/schemas/plugins/validate', { name: 'loggly' });
+    const text = "plugin 'loggly' not enabled; add it to the 'plugins' configuration property";
     assert.deepEqual(plugin.body['fields'], { name: text });
   });
 
@@ -104,7 +107,10 @@ test('the node: identity, plugins, and settings without secrets', async () => {
   const { status, body } = await node.ask('GET', '/');
   assert.equal(status, 200);
   assert.equal(body['node_id'], '11111111-2222-4333-8444-555555555555');
-  assert.deepEqual(body['plugins'], { available_on_server: {}, enabled_in_cluster: [] });
+  const { available_on_server: available, enabled_in_cluster: enabled } = body['plugins'] as Json;
+  assert.deepEqual((available as Json)['key-auth'], { version: KONG_VERSION, priority: 1250 });
+  assert.deepEqual(Object.keys(available as Json).toSorted(), NAMES);
+  assert.deepEqual(enabled, []);
   assert.equal(typeof body['lua_version'], 'string');
   const configuration = body['configuration'] as Json;
   assert.equal(configuration['declarative_config_string'], '******');
@@ -115,7 +121,7 @@ test('the node: identity, plugins, and settings without secrets', async () => {
 
 test('answers that never change', async () => {
   const cases: ReadonlyArray<readonly [method: string, path: string, status: number, body: Json]> = [
-    ['GET', '/plugins/enabled', 200, { enabled_plugins: [] }],
+    ['GET', '/plugins/enabled', 200, { enabled_plugins: NAMES }],
     ['DELETE', '/cache', 204, {}],
     ['DELETE', '/cache/a', 204, {}],
     ['GET', '/cache/a', 404, { message: 'Not found' }],

@@ -135,15 +135,18 @@ test('every kind prints as JSON, with nothing lost on the way', () => {
   }
 });
 
-function pathsOf(fields: Fields, prefix = ''): string[] {
-  const paths: string[] = [];
+/** Path of each field, and the sentence that its own schema has for it. */
+type Paths = Array<readonly [path: string, own: string | undefined]>;
+
+function pathsOf(fields: Fields, prefix = ''): Paths {
+  const paths: Paths = [];
   for (const [name, field] of Object.entries(fields)) {
-    paths.push(`${prefix}${name}`, ...below(field, `${prefix}${name}`));
+    paths.push([`${prefix}${name}`, field.description], ...below(field, `${prefix}${name}`));
   }
   return paths;
 }
 
-function below(field: Field, path: string): string[] {
+function below(field: Field, path: string): Paths {
   if (field.type === 'record') return pathsOf(field.fields, `${path}.`);
   const isList = field.type === 'array' || field.type === 'set';
   return isList && field.elements.type === 'record' ? pathsOf(field.elements.fields, `${path}[].`) : [];
@@ -154,12 +157,10 @@ test('every field has a sentence, and no sentence is about nothing', () => {
   for (const one of DEFINITIONS) {
     const describe = describeKind(one.name);
     const variants = [...(one.subschemas?.values() ?? [])].map(({ fields }) => fields);
-    const paths = new Set(
-      [...FLAVORS.map((flavor) => fieldsOf(one, flavor)), ...variants].flatMap((f) => pathsOf(f)),
-    );
-    if (one.ttl === true) paths.add('ttl');
-    for (const path of paths) {
-      assert.match(describe(path) ?? '', /^[A-Z].*\.$/, `${one.name}: ${path}`);
+    const paths = [...FLAVORS.map((flavor) => fieldsOf(one, flavor)), ...variants].flatMap((f) => pathsOf(f));
+    if (one.ttl === true) paths.push(['ttl', undefined]);
+    for (const [path, own] of paths) {
+      assert.match(own ?? describe(path) ?? '', /^[A-Z].*\.$/, `${one.name}: ${path}`);
       used.add(`${one.name}: ${path}`);
     }
   }
