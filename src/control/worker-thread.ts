@@ -12,6 +12,7 @@ import type { PluginInstance } from '../plugins/instance.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { Trust } from '../snapshot/trust.ts';
 import { CachedRecords, type CacheBounds } from '../store/records/cached-records.ts';
 import type { RecordStore } from '../store/records/records.ts';
 import { RemoteRecords } from '../store/records/remote-records.ts';
@@ -32,7 +33,7 @@ import {
 /** What supervision needs of a data plane. */
 export interface SupervisedDataPlane {
   applySnapshot(snapshot: Snapshot): void;
-  createPlugin?(entity: Plugin): Promise<PluginInstance>;
+  createPlugin?(entity: Plugin, trust: Trust): Promise<PluginInstance>;
   listen(): Promise<void>;
   /** Stops accepting and resolves when nothing is in flight; cuts what is left after `graceMs`. */
   drain(graceMs: number): Promise<void>;
@@ -79,9 +80,9 @@ const builder = new SnapshotBuilder(settings.router_flavor, {
   workerId,
   targets: new TargetZone(targets.buffer, workerId, targets.shape),
   health: new HealthZone(health),
-  createPlugin: (entity) => {
+  createPlugin: (entity, trust) => {
     if (dataPlane.createPlugin === undefined) throw new Error('this data plane has no plugins');
-    return dataPlane.createPlugin(entity);
+    return dataPlane.createPlugin(entity, trust);
   },
 });
 let prepared: Snapshot | null = null;

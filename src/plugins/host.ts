@@ -7,6 +7,12 @@ import type { Filters } from './kit/filters.ts';
 import { refuse } from './kit/reply.ts';
 import type { PluginServices } from './kit/services.ts';
 
+/** Services of one instance, and what ends with it: scheduled work, series of metrics. */
+export interface HandedServices {
+  readonly services: PluginServices;
+  readonly release: () => void;
+}
+
 /** Lets nobody in: what ran in its place might have been what protects a route. */
 const BROKEN: Filters = {
   access: () => refuse(500),
@@ -20,7 +26,7 @@ interface LoadedPlugin {
 
 export interface PluginHostOptions {
   /** Everything a plugin is handed, for one of its configurations. */
-  readonly services: (entity: Plugin) => PluginServices;
+  readonly services: (entity: Plugin) => HandedServices;
 }
 
 export class PluginHost {
@@ -34,11 +40,13 @@ export class PluginHost {
   /** Never rejects: an instance that cannot be made refuses its requests and says why. */
   async create(entity: Plugin): Promise<PluginInstance> {
     const priority = PLUGIN_SCHEMAS.get(entity.name)?.priority ?? 0;
+    const { services, release } = this.#options.services(entity);
     try {
       const definition = await this.#load(entity.name);
-      const filters = await definition.create(entity.config, this.#options.services(entity));
-      return { entity, priority, filters, broken: null };
+      const filters = await definition.create(entity.config, services);
+      return { entity, priority, filters, broken: null, release };
     } catch (error) {
+      release();
       const broken = error instanceof Error ? error.message : String(error);
       return { entity, priority, filters: BROKEN, broken };
     }

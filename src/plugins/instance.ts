@@ -8,4 +8,6 @@ export interface PluginInstance {
   readonly filters: Filters;
   /** Why the filters could not be made, or null. They refuse every request then. */
   readonly broken: string | null;
+  /** Ends what its services do for it; called when the configuration is gone, after `dispose` of its filters. */
+  readonly release?: () => void;
 }

@@ -17,12 +17,13 @@ import { StreamLog } from '../observe/stream-log.ts';
 import { PluginHost } from '../plugins/host.ts';
 import type { PluginInstance } from '../plugins/instance.ts';
 import { NO_PLUGINS } from '../plugins/plugin-set.ts';
+import type { RecordAccess } from '../plugins/services/records.ts';
 import { Router } from '../router/router.ts';
 import { StreamRouter } from '../router/stream-router.ts';
 import type { LogLevel, Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
-import { NO_TRUST } from '../snapshot/trust.ts';
+import { NO_TRUST, type Trust } from '../snapshot/trust.ts';
 import { NO_UPSTREAMS } from '../snapshot/upstreams.ts';
 import { ClientConnection } from '../wire/http1/client-connection.ts';
 import type { ClientTimeouts, MalformedRequest, ServerConnection } from '../wire/http1/client-context.ts';
@@ -47,7 +48,7 @@ import { errorContext, errorText } from './error-context.ts';
 import { Exchange } from './exchange.ts';
 import { Listeners } from './listeners.ts';
 import { replyMalformed } from './malformed.ts';
-import { pluginServices } from './plugins/services.ts';
+import { ServiceMaker } from './plugins/services.ts';
 import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
 import { RealIp } from './real-ip.ts';
@@ -62,6 +63,9 @@ export interface DataPlaneOptions {
   readonly directory: Directory<DirectoryEntities>;
   /** Memory of the node's `TicketKeyRing`; without it the tickets of this worker are its own. */
   readonly tickets?: SharedArrayBuffer;
+  /** Where tokens and sessions are, and the worker's cache of them; without both there are none. */
+  readonly records?: RecordAccess['writer'];
+  readonly recordCache?: RecordAccess['reader'];
 }
 
 /** Milliseconds that listeners may stay open in a drain, for what the kernel has queued. */
@@ -101,11 +105,14 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly #listeners: Listeners;
   readonly #streams: Streams;
   readonly #plugins: PluginHost;
+  /** What plugins are handed. */
+  readonly services: ServiceMaker;
   readonly #connections = new Set<ServerConnection>();
   readonly #parsers: RequestHeadParser[] = [];
   #drained: (() => void) | null = null;
 
-  constructor({ settings, workerId, zone, directory, tickets }: DataPlaneOptions) {
+  constructor(options: DataPlaneOptions) {
+    const { settings, workerId, zone, directory, tickets } = options;
     this.#settings = settings;
     this.#workerId = workerId;
     this.zone = zone;
@@ -143,13 +150,13 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       onDefect: (error: unknown) => this.onDefect(error),
     };
     this.upstreamTerms = new UpstreamTerms(settings);
-    this.#plugins = new PluginHost({
-      services: (plugin) =>
-        pluginServices(
-          { context: this, log: (level, kind, message) => this.errorLog.log(level, kind, message) },
-          plugin,
-        ),
+    this.services = new ServiceMaker(this, {
+      settings,
+      workerId,
+      records: recordsOf(options),
+      log: (level, kind, message) => this.errorLog.log(level, kind, message),
     });
+    this.#plugins = new PluginHost({ services: (plugin) => this.services.of(plugin) });
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
     this.http2Pool = new Http2Pool({ ...shared, zone }, poolOptions(settings));
     this.#tls = new TlsListeners({
@@ -195,7 +202,8 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   }
 
   /** Makes the filters of one configuration of a plugin. */
-  async createPlugin(entity: Plugin): Promise<PluginInstance> {
+  async createPlugin(entity: Plugin, trust: Trust = this.snapshot.trust): Promise<PluginInstance> {
+    this.services.coming = trust;
     const instance = await this.#plugins.create(entity);
     if (instance.broken !== null) {
       this.errorLog.log('error', 'plugin_broken', `plugin ${entity.name} (${entity.id}): ${instance.broken}`);
@@ -279,6 +287,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.#cut();
     this.pool.drain();
     this.http2Pool.close();
+    this.services.close();
     this.resolver.close();
     this.wheel.close();
     this.errorLog.close();
@@ -372,6 +381,15 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       this.#drained?.();
     }
   }
+}
+
+function recordsOf({
+  settings,
+  records: writer,
+  recordCache: reader,
+}: DataPlaneOptions): RecordAccess | null {
+  if (settings.database === 'off' || writer === undefined || reader === undefined) return null;
+  return { reader, writer };
 }
 
 function requestLimits(settings: Settings): HeadLimits {

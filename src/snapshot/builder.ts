@@ -135,7 +135,7 @@ export class SnapshotBuilder {
     const start = startOf(this.#workerId, image.revision);
     const upstreams = await this.#finish(this.#upstreams.commitInSteps(served, start));
     const trust = await this.#finish(this.#trust.commitInSteps(full ? NO_TRUST : this.#current.trust));
-    const plugins = await this.#plugins.commit(full ? NO_PLUGINS : this.#current.plugins);
+    const plugins = await this.#plugins.commit(full ? NO_PLUGINS : this.#current.plugins, trust);
     const snapshot = {
       revision: image.revision,
       hash: image.hash,

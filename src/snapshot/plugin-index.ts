@@ -2,9 +2,10 @@
 import type { Plugin } from '../entities/plugin.ts';
 import type { PluginInstance } from '../plugins/instance.ts';
 import { NO_PLUGINS, PluginSet } from '../plugins/plugin-set.ts';
+import type { Trust } from './trust.ts';
 
-/** Makes the filters of one configuration; never rejects. */
-export type CreatePlugin = (entity: Plugin) => Promise<PluginInstance>;
+/** Makes the filters of one configuration, with the certificates and vaults of its snapshot; never rejects. */
+export type CreatePlugin = (entity: Plugin, trust: Trust) => Promise<PluginInstance>;
 
 export class PluginIndex {
   readonly #create: CreatePlugin;
@@ -29,13 +30,13 @@ export class PluginIndex {
    * What is served with all that was put and removed since the last call; `served` itself when that was nothing. Instances
    * whose entity has not changed go on.
    */
-  async commit(served: PluginSet): Promise<PluginSet> {
+  async commit(served: PluginSet, trust: Trust): Promise<PluginSet> {
     if (this.#touched.size === 0) return served;
     const instances = new Map(served.instances);
     for (const id of this.#touched) {
       instances.delete(id);
       const entity = this.#entities.get(id);
-      if (entity?.enabled === true) instances.set(id, await this.#create(entity));
+      if (entity?.enabled === true) instances.set(id, await this.#create(entity, trust));
     }
     this.#touched.clear();
     return instances.size === 0 ? NO_PLUGINS : new PluginSet(instances);
@@ -47,6 +48,8 @@ export function disposeGone(before: PluginSet, now: PluginSet, failed: (error: u
   if (before === now) return;
   for (const [id, instance] of before.instances) {
     if (now.instances.get(id) === instance) continue;
-    Promise.try(() => instance.filters.dispose?.()).catch(failed);
+    void Promise.try(() => instance.filters.dispose?.())
+      .catch(failed)
+      .finally(() => instance.release?.());
   }
 }

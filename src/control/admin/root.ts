@@ -6,7 +6,7 @@ import { formatListener } from '../../settings/parse-listen.ts';
 import type { Listener, Settings } from '../../settings/settings.ts';
 import { SETTINGS } from '../../settings/table.ts';
 import type { Gateway } from '../gateway.ts';
-import { nodeId } from '../node-id.ts';
+import { nodeId } from '../../settings/node-id.ts';
 import { UsedPlugins, enabledPlugins } from './plugin-list.ts';
 import { type Methods, json } from './resource.ts';
 import { waitingTimers } from './timers.ts';

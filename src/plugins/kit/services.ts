@@ -67,7 +67,21 @@ export interface FetchOptions {
   readonly maxBytes?: number;
   /** Whether certificates are verified; true unless said. */
   readonly tlsVerify?: boolean;
+  readonly tls?: FetchTls;
+  /** It does no harm when the server gets it twice. True for GET, HEAD, OPTIONS, PUT, DELETE and TRACE unless said. */
+  readonly idempotent?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** Where the settings of the gateway will not do. Texts in PEM. */
+export interface FetchTls {
+  /** Authorities instead of `lua_ssl_trusted_certificate`. */
+  readonly ca?: readonly string[];
+  /** A client certificate with its chain, and its key. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name that is asked for and verified; that of the URL unless said. */
+  readonly serverName?: string;
 }
 
 export interface FetchResponse {
@@ -80,20 +94,47 @@ export interface FetchResponse {
   json(): unknown;
 }
 
-/** Records that change with requests (`oauth2_tokens`): kept in the gateway's database, never in its configuration. */
+/** Entities of the gateway that are records. */
+export type RecordKind = 'oauth2_tokens';
+
+/** A record of a plugin's own. */
+export interface PluginRecord {
+  readonly value: Readonly<Record<string, unknown>>;
+  /** Another one after each change. */
+  readonly version: number;
+  /** Milliseconds that were left to it when it was read; null: no end. */
+  readonly ttlMs: number | null;
+}
+
+/** JSON objects that all configurations of a plugin share on all nodes. Values up to 64 KiB; sealed where secrets are. */
+export interface OwnRecords {
+  get(key: string): Promise<PluginRecord | null>;
+  /** False: the record has another version than `ifVersion` (0: there must be none). */
+  put(
+    key: string,
+    value: Readonly<Record<string, unknown>>,
+    options?: { readonly ttlMs?: number; readonly ifVersion?: number },
+  ): Promise<boolean>;
+  /** Answers whether there was one. */
+  delete(key: string): Promise<boolean>;
+}
+
+/**
+ * Records that change with requests: kept in the gateway's database, never in its configuration. What is read may be a
+ * moment old where another node has changed it. Every call rejects when the database does not answer within two seconds.
+ */
 export interface PluginRecords {
   /** False without a database: nothing can be written, and every call rejects. */
   readonly available: boolean;
-  find(
-    kind: 'oauth2_tokens',
-    field: string,
-    value: string,
-  ): Promise<Readonly<Record<string, unknown>> | null>;
+  /** @param field `id`, or one that is unique. @returns the entity, with `ttl` in seconds or null. */
+  find(kind: RecordKind, field: string, value: string): Promise<Readonly<Record<string, unknown>> | null>;
+  /** Answers the complete entity. @param record `ttl`: seconds. Rejects with what is wrong with it. */
   insert(
-    kind: 'oauth2_tokens',
+    kind: RecordKind,
     record: Readonly<Record<string, unknown>>,
   ): Promise<Readonly<Record<string, unknown>>>;
-  delete(kind: 'oauth2_tokens', id: string): Promise<boolean>;
+  delete(kind: RecordKind, id: string): Promise<boolean>;
+  readonly own: OwnRecords;
 }
 
 export interface PluginMetrics {
@@ -127,7 +168,10 @@ export interface PluginServices {
   readonly records: PluginRecords;
   readonly metrics: PluginMetrics;
   cache<V>(options?: CacheOptions): Cache<V>;
-  /** Pooled connections, through the gateway's own resolver. Rejects when there is no answer in time. */
+  /**
+   * Pooled connections, through the gateway's own resolver; redirects are answered, not followed. Rejects with `FetchError`
+   * when there is no answer in time, or with TypeError what is no request.
+   */
   fetch(url: string | URL, options?: FetchOptions): Promise<FetchResponse>;
   /** What a vault reference leads to; the text itself when it is none. @throws VaultError */
   secret(text: string): string;

@@ -1,29 +1,126 @@
-/** What plugins of a worker are handed (`PluginServices`), made of what the data plane has. */
+/**
+ * What plugins of a worker are handed (`PluginServices`), made of what the data plane has.
+ *
+ * Plugins are created while their snapshot is being built: until it is served, secrets and authorities are those of the
+ * snapshot to come.
+ */
 import type { Plugin } from '../../entities/plugin.ts';
-import type { LogLevel } from '../../settings/settings.ts';
-import type { PluginServices } from '../../plugins/kit/services.ts';
+import type { HandedServices } from '../../plugins/host.ts';
+import type { PluginLog, PluginServices } from '../../plugins/kit/services.ts';
+import { HttpFetch } from '../../plugins/services/http-fetch.ts';
+import { MemoryCache } from '../../plugins/services/memory-cache.ts';
+import { type RecordAccess, StoredRecords } from '../../plugins/services/records.ts';
+import { Schedule } from '../../plugins/services/schedule.ts';
+import { nodeId } from '../../settings/node-id.ts';
+import type { LogLevel, Settings } from '../../settings/settings.ts';
+import { SecretTexts } from '../../snapshot/secret-texts.ts';
+import type { Snapshot } from '../../snapshot/snapshot.ts';
+import type { Trust } from '../../snapshot/trust.ts';
 import type { ProxyContext } from '../context.ts';
 
-export interface ServiceSources {
-  readonly context: ProxyContext;
+export interface ServiceOptions {
+  readonly settings: Settings;
+  readonly workerId: number;
+  /** Null: there is no database. */
+  readonly records: RecordAccess | null;
   readonly log: (level: LogLevel, kind: string, message: string) => void;
 }
 
-export function pluginServices({ context, log }: ServiceSources, plugin: Plugin): PluginServices {
-  const say =
-    (level: LogLevel) =>
-    (message: string): void =>
-      log(level, `plugin_${plugin.name}`, `[${plugin.name}] ${message}`);
-  return {
-    plugin,
-    log: {
+export class ServiceMaker {
+  readonly #context: ProxyContext;
+  readonly #options: ServiceOptions;
+  readonly #fetch: HttpFetch;
+  readonly #texts: SecretTexts;
+  readonly #node: PluginServices['node'];
+  /** Of the snapshot that is being built. */
+  coming: Trust | null = null;
+
+  constructor(context: ProxyContext, options: ServiceOptions) {
+    const { settings, workerId } = options;
+    this.#context = context;
+    this.#options = options;
+    this.#fetch = new HttpFetch({
+      resolver: context.resolver,
+      trusted: settings.lua_ssl_trusted_certificate,
+    });
+    this.#texts = new SecretTexts({
+      env: process.env,
+      envPrefix: settings.vault_env_prefix,
+      fileBase: settings.vault_file_base,
+    });
+    this.#node = new Node(settings, workerId);
+  }
+
+  of(plugin: Plugin): HandedServices {
+    const log = this.#log(plugin);
+    const trust = this.#trust();
+    const schedule = new Schedule((error) => log.error(`scheduled work: ${textOf(error)}`));
+    const services = {
+      plugin,
+      log,
+      node: this.#node,
+      entities: this.#context.directory,
+      records: new StoredRecords(this.#options.records, plugin.name),
+      cache: (options) => new MemoryCache(options),
+      fetch: (url, options) => this.#fetch.fetch(url, options),
+      secret: (text) => this.#texts.of(text, trust()),
+      caCertificate: (id) => trust().authorities.get(id)?.cert ?? null,
+      every: (ms, task) => schedule.every(ms, task),
+    } satisfies Partial<PluginServices> as unknown as PluginServices;
+    return { services, release: () => schedule[Symbol.dispose]() };
+  }
+
+  close(): void {
+    this.#fetch.close();
+  }
+
+  #log({ name }: Plugin): PluginLog {
+    const say =
+      (level: LogLevel) =>
+      (message: string): void =>
+        this.#options.log(level, `plugin_${name}`, `[${name}] ${message}`);
+    return {
       debug: say('debug'),
       info: say('info'),
       notice: say('notice'),
       warn: say('warn'),
       error: say('error'),
-    },
-    entities: context.directory,
-    // The rest is on its way.
-  } as unknown as PluginServices;
+    };
+  }
+
+  #trust(): () => Trust {
+    const context = this.#context;
+    const { coming } = this;
+    let before: { readonly snapshot: Snapshot; readonly trust: Trust } | null =
+      coming === null ? null : { snapshot: context.snapshot, trust: coming };
+    return () => {
+      if (before !== null && before.snapshot === context.snapshot) return before.trust;
+      before = null;
+      return context.snapshot.trust;
+    };
+  }
+}
+
+/** The node's id is a file's content: nobody reads it who does not ask. */
+class Node implements NonNullable<PluginServices['node']> {
+  readonly workerId: number;
+  readonly #settings: Settings;
+  #id: string | null = null;
+
+  constructor(settings: Settings, workerId: number) {
+    this.#settings = settings;
+    this.workerId = workerId;
+  }
+
+  get id(): string {
+    return (this.#id ??= nodeId(this.#settings));
+  }
+
+  get hostname(): string {
+    return process.getBuiltinModule('node:os').hostname();
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

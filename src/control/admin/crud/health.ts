@@ -12,7 +12,7 @@ import { ipFamily } from '../../../lib/is-ip.ts';
 import type { Upstream } from '../../../entities/upstream.ts';
 import { StoreUnavailable } from '../../../store/errors.ts';
 import type { WatchedUpstream } from '../../health/watched-upstream.ts';
-import { nodeId } from '../../node-id.ts';
+import { nodeId } from '../../../settings/node-id.ts';
 import { RequestError, notFoundAnswer } from '../request-error.ts';
 import { parentOf } from './collection.ts';
 import type { AdminRequest } from './request.ts';
