@@ -1,0 +1,68 @@
+/** What plugins are handed, on a data plane. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { CaCertificate } from '../../src/entities/ca-certificate.ts';
+import type { Plugin } from '../../src/entities/plugin.ts';
+import type { Vault } from '../../src/entities/vault.ts';
+import { Trust } from '../../src/snapshot/trust.ts';
+import { startPlane } from '../support/data-plane.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { waitFor } from '../support/wait.ts';
+
+const PLUGIN = { id: 'p', name: 'mine', config: {} } as unknown as Plugin;
+
+function trustOf(cert: string, vaults: ReadonlyArray<Pick<Vault, 'prefix' | 'name' | 'config'>> = []): Trust {
+  const authority = { id: 'a', cert } as unknown as CaCertificate;
+  return new Trust(new Map(), new Map([['a', authority]]), new Map(), vaults as unknown as readonly Vault[]);
+}
+
+test('the node is told by name and a lasting id', async () => {
+  await using plane = await startPlane(1);
+  const { node } = plane.plane.services.of(PLUGIN).services;
+  assert.match(node.id, /^[0-9a-f-]{36}$/);
+  assert.equal(plane.plane.services.of({ ...PLUGIN, id: 'q' }).services.node.id, node.id);
+  assert.deepEqual([node.hostname, node.workerId], [hostname(), 0]);
+});
+
+test('secrets and authorities are those of the snapshot to come while it is built, then those that are served', async () => {
+  await using folder = await tempDir();
+  await writeFile(join(folder.path, 'one'), 'hidden\n');
+  await using plane = await startPlane(1, { settings: { vault_file_base: folder.path } });
+  const maker = plane.plane.services;
+  maker.coming = trustOf('new', [{ prefix: 'mine', name: 'file', config: {} as Vault['config'] }]);
+  const { services } = maker.of(PLUGIN);
+  assert.equal(services.caCertificate('a'), 'new');
+  assert.equal(services.caCertificate('b'), null);
+  assert.equal(services.secret('{vault://mine/one}'), 'hidden');
+  assert.equal(services.secret('plain'), 'plain');
+  plane.serve(trustOf('served'));
+  assert.equal(services.caCertificate('a'), 'served');
+  assert.throws(
+    () => services.secret('{vault://mine/one}'),
+    ({ message }: Error) => message.includes("no vault 'mine'") && !message.includes('hidden'),
+  );
+});
+
+test('scheduled work: one call at a time, failures are no end, and none after the release', async () => {
+  await using plane = await startPlane(1);
+  const { services, release } = plane.plane.services.of(PLUGIN);
+  const counts = { quick: 0, failing: 0, slow: 0 };
+  services.every(10, () => void counts.quick++);
+  services.every(10, () => {
+    counts.failing++;
+    throw new Error('no');
+  });
+  services.every(10, () => (counts.slow++, new Promise(() => {})));
+  await waitFor(() => counts.quick > 5 && counts.failing > 5);
+  assert.equal(counts.slow, 1);
+  release();
+  const { quick } = counts;
+  let later = false;
+  plane.plane.services.of(PLUGIN).services.every(10, () => void (later = true));
+  await waitFor(() => later);
+  assert.equal(counts.quick, quick);
+  assert.throws(() => services.every(0, () => {}), RangeError);
+});
