@@ -64,6 +64,7 @@ const names = (list: readonly string[]): string => list.map(code).join(', ');
 
 function checkText(check: EntityCheck): string | null {
   if ('at_least_one_of' in check) return `At least one of ${names(check.at_least_one_of)}.`;
+  if ('only_one_of' in check) return `Exactly one of ${names(check.only_one_of)}.`;
   if ('mutually_exclusive' in check) return `Not more than one of ${names(check.mutually_exclusive)}.`;
   if ('mutually_required' in check) return `All or none of ${names(check.mutually_required)}.`;
   if ('distinct' in check) return `Different values in ${names(check.distinct)}.`;

@@ -1,14 +1,19 @@
 /**
  * What all plugins that authenticate have in common (Kong's): who the upstream is told about, the anonymous consumer, and
  * that one of several may do ("logical or").
+ *
+ * The upstream believes these headers, so what a client sends of them goes no further, whether it is let in or not asked: as
+ * `X-Consumer-ID`, and as `X_Consumer_ID`, which CGI and its heirs take for the same. A request without any costs one search
+ * for each name.
  */
 import type { Consumer } from '../entities/consumer.ts';
-import { type Credential, type Exchange } from './kit/exchange.ts';
+import { headerValue } from './header-value.ts';
+import { type Credential, type EditHeaders, type Exchange } from './kit/exchange.ts';
 import type { FilterResult } from './kit/filters.ts';
 import { refuse, Reply } from './kit/reply.ts';
 import type { EntityLookup, PluginServices } from './kit/services.ts';
 
-/** Headers that tell the upstream who calls; what a client sends of them never reaches it. */
+/** Headers that tell the upstream who calls. */
 export const IDENTITY_HEADERS = [
   'X-Consumer-ID',
   'X-Consumer-Custom-ID',
@@ -16,6 +21,14 @@ export const IDENTITY_HEADERS = [
   'X-Credential-Identifier',
   'X-Anonymous-Consumer',
 ] as const;
+
+/** Headers that tell the upstream what groups the client belongs to: acl sets them. */
+export const GROUP_HEADERS = ['X-Consumer-Groups', 'X-Authenticated-Groups'] as const;
+
+const CLEARED: readonly string[] = [...IDENTITY_HEADERS, ...GROUP_HEADERS].flatMap((name) => [
+  name.toLowerCase(),
+  name.toLowerCase().replaceAll('-', '_'),
+]);
 
 /** Who was recognized. */
 export interface Identity {
@@ -42,7 +55,7 @@ interface AnonymousConfig {
  * consumer's; without, it must succeed here.
  */
 export function authentication(
-  { entities }: PluginServices,
+  gateway: PluginServices,
   config: AnonymousConfig,
   attempt: (exchange: Exchange) => Attempt | Promise<Attempt>,
 ): (exchange: Exchange) => FilterResult | Promise<FilterResult> {
@@ -51,10 +64,13 @@ export function authentication(
     if (!(outcome instanceof Reply)) return identify(exchange, outcome);
     // A fault of ours is no reason to let anybody in.
     if (anonymous === null || outcome.status >= 500) return outcome;
-    return becomeAnonymous(exchange, entities, anonymous);
+    return becomeAnonymous(exchange, gateway, anonymous);
   };
   return (exchange) => {
-    if (config.run_on_preflight === false && exchange.request.method === 'OPTIONS') return undefined;
+    if (config.run_on_preflight === false && exchange.request.method === 'OPTIONS') {
+      if (exchange.consumer === null && exchange.credential === null) clearIdentity(exchange);
+      return undefined;
+    }
     if (anonymous !== null && exchange.credential !== null) return undefined;
     const outcome = attempt(exchange);
     if (outcome instanceof Promise) return outcome.then((settled) => conclude(exchange, settled));
@@ -65,18 +81,33 @@ export function authentication(
 /** Says who calls, to the plugins behind and to the upstream. */
 export function identify(exchange: Exchange, { consumer, credential, identifier }: Identity): void {
   exchange.authenticate(consumer, credential);
-  tellConsumer(exchange, consumer);
-  tell(exchange, 'X-Credential-Identifier', identifier);
-  exchange.upstreamRequest.headers.remove('X-Anonymous-Consumer');
+  const { headers } = exchange.upstreamRequest;
+  clear(headers);
+  tellConsumer(headers, consumer);
+  tell(headers, 'X-Credential-Identifier', identifier);
 }
 
-function becomeAnonymous(exchange: Exchange, entities: EntityLookup, name: string): FilterResult {
+/** Takes out all that would tell the upstream who calls. */
+export function clearIdentity(exchange: Exchange): void {
+  clear(exchange.upstreamRequest.headers);
+}
+
+function becomeAnonymous(
+  exchange: Exchange,
+  { entities, log }: PluginServices,
+  name: string,
+): FilterResult {
   const consumer = findConsumer(entities, name);
-  if (consumer === null) return refuse(500, `anonymous consumer ${name} is configured but doesn't exist`);
+  if (consumer === null) {
+    const message = `anonymous consumer ${name} is configured but doesn't exist`;
+    log.error(message);
+    return refuse(500, message);
+  }
   exchange.authenticate(consumer, null);
-  tellConsumer(exchange, consumer);
-  exchange.upstreamRequest.headers.remove('X-Credential-Identifier');
-  exchange.upstreamRequest.headers.set('X-Anonymous-Consumer', 'true');
+  const { headers } = exchange.upstreamRequest;
+  clear(headers);
+  tellConsumer(headers, consumer);
+  headers.add('X-Anonymous-Consumer', 'true');
   return undefined;
 }
 
@@ -85,15 +116,18 @@ export function findConsumer(entities: EntityLookup, name: string): Consumer | n
   return entities.get('consumers', name) ?? entities.find('consumers', 'username', name);
 }
 
-function tellConsumer(exchange: Exchange, consumer: Consumer | null): void {
-  tell(exchange, 'X-Consumer-ID', consumer?.id ?? null);
-  tell(exchange, 'X-Consumer-Custom-ID', consumer?.custom_id ?? null);
-  tell(exchange, 'X-Consumer-Username', consumer?.username ?? null);
+function clear(headers: EditHeaders): void {
+  for (const name of CLEARED) headers.remove(name);
 }
 
-/** Headers are Latin-1: names beyond it go as the bytes of their UTF-8, as Kong sends them. */
-function tell(exchange: Exchange, name: string, value: string | null): void {
-  const { headers } = exchange.upstreamRequest;
-  if (value === null) headers.remove(name);
-  else headers.set(name, Buffer.from(value, 'utf8').toString('latin1'));
+/** What is not set is not there any more. */
+function tellConsumer(headers: EditHeaders, consumer: Consumer | null): void {
+  if (consumer === null) return;
+  headers.add('X-Consumer-ID', consumer.id);
+  tell(headers, 'X-Consumer-Custom-ID', consumer.custom_id);
+  tell(headers, 'X-Consumer-Username', consumer.username);
+}
+
+function tell(headers: EditHeaders, name: string, value: string | null): void {
+  if (value !== null) headers.add(name, headerValue(value));
 }

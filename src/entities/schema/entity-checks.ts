@@ -30,6 +30,13 @@ export function compileEntityCheck(check: EntityCheck, fields: Fields, compile: 
     };
   }
   if ('at_least_one_of' in check) return atLeastOneOf(check.at_least_one_of);
+  if ('only_one_of' in check) {
+    return countRule(
+      check.only_one_of,
+      (count) => count !== 1,
+      'exactly one of these fields must be non-empty',
+    );
+  }
   if ('mutually_exclusive' in check) {
     return countRule(
       check.mutually_exclusive,
@@ -52,8 +59,16 @@ export function isNonEmpty(value: unknown): boolean {
   return Array.isArray(value) ? value.length > 0 : Object.keys(value).length > 0;
 }
 
+/** @param name dots go into records, as rules across a plugin's `config` have them. */
+function valueOf(values: Values, name: string): unknown {
+  if (!name.includes('.')) return values[name];
+  let value: unknown = values;
+  for (const part of name.split('.')) value = (value as Values | null | undefined)?.[part];
+  return value;
+}
+
 function anySet(names: readonly string[], values: Values): boolean {
-  return names.some((name) => isNonEmpty(values[name]));
+  return names.some((name) => isNonEmpty(valueOf(values, name)));
 }
 
 function atLeastOneOf(names: readonly string[]): CompiledCheck {
@@ -67,8 +82,9 @@ function atLeastOneOf(names: readonly string[]): CompiledCheck {
 function countRule(names: readonly string[], wrong: (count: number) => boolean, text: string): CompiledCheck {
   const message = `${text}: ${quotedList(names)}`;
   return (values, failed, run) => {
-    if (names.some((name) => failed.has(name))) return;
-    if (wrong(names.filter((name) => isNonEmpty(values[name])).length)) run.reportAt(ENTITY, message);
+    if (names.some((name) => failed.has(name.split('.', 1)[0] ?? ''))) return;
+    const set = names.filter((name) => isNonEmpty(valueOf(values, name)));
+    if (wrong(set.length)) run.reportAt(ENTITY, message);
   };
 }
 

@@ -121,6 +121,7 @@ export type Fields = Readonly<Record<string, Field>>;
 /** Rules across fields; names and meaning are Kong's. */
 export type EntityCheck =
   | { readonly at_least_one_of: readonly string[] }
+  | { readonly only_one_of: readonly string[] }
   | { readonly mutually_exclusive: readonly string[] }
   | { readonly mutually_required: readonly string[] }
   | { readonly distinct: readonly string[] }
