@@ -2,11 +2,11 @@
  * What all plugins that authenticate have in common (Kong's): who the upstream is told about, the anonymous consumer, and
  * that one of several may do ("logical or").
  *
- * The upstream believes these headers, so what a client sends of them goes no further, whether it is let in or not asked: as
- * `X-Consumer-ID`, and as `X_Consumer_ID`, which CGI and its heirs take for the same. A request without any costs one search
- * for each name.
+ * The upstream believes these headers, so what a client sends of them goes no further, whether it is let in or not asked, in
+ * whatever spelling.
  */
 import type { Consumer } from '../entities/consumer.ts';
+import { FoldedNames } from '../wire/folded-names.ts';
 import { headerValue } from './header-value.ts';
 import { type Credential, type EditHeaders, type Exchange } from './kit/exchange.ts';
 import type { FilterResult } from './kit/filters.ts';
@@ -25,10 +25,7 @@ export const IDENTITY_HEADERS = [
 /** Headers that tell the upstream what groups the client belongs to: acl sets them. */
 export const GROUP_HEADERS = ['X-Consumer-Groups', 'X-Authenticated-Groups'] as const;
 
-const CLEARED: readonly string[] = [...IDENTITY_HEADERS, ...GROUP_HEADERS].flatMap((name) => [
-  name.toLowerCase(),
-  name.toLowerCase().replaceAll('-', '_'),
-]);
+const CLEARED = new FoldedNames([...IDENTITY_HEADERS, ...GROUP_HEADERS]);
 
 /** Who was recognized. */
 export interface Identity {
@@ -82,21 +79,17 @@ export function authentication(
 export function identify(exchange: Exchange, { consumer, credential, identifier }: Identity): void {
   exchange.authenticate(consumer, credential);
   const { headers } = exchange.upstreamRequest;
-  clear(headers);
+  headers.removeSpellings(CLEARED);
   tellConsumer(headers, consumer);
   tell(headers, 'X-Credential-Identifier', identifier);
 }
 
 /** Takes out all that would tell the upstream who calls. */
 export function clearIdentity(exchange: Exchange): void {
-  clear(exchange.upstreamRequest.headers);
+  exchange.upstreamRequest.headers.removeSpellings(CLEARED);
 }
 
-function becomeAnonymous(
-  exchange: Exchange,
-  { entities, log }: PluginServices,
-  name: string,
-): FilterResult {
+function becomeAnonymous(exchange: Exchange, { entities, log }: PluginServices, name: string): FilterResult {
   const consumer = findConsumer(entities, name);
   if (consumer === null) {
     const message = `anonymous consumer ${name} is configured but doesn't exist`;
@@ -105,7 +98,7 @@ function becomeAnonymous(
   }
   exchange.authenticate(consumer, null);
   const { headers } = exchange.upstreamRequest;
-  clear(headers);
+  headers.removeSpellings(CLEARED);
   tellConsumer(headers, consumer);
   headers.add('X-Anonymous-Consumer', 'true');
   return undefined;
@@ -114,10 +107,6 @@ function becomeAnonymous(
 /** By id, else by username. */
 export function findConsumer(entities: EntityLookup, name: string): Consumer | null {
   return entities.get('consumers', name) ?? entities.find('consumers', 'username', name);
-}
-
-function clear(headers: EditHeaders): void {
-  for (const name of CLEARED) headers.remove(name);
 }
 
 /** What is not set is not there any more. */

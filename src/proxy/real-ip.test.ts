@@ -107,6 +107,7 @@ function headers(name: string, values: readonly string[]): Headers {
     set: fail,
     add: fail,
     remove: fail,
+    removeSpellings: fail,
   };
 }
 

@@ -1,4 +1,5 @@
 /** Header fields as a flat list of strings: for messages that the gateway makes itself, and for HTTP/2. */
+import type { FoldedNames } from './folded-names.ts';
 import type { Headers } from './message.ts';
 
 const NONE: readonly string[] = [];
@@ -60,6 +61,13 @@ export class FlatHeaders implements Headers {
   remove(name: string): void {
     const lower = name.toLowerCase();
     for (let at = this.#find(lower); at >= 0; at = this.#find(lower)) this.#fields.splice(at, 2);
+  }
+
+  removeSpellings(names: FoldedNames): void {
+    const fields = this.#fields;
+    for (let at = fields.length - 2; at >= 0; at -= 2) {
+      if (names.has(fields[at] as string)) fields.splice(at, 2);
+    }
   }
 
   #find(name: string): number {

@@ -8,6 +8,7 @@ export const keyAuth = describePlugin({
   description: 'Lets in who shows an API key.',
   example: { key_names: ['x-api-key'], hide_credentials: true },
   never: ['consumer', 'consumer_group'],
+  example: { key_names: ['apikey', 'x-api-key'], hide_credentials: true, realm: 'orders' },
   config: {
     key_names: {
       type: 'array',
@@ -42,7 +43,8 @@ export const keyAuth = describePlugin({
       type: 'boolean',
       required: true,
       default: false,
-      description: 'Whether bodies are read: forms and JSON.',
+      description:
+        'Whether bodies are read: forms, multipart forms and JSON objects of at most 1 MiB. With a larger one the key is not found.',
     },
     run_on_preflight: {
       type: 'boolean',

@@ -8,6 +8,7 @@ import type { Consumer } from '../../entities/consumer.ts';
 import type { ConsumerGroup } from '../../entities/consumer-group.ts';
 import type { Route } from '../../entities/route.ts';
 import type { Service } from '../../entities/service.ts';
+import type { FoldedNames } from '../../wire/folded-names.ts';
 
 /** Header fields of a message, to read. */
 export interface ReadHeaders {
@@ -26,6 +27,8 @@ export interface EditHeaders extends ReadHeaders {
   set(name: string, value: string | readonly string[]): void;
   add(name: string, value: string): void;
   remove(name: string): void;
+  /** Removes all lines whose names are spellings of these, `_` for `-` included. */
+  removeSpellings(names: FoldedNames): void;
 }
 
 /** The connection and who is behind it. */
@@ -80,6 +83,8 @@ export interface IncomingRequest {
   readonly cookies: ReadonlyMap<string, string>;
   /** A capture of the route's path regex, by name or number. */
   capture(name: string | number): string | undefined;
+  /** Octets of the body as the head declares them: 0 without a body, null when only its end will tell. */
+  readonly bodyLength: number | null;
   /** The protocol is gRPC over HTTP/2. */
   readonly isGrpc: boolean;
   /** Milliseconds since 1970 when the head was complete. */

@@ -1,5 +1,6 @@
 /** Header fields as plugins see them: names in any case, values checked before they are written. */
 import type { EditHeaders } from '../../plugins/kit/exchange.ts';
+import type { FoldedNames } from '../../wire/folded-names.ts';
 import type { Headers } from '../../wire/message.ts';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -49,6 +50,10 @@ export class HeaderView implements EditHeaders {
 
   remove(name: string): void {
     this.#headers.remove(name);
+  }
+
+  removeSpellings(names: FoldedNames): void {
+    this.#headers.removeSpellings(names);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The client's request and connection, for plugins. */
 import type { Client, ClientTls, IncomingRequest, ReadHeaders } from '../../plugins/kit/exchange.ts';
+import { NO_BODY, UNKNOWN_LENGTH } from '../../wire/message.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseArgs, parseCookies } from './parse.ts';
 
@@ -80,6 +81,12 @@ export class RequestView implements IncomingRequest {
 
   get httpVersion(): string {
     return this.#exchange.request.version;
+  }
+
+  get bodyLength(): number | null {
+    const { bodyLength } = this.#exchange.request;
+    if (bodyLength === NO_BODY) return 0;
+    return bodyLength === UNKNOWN_LENGTH ? null : bodyLength;
   }
 
   get isGrpc(): boolean {

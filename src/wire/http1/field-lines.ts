@@ -8,6 +8,7 @@
  * Names that the gateway asks for on every request are known by a small number, so that finding them costs no search.
  */
 import { latin1, putLatin1 } from '../../lib/bytes.ts';
+import type { FoldedNames } from '../folded-names.ts';
 import type { Headers } from '../message.ts';
 import { hashName, KNOWN_COUNT, knownId, knownIdOfBytes } from './field-names.ts';
 import { LOWER } from './syntax.ts';
@@ -172,6 +173,23 @@ export class FieldLines implements Headers {
     const lower = name.toLowerCase();
     for (let line = this.#find(lower, 0); line >= 0; line = this.#find(lower, line + 1)) this.#drop(line);
     this.#removeAdded(lower);
+  }
+
+  removeSpellings(names: FoldedNames): void {
+    const lines = this.#lines;
+    for (let line = 0; line < this.count; line++) {
+      const at = line * STRIDE;
+      const start = lines[at + NAME] ?? 0;
+      const end = lines[at + NAME_END] ?? 0;
+      if (lines[at + TAG] === REMOVED || !names.hasLength(end - start)) continue;
+      const name = latin1(this.buffer, start, end);
+      if (names.has(name)) this.remove(name);
+    }
+    for (let i = 0; i < this.#addedCount;) {
+      const name = this.#added[i] ?? '';
+      if (names.has(name)) this.remove(name);
+      else i += 2;
+    }
   }
 
   #removeAdded(name: string): void {

@@ -5,6 +5,7 @@
  * `node:http2` has decoded the strings already, so there are no bytes to keep offsets into (compare `http1/field-lines.ts`);
  * a look-up runs over some twenty short strings and mostly compares lengths.
  */
+import type { FoldedNames } from '../folded-names.ts';
 import type { Headers } from '../message.ts';
 
 export class Http2Fields implements Headers {
@@ -74,14 +75,21 @@ export class Http2Fields implements Headers {
     this.#removeFrom(name.toLowerCase(), 0);
   }
 
+  removeSpellings(names: FoldedNames): void {
+    this.#drop(0, (name) => names.has(name));
+  }
+
   #removeFrom(lower: string, from: number): void {
+    const at = this.#find(lower, from);
+    if (at >= 0) this.#drop(at, (name) => same(name, lower));
+  }
+
+  /** One pass: a client may have sent hundreds of them. */
+  #drop(from: number, gone: (name: string) => boolean): void {
     const fields = this.#fields;
-    let at = this.#find(lower, from);
-    if (at < 0) return;
-    // One pass: a client may have sent hundreds of them.
-    let to = at;
-    for (; at < fields.length; at += 2) {
-      if (same(fields[at] ?? '', lower)) continue;
+    let to = from;
+    for (let at = from; at < fields.length; at += 2) {
+      if (gone(fields[at] ?? '')) continue;
       fields[to] = fields[at] ?? '';
       fields[to + 1] = fields[at + 1] ?? '';
       to += 2;
