@@ -4,7 +4,15 @@
  *
  * The plugins that Sluice has are listed in `src/plugins/schemas.ts`; those of users join them when their folder is read.
  */
-import type { EntityCheck, EntityVariant, Field, Fields } from './schema/field.ts';
+import type {
+  EntityCheck,
+  EntityVariant,
+  Field,
+  Fields,
+  RecordShorthand,
+  Validator,
+  Values,
+} from './schema/field.ts';
 import * as t from './typedefs.ts';
 
 export type PluginProtocol = (typeof t.PROTOCOLS)[number];
@@ -30,6 +38,12 @@ export interface PluginDescription<F extends Fields = Fields> {
   readonly checks?: readonly EntityCheck[];
   /** A configuration that shows what the plugin is for: its page begins with it, and a test runs it. */
   readonly example?: Readonly<Record<string, unknown>>;
+  /** A rule on `config` as a whole, where Kong's plugin has one: its message stands for `config` itself. */
+  readonly configValidator?: Validator<Values>;
+  /** Input names of `config` that stand for others. */
+  readonly shorthands?: Readonly<Record<string, RecordShorthand>>;
+  /** Why a configuration needs a database, or null: without one it is refused. */
+  readonly needsDatabase?: (config: Values) => string | null;
   /** Rules across the plugin's entity. */
   readonly entityChecks?: readonly EntityCheck[];
 }
@@ -77,6 +91,8 @@ export function pluginSchema(description: PluginDescription, version: string): P
       required: true,
       fields: description.config,
       ...(description.checks === undefined ? {} : { entity_checks: description.checks }),
+      ...(description.configValidator === undefined ? {} : { custom_validator: description.configValidator }),
+      ...(description.shorthands === undefined ? {} : { shorthand_fields: description.shorthands }),
     },
   };
   for (const name of description.never ?? []) {

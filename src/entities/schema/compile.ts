@@ -19,10 +19,12 @@ import type {
   MapField,
   NumberField,
   RecordField,
+  RecordShorthand,
   Values,
 } from './field.ts';
 import type { Issues } from './issue.ts';
 import { MAX_ELEMENTS, MESSAGES, quotedList } from './messages.ts';
+import { randomKey } from './random-key.ts';
 import { compileString } from './string-check.ts';
 
 export type Run = Issues<CheckContext>;
@@ -54,7 +56,7 @@ function withPresence(field: Field, check: Check): Check {
       if (value === null && refuseNull) run.report(MESSAGES.required);
       else if (fallback !== null && !mustBeNull) return fallback;
       else if (expand) return check({}, run);
-      else if (required) run.report(MESSAGES.required);
+      else if (required && field.auto !== true) run.report(MESSAGES.required);
       return null;
     }
     if (mustBeNull) {
@@ -238,6 +240,10 @@ function checkForeign(): Check {
 
 function compileRecord(field: RecordField): Check {
   const record = field.abstract === true ? null : new CompiledRecord(field.fields, field.entity_checks ?? []);
+  const shorthands = Object.entries(field.shorthand_fields ?? {}).map(
+    ([name, { type, expand }]) => [name, compileField({ type }), expand] as const,
+  );
+  const generated = generatedFields(field.fields);
   return (value, run) => {
     if (typeof value !== 'object' || value === null || (Array.isArray(value) && value.length > 0)) {
       run.report(MESSAGES.record);
@@ -245,13 +251,39 @@ function compileRecord(field: RecordField): Check {
     }
     if (record === null) return value;
     const before = run.count;
-    const output = record.run(value as Values, run, NO_EXTRAS);
+    const extras = shorthands.length === 0 ? NO_EXTRAS : expandShorthands(shorthands, value as Values, run);
+    const output = record.run(value as Values, run, extras);
     if (run.count !== before) return null;
+    for (const name of generated) output[name] ??= randomKey();
     const wrong = field.custom_validator?.(output, run.context) ?? null;
     if (wrong === null) return output;
     run.report(wrong);
     return null;
   };
+}
+
+/** Names of fields that get a random value when missing. */
+export function generatedFields(fields: Fields): readonly string[] {
+  return Object.entries(fields).flatMap(([name, field]) =>
+    field.type === 'string' && field.auto === true ? [name] : [],
+  );
+}
+
+function expandShorthands(
+  shorthands: ReadonlyArray<readonly [name: string, check: Check, expand: RecordShorthand['expand']]>,
+  input: Values,
+  run: Run,
+): Extras {
+  const given = shorthands.filter(([name]) => Object.hasOwn(input, name));
+  if (given.length === 0) return NO_EXTRAS;
+  const overrides: Record<string, unknown> = {};
+  for (const [name, check, expand] of given) {
+    run.enter(name);
+    const value = check(input[name], run);
+    run.leave();
+    if (value !== null) Object.assign(overrides, expand(value));
+  }
+  return { overrides, ignored: new Set(given.map(([name]) => name)) };
 }
 
 export interface Extras {

@@ -92,6 +92,15 @@ export interface RecordField extends Common {
   /** The plugin or vault named by the entity decides; until it is built, any object passes. */
   readonly abstract?: true;
   readonly custom_validator?: Validator<Readonly<Record<string, unknown>>>;
+  /** Older names of fields: input that stands for others, whose own values lose. */
+  readonly shorthand_fields?: Readonly<Record<string, RecordShorthand>>;
+}
+
+export interface RecordShorthand {
+  readonly type: 'string' | 'number' | 'boolean';
+  readonly description?: string;
+  /** What it stands for; null: nothing any more. */
+  readonly expand: (value: unknown) => Values | null;
 }
 
 export interface ForeignField extends Common {

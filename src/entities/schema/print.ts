@@ -52,6 +52,10 @@ export function printField(field: Field, describe: Describe, path: string): Prin
     if (name === 'fields') printed[name] = printFields(value as Fields, describe, `${path}.`);
     else if (name === 'elements' || name === 'values' || name === 'keys') {
       printed[name] = printField(value as Field, describe, `${path}[]`);
+    } else if (name === 'shorthand_fields') {
+      printed[name] = Object.entries(value as object).map(([short, one]: [string, unknown]) => ({
+        [short]: printData(one),
+      }));
     } else if (name === 'entity_checks') {
       printed[name] = (value as readonly EntityCheck[]).map(printData);
     } else {

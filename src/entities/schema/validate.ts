@@ -1,7 +1,7 @@
 /** One entity against its definition. */
 import { randomUUID } from 'node:crypto';
 import * as t from '../typedefs.ts';
-import { CompiledRecord, type Extras, type Run } from './compile.ts';
+import { CompiledRecord, generatedFields, type Extras, type Run } from './compile.ts';
 import type { CheckContext, EntityDefinition, EntityVariant, Field, Values } from './field.ts';
 import { Issues, type Issue } from './issue.ts';
 import { MESSAGES } from './messages.ts';
@@ -34,9 +34,7 @@ export class EntityValidator {
 
   constructor(definition: EntityDefinition) {
     this.definition = definition;
-    this.#generated = Object.entries(definition.fields).flatMap(([name, field]) =>
-      field.type === 'string' && field.auto === true ? [name] : [],
-    );
+    this.#generated = generatedFields(definition.fields);
     this.#base = { fields: definition.ttl === true ? { ttl: t.ttl } : {}, entity_checks: [] };
     this.#shorthands = Object.entries(definition.shorthand_fields ?? {});
   }

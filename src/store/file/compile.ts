@@ -7,7 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 import { migratePath } from '../../entities/formats/path.ts';
-import { notYet } from '../../entities/not-yet.ts';
+import { notYet, type NotYet } from '../../entities/not-yet.ts';
+import { PLUGIN_SCHEMAS } from '../../entities/plugin-schemas.ts';
 import type { CheckContext, Values } from '../../entities/schema/field.ts';
 import type { CompileOptions, CompileResult, DeclarativeConfig } from './declarative.ts';
 import { collectItems, type Head, isRecord, type Item, type Items, placeOf, readHead } from './items.ts';
@@ -48,10 +49,12 @@ export function compileBytes(bytes: Buffer, options: CompileOptions): CompileRes
 class FileCompiler {
   readonly #context: CheckContext;
   readonly #problems: Problems;
+  readonly #withoutDatabase: boolean;
 
   constructor(options: CompileOptions, problems: Problems) {
     this.#context = { flavor: options.flavor, now: options.now, ...ROUTE_CHECKS };
     this.#problems = problems;
+    this.#withoutDatabase = options.withoutDatabase === true;
   }
 
   /** Entities by kind; incomplete when problems were found. */
@@ -100,7 +103,8 @@ class FileCompiler {
     const said = new Set<string>();
     for (const [name, list] of items) {
       for (const [index, item] of list.entries()) {
-        for (const { path, message } of notYet(name, entities.get(name)?.[index] ?? {})) {
+        const entity = entities.get(name)?.[index] ?? {};
+        for (const { path, message } of [...notYet(name, entity), ...this.#needs(name, entity)]) {
           const at = [...placeOf(item), ...path];
           const problem: Problem = { at, message, kind: 'unsupported', item };
           if (said.has(message)) repeats.push(problem);
@@ -111,6 +115,13 @@ class FileCompiler {
     }
     // Last, so that the bound on errors cuts repetitions and hides no kind or plugin.
     for (const problem of repeats) this.#problems.add(problem);
+  }
+
+  /** What only works with a database. */
+  #needs(kind: string, { name, config }: Values): readonly NotYet[] {
+    if (!this.#withoutDatabase || kind !== 'plugins') return [];
+    const why = PLUGIN_SCHEMAS.get(String(name))?.description.needsDatabase?.(config as Values) ?? null;
+    return why === null ? [] : [{ path: ['config'], message: why }];
   }
 }
 

@@ -3,6 +3,8 @@ import type { RouterFlavor, Values } from '../../entities/schema/field.ts';
 import type { Segment } from '../../entities/schema/issue.ts';
 
 export interface CompileOptions {
+  /** Refuses plugins that only work with a database. */
+  readonly withoutDatabase?: boolean;
   /** Only for messages, and to tell JSON (`.json`) from YAML where the text does not parse. */
   readonly filename: string;
   readonly flavor: RouterFlavor;
