@@ -5,5 +5,9 @@
  */
 import type { PluginDescription } from '../entities/plugin-description.ts';
 import { keyAuth } from './key-auth/schema.ts';
+import { oauth2 } from './oauth2/schema.ts';
 
-export const SCHEMAS: readonly PluginDescription[] = [keyAuth];
+export const SCHEMAS: readonly PluginDescription[] = [
+  keyAuth,
+  oauth2,
+];

@@ -1,0 +1,117 @@
+/** Who shows an access token (RFC 6750) is who it was given to. */
+import type { Oauth2Token } from '../../entities/oauth2-token.ts';
+import { bodyKind } from '../body-args.ts';
+import { headerValue } from '../header-value.ts';
+import type { Attempt } from '../identity.ts';
+import type { Exchange } from '../kit/exchange.ts';
+import { reply, type Reply } from '../kit/reply.ts';
+import { failure } from './answers.ts';
+import type { Oauth2Context } from './context.ts';
+import { type Parameters, parametersOf } from './parameters.ts';
+
+const SCOPE = 'X-Authenticated-Scope';
+const USER = 'X-Authenticated-UserId';
+const MISSING = failure('invalid_request', 'The access token is missing');
+const INVALID = failure('invalid_token', 'The access token is invalid or has expired');
+const GLOBAL = failure(
+  'invalid_token',
+  "The access token is global, but the current plugin is configured without 'global_credentials'",
+);
+
+/** The upstream believes them. */
+export function clearTokenHeaders(exchange: Exchange): void {
+  const { headers } = exchange.upstreamRequest;
+  for (const name of [SCOPE, USER, 'X_Authenticated_Scope', 'X_Authenticated_UserId']) headers.remove(name);
+}
+
+/** Kong 3.9's form of the header. @param code null: nothing was shown that could be wrong. */
+export function challenge(realm: string | null, code: string | null, description = ''): string {
+  const named = realm === null || realm === '' ? 'Bearer' : `Bearer realm="${headerValue(realm)}"`;
+  return code === null ? named : `${named} error="${code}" error_description="${description}"`;
+}
+
+export class TokenAccess {
+  readonly #context: Oauth2Context;
+  readonly #missing: Reply;
+  readonly #invalid: Reply;
+  readonly #global: Reply;
+
+  constructor(context: Oauth2Context) {
+    this.#context = context;
+    const { realm } = context.config;
+    const told = challenge(realm, INVALID.error, INVALID.error_description);
+    this.#missing = reply(401, MISSING, { 'WWW-Authenticate': challenge(realm, null) });
+    this.#invalid = reply(401, INVALID, { 'WWW-Authenticate': told });
+    this.#global = reply(401, GLOBAL, { 'WWW-Authenticate': told });
+  }
+
+  attempt(exchange: Exchange): Attempt | Promise<Attempt> {
+    const header = exchange.request.headers.get(this.#context.config.auth_header_name);
+    if (header !== undefined) return this.#withHeader(exchange, header);
+    const parameters = parametersOf(exchange);
+    if (parameters instanceof Promise) return parameters.then((all) => this.#withParameters(exchange, all));
+    return this.#withParameters(exchange, parameters);
+  }
+
+  #withHeader(exchange: Exchange, header: string): Attempt | Promise<Attempt> {
+    const [scheme = '', token, ...rest] = header.split(/[\t ]+/).filter((part) => part !== '');
+    const bearer = token !== undefined && rest.length === 0 && /^(?:token|bearer)$/i.test(scheme);
+    if (bearer && this.#context.config.hide_credentials) {
+      exchange.upstreamRequest.headers.remove(this.#context.config.auth_header_name);
+    }
+    return this.#judge(exchange, bearer ? token : header.trim());
+  }
+
+  async #withParameters(exchange: Exchange, parameters: Parameters): Promise<Attempt> {
+    const token = parameters.get('access_token');
+    if (typeof token !== 'string' || token === '') return this.#missing;
+    if (this.#context.config.hide_credentials) await hide(exchange);
+    return this.#judge(exchange, token);
+  }
+
+  #judge(exchange: Exchange, text: string): Attempt | Promise<Attempt> {
+    if (text === '') return this.#missing;
+    const token = this.#context.tokens.findByAccessToken(text);
+    if (token instanceof Promise) return token.then((found) => this.#accept(exchange, found));
+    return this.#accept(exchange, token);
+  }
+
+  #accept(exchange: Exchange, token: Oauth2Token | null): Attempt {
+    if (token === null) return this.#invalid;
+    const { config, gateway } = this.#context;
+    if (!config.global_credentials && token.service === null) return this.#global;
+    if (token.service !== null && token.service.id !== exchange.service?.id) return this.#invalid;
+    const age = Date.now() / 1000 - token.created_at;
+    if (token.expires_in > 0 && age > token.expires_in) return this.#invalid;
+    // Revoked a moment ago, and the token with it.
+    const credential = gateway.entities.get('oauth2_credentials', token.credential.id);
+    const consumer = credential === null ? null : gateway.entities.get('consumers', credential.consumer.id);
+    if (credential === null || consumer === null) return this.#invalid;
+    const { headers } = exchange.upstreamRequest;
+    if (token.scope !== null) headers.set(SCOPE, headerValue(token.scope));
+    if (token.authenticated_userid !== null) headers.set(USER, headerValue(token.authenticated_userid));
+    return {
+      consumer,
+      credential: { id: credential.id, consumerId: consumer.id },
+      identifier: credential.client_id,
+    };
+  }
+}
+
+/** Takes the token out of the query, and out of a form. */
+async function hide(exchange: Exchange): Promise<void> {
+  const { request, upstreamRequest } = exchange;
+  if (request.args.has('access_token')) upstreamRequest.query = withoutToken(upstreamRequest.query);
+  if (request.method === 'GET' || bodyKind(request.headers.get('content-type')) !== 'form') return;
+  const body = (await request.body()).toString('utf8');
+  const left = withoutToken(body);
+  if (left !== body) upstreamRequest.setBody(left);
+}
+
+/** What else there is stays as the client wrote it. */
+function withoutToken(query: string): string {
+  return query
+    .split('&')
+    .filter((pair) => !new URLSearchParams(pair).has('access_token'))
+    .join('&');
+}
