@@ -58,12 +58,12 @@ export function fits(alg: string, key: KeyObject): boolean {
 
 /** @param key one that fits the algorithm. Synchronous: some 30 µs for RSA, 100 to 500 for ECDSA's longer curves. */
 export function isSigned(alg: string, key: KeyObject, input: string, signature: Buffer): boolean {
-  const hash = HMAC[alg];
+  const hash = isHmac(alg) ? HMAC[alg] : undefined;
   if (hash !== undefined) {
     const expected = createHmac(hash, key).update(input, 'latin1').digest();
     return expected.length === signature.length && timingSafeEqual(expected, signature);
   }
-  const algorithm = ASYMMETRIC[alg];
+  const algorithm = Object.hasOwn(ASYMMETRIC, alg) ? ASYMMETRIC[alg] : undefined;
   if (algorithm === undefined || !fits(alg, key)) return false;
   const { digest, options, bytes } = algorithm;
   if (bytes !== undefined && signature.length !== bytes) return false;
@@ -72,9 +72,9 @@ export function isSigned(alg: string, key: KeyObject, input: string, signature: 
 
 /** Signs in a thread of the pool, but for HMAC, which costs less than the way there. */
 export function signInput(alg: string, key: KeyObject, input: string): Promise<Buffer> {
-  const hash = HMAC[alg];
+  const hash = isHmac(alg) ? HMAC[alg] : undefined;
   if (hash !== undefined) return Promise.resolve(createHmac(hash, key).update(input, 'latin1').digest());
-  const algorithm = ASYMMETRIC[alg];
+  const algorithm = Object.hasOwn(ASYMMETRIC, alg) ? ASYMMETRIC[alg] : undefined;
   if (algorithm === undefined || !fits(alg, key))
     return Promise.reject(new TypeError(`the key is none of ${alg}`));
   const salt = 'saltLength' in algorithm.options ? { saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : {};

@@ -65,6 +65,10 @@ export interface IncomingRequest {
   readonly rawPath: string;
   /** Without the question mark, as it came. */
   readonly query: string;
+  /** Path and query as they came, not normalized. */
+  readonly target: string;
+  /** All values of a header as the client sent them, also of `host` and of what is taken out of `headers` (`content-length`). */
+  received(name: string): readonly string[];
   /** Decoded arguments; each has one value or more. Made when first asked for. */
   readonly args: ReadonlyMap<string, readonly string[]>;
   /** `1.0`, `1.1` or `2`. */

@@ -71,6 +71,14 @@ export class RequestView implements IncomingRequest {
     return this.#exchange.query;
   }
 
+  get target(): string {
+    return this.#exchange.request.target;
+  }
+
+  received(name: string): readonly string[] {
+    return this.#exchange.headerValues(name.toLowerCase());
+  }
+
   get args(): ReadonlyMap<string, readonly string[]> {
     return (this.#args ??= parseArgs(this.#exchange.query));
   }
