@@ -48,7 +48,12 @@ async function compile(job: CompileJob): Promise<Compiled | CompileFailure> {
     return answer(job, { image: current.image, delta: null, hash, unchanged: true });
   }
   const now = Math.floor(Date.now() / 1000);
-  const result = compileDeclarative(source.text, { filename: source.name, flavor, now, withoutDatabase: true });
+  const result = compileDeclarative(source.text, {
+    filename: source.name,
+    flavor,
+    now,
+    withoutDatabase: true,
+  });
   if (!result.ok) return compileFailure(result.errors, source.name, job.flattenErrors);
   const { entities, transform } = result.config;
   const kept = transform ? await hashSecrets(entities, current?.image ?? null) : entities;

@@ -6,7 +6,6 @@ export const keyAuth = describePlugin({
   name: 'key-auth',
   priority: 1250,
   description: 'Lets in who shows an API key.',
-  example: { key_names: ['x-api-key'], hide_credentials: true },
   never: ['consumer', 'consumer_group'],
   example: { key_names: ['apikey', 'x-api-key'], hide_credentials: true, realm: 'orders' },
   config: {

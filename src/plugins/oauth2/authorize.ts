@@ -55,11 +55,7 @@ export async function authorize(context: Oauth2Context, exchange: Exchange): Pro
   return uncached(isFailure(answer) ? 400 : 200, body);
 }
 
-async function decide(
-  context: Oauth2Context,
-  exchange: Exchange,
-  parameters: Parameters,
-): Promise<Outcome> {
+async function decide(context: Oauth2Context, exchange: Exchange, parameters: Parameters): Promise<Outcome> {
   const { config } = context;
   const transport = transportProblem(exchange, config);
   if (transport !== null) return only(transport);

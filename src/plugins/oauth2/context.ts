@@ -30,7 +30,10 @@ export function transportProblem(exchange: Exchange, config: Oauth2Config): Oaut
   return said[0]?.toLowerCase() === 'https' ? null : refused;
 }
 
-export function findClient({ gateway }: Oauth2Context, id: string | null | undefined): Oauth2Credential | null {
+export function findClient(
+  { gateway }: Oauth2Context,
+  id: string | null | undefined,
+): Oauth2Credential | null {
   if (id === null || id === undefined || id === '') return null;
   return gateway.entities.find('oauth2_credentials', 'client_id', id);
 }
@@ -61,11 +64,7 @@ export function terms(config: Oauth2Config, refreshable: boolean): TokenTerms {
 }
 
 /** A new token, as the client is told of it. */
-export async function issue(
-  context: Oauth2Context,
-  grant: Grant,
-  refreshable: boolean,
-): Promise<Answer> {
+export async function issue(context: Oauth2Context, grant: Grant, refreshable: boolean): Promise<Answer> {
   const token = await context.tokens.issue(grant, terms(context.config, refreshable));
   return token === null ? INVALID_CLIENT : shown(token);
 }

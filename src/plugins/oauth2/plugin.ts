@@ -26,13 +26,15 @@ const ENDPOINTS: ReadonlyArray<readonly [path: string, name: string, endpoint: E
 export default definePlugin({
   ...oauth2,
   create(config, gateway) {
-    if (!gateway.records.available) throw new Error('oauth2 needs a database: it keeps codes and tokens there');
+    if (!gateway.records.available)
+      throw new Error('oauth2 needs a database: it keeps codes and tokens there');
     const context: Oauth2Context = { config, gateway, tokens: new TokenStore(gateway.records) };
     const resource = new TokenAccess(context);
 
     function failed(error: unknown): Reply {
       if (error instanceof BodyTooLarge) throw error;
-      if (error instanceof RangeError) return uncached(400, failure('invalid_request', 'A parameter is too long'));
+      if (error instanceof RangeError)
+        return uncached(400, failure('invalid_request', 'A parameter is too long'));
       gateway.log.error(`tokens cannot be had: ${error instanceof Error ? error.message : String(error)}`);
       return refuse(503);
     }
@@ -58,7 +60,10 @@ export default definePlugin({
 });
 
 function wrongMethod(realm: string | null, method: string, endpoint: string): Reply {
-  const error = failure('invalid_method', `The HTTP method ${method} is invalid for the ${endpoint} endpoint`);
+  const error = failure(
+    'invalid_method',
+    `The HTTP method ${method} is invalid for the ${endpoint} endpoint`,
+  );
   return reply(405, error, {
     'WWW-Authenticate': challenge(realm, error.error, error.error_description),
   });

@@ -74,9 +74,7 @@ export const oauth2 = describePlugin({
       type: 'string',
       description: 'Id or username of the consumer that a request counts as when no token lets it in.',
     },
-    global_credentials: off(
-      'Whether tokens are good for all services whose configuration has this, too.',
-    ),
+    global_credentials: off('Whether tokens are good for all services whose configuration has this, too.'),
     auth_header_name: {
       type: 'string',
       default: 'authorization',
