@@ -82,7 +82,7 @@ export const plugins: EntityDefinition = {
   variants: ({ name }) => (typeof name === 'string' ? (PLUGIN_SCHEMAS.get(name) ?? null) : null),
   subschema_key: 'name',
   subschema_error: (name) =>
-    typeof name !== 'string' || PLUGIN_NAMES.has(name)
+    typeof name !== 'string' || PLUGIN_NAMES.has(name) || PLUGIN_SCHEMAS.has(name)
       ? null
       : `plugin '${name}' not enabled; add it to the 'plugins' configuration property`,
 };

@@ -4,9 +4,16 @@
  * uses it.
  */
 import type { PluginDescription } from '../entities/plugin-description.ts';
+import { forwardAuth } from './forward-auth/schema.ts';
 import { hmacAuth } from './hmac-auth/schema.ts';
 import { jwt } from './jwt/schema.ts';
 import { keyAuth } from './key-auth/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
 
-export const SCHEMAS: readonly PluginDescription[] = [hmacAuth, jwt, keyAuth, oauth2];
+export const SCHEMAS: readonly PluginDescription[] = [
+  forwardAuth,
+  hmacAuth,
+  jwt,
+  keyAuth,
+  oauth2,
+];

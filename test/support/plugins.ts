@@ -44,6 +44,15 @@ export function pluginEntity({ name, config = {}, ...references }: ConfiguredPlu
   return entity as unknown as Plugin;
 }
 
+/** What is wrong with a configuration, as JSON; `null` when nothing is. */
+export function pluginProblems({ name, config = {} }: ConfiguredPlugin): string {
+  const { issues } = validator.validate(
+    { input: { name, config } },
+    { flavor: 'traditional_compatible', now: Date.now() / 1000 },
+  );
+  return JSON.stringify(issues);
+}
+
 function inlineEntity({ name, config = {}, ...references }: ConfiguredPlugin): Plugin {
   const none = { route: null, service: null, consumer: null, consumer_group: null };
   return { id: randomUUID(), name, config, enabled: true, ...none, ...references } as unknown as Plugin;
