@@ -9,6 +9,7 @@ import { hmacAuth } from './hmac-auth/schema.ts';
 import { jwt } from './jwt/schema.ts';
 import { keyAuth } from './key-auth/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
+import { opa } from './opa/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
   forwardAuth,
@@ -16,4 +17,5 @@ export const SCHEMAS: readonly PluginDescription[] = [
   jwt,
   keyAuth,
   oauth2,
+  opa,
 ];

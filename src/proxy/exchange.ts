@@ -17,6 +17,7 @@
 import { performance } from 'node:perf_hooks';
 import type { GatewayError } from '../lib/gateway-error.ts';
 import type { HashInput } from '../balancer/hash-source.ts';
+import type { Captures } from '../router/regex.ts';
 import type { Match, RouterInput } from '../router/router.ts';
 import { normalizePath } from '../router/path.ts';
 import type { PluginSet } from '../plugins/plugin-set.ts';
@@ -177,8 +178,13 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
     return authority === '' ? [] : [authority];
   }
 
+  /** Of the route's path regex; null: it is none. */
+  get captures(): Captures | null {
+    return this.#match?.captures ?? null;
+  }
+
   capture(name: string): string | undefined {
-    const captures = this.#match?.captures ?? null;
+    const { captures } = this;
     if (captures === null) return undefined;
     const named = captures.named.get(name) ?? (/^\d+$/.test(name) ? captures.groups[Number(name)] : null);
     return named ?? undefined;

@@ -89,6 +89,11 @@ export interface IncomingRequest {
   capture(name: string | number): string | undefined;
   /** Octets of the body as the head declares them: 0 without a body, null when only its end will tell. */
   readonly bodyLength: number | null;
+  /** All of them: by name, and in order without the whole match. */
+  captures(): {
+    readonly named: Readonly<Record<string, string>>;
+    readonly unnamed: ReadonlyArray<string | null>;
+  };
   /** The protocol is gRPC over HTTP/2. */
   readonly isGrpc: boolean;
   /** Milliseconds since 1970 when the head was complete. */

@@ -123,6 +123,14 @@ export class RequestView implements IncomingRequest {
     return this.#exchange.capture(String(name));
   }
 
+  captures(): ReturnType<IncomingRequest['captures']> {
+    const captures = this.#exchange.captures;
+    if (captures === null) return { named: {}, unnamed: [] };
+    const named: Record<string, string> = Object.create(null);
+    for (const [name, value] of captures.named) named[name] = value;
+    return { named, unnamed: captures.groups.slice(1) };
+  }
+
   body(options: { readonly limit?: number } = {}): Promise<Buffer> {
     return this.#exchange.readBody(options.limit ?? DEFAULT_LIMIT);
   }
