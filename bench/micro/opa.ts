@@ -1,7 +1,7 @@
 /**
  * What a policy that runs in the gateway costs a request, during which its worker does nothing else: `node
  * bench/micro/opa.ts`. `input` is what the plugin tells it; `allow` looks at the method, `decision` makes an object,
- * `slow` tries four million products.
+ * `slow` tries 90,000 products.
  */
 import { readFileSync } from 'node:fs';
 import { loadWasmPolicy } from '../../src/plugins/opa/wasm-policy.ts';
