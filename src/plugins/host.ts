@@ -29,6 +29,11 @@ export interface PluginHostOptions {
   readonly services: (entity: Plugin) => HandedServices;
 }
 
+/** What of a `PluginDefinition` is used: its fields are known to the validation that a configuration has passed. */
+interface LoadedPlugin {
+  readonly create: (config: unknown, gateway: PluginServices) => Filters | Promise<Filters>;
+}
+
 export class PluginHost {
   readonly #options: PluginHostOptions;
   readonly #loaded = new Map<string, Promise<LoadedPlugin>>();

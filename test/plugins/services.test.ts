@@ -32,7 +32,7 @@ test('secrets and authorities are those of the snapshot to come while it is buil
   await writeFile(join(folder.path, 'one'), 'hidden\n');
   await using plane = await startPlane(1, { settings: { vault_file_base: folder.path } });
   const maker = plane.plane.services;
-  maker.coming = trustOf('new', [{ prefix: 'mine', name: 'file', config: {} as Vault['config'] }]);
+  maker.coming = trustOf('new', [{ prefix: 'mine', name: 'file', config: {} }]);
   const { services } = maker.of(PLUGIN);
   assert.equal(services.caCertificate('a'), 'new');
   assert.equal(services.caCertificate('b'), null);

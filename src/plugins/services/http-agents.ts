@@ -1,15 +1,12 @@
 /** The connections of `HttpFetch`: an agent for each way to verify, made when it is first needed. */
-import type { Agent, ClientRequest } from 'node:http';
-import type { RequestOptions } from 'node:https';
+import type http from 'node:http';
+import type https from 'node:https';
 import { readFileSync } from '../../lib/node-fs.ts';
 import { ipFamily } from '../../lib/is-ip.ts';
 import type { FetchOptions } from '../kit/services.ts';
 
 /** PEM files; `system` stands for the authorities of the operating system. */
 export type TrustedFiles = readonly string[];
-
-type HttpModule = typeof import('node:http');
-type HttpsModule = typeof import('node:https');
 
 /** Connections to one destination, kept ones of it, and all of the worker's. */
 const BOUNDS = { maxSockets: 128, maxFreeSockets: 16, maxTotalSockets: 512 } as const;
@@ -18,28 +15,33 @@ const IDLE_MS = 30_000;
 
 export class HttpAgents {
   readonly #trusted: TrustedFiles;
-  #plain: Agent | null = null;
-  #verifying: Agent | null = null;
-  #trusting: Agent | null = null;
+  #plain: http.Agent | null = null;
+  #verifying: http.Agent | null = null;
+  #trusting: http.Agent | null = null;
 
   constructor(trusted: TrustedFiles) {
     this.#trusted = trusted;
   }
 
   /** @throws Error when the authorities cannot be read, or what is asked for is no request. */
-  request(secure: boolean, serverName: string, options: FetchOptions, init: RequestOptions): ClientRequest {
+  request(
+    secure: boolean,
+    serverName: string,
+    options: FetchOptions,
+    init: https.RequestOptions,
+  ): http.ClientRequest {
     if (!secure) {
-      const http: HttpModule = process.getBuiltinModule('node:http');
-      this.#plain ??= new http.Agent({ keepAlive: true, timeout: IDLE_MS, ...BOUNDS });
-      return http.request({ ...init, agent: this.#plain });
+      const plain = process.getBuiltinModule('node:http');
+      this.#plain ??= new plain.Agent({ keepAlive: true, timeout: IDLE_MS, ...BOUNDS });
+      return plain.request({ ...init, agent: this.#plain });
     }
-    const https: HttpsModule = process.getBuiltinModule('node:https');
+    const secured = process.getBuiltinModule('node:https');
     const { tlsVerify = true, tls = {} } = options;
     const agent = tlsVerify
-      ? (this.#verifying ??= this.#agent(https, true))
-      : (this.#trusting ??= this.#agent(https, false));
+      ? (this.#verifying ??= this.#agent(true))
+      : (this.#trusting ??= this.#agent(false));
     const { ca, cert, key, serverName: named = serverName } = tls;
-    return https.request({
+    return secured.request({
       ...init,
       agent,
       // It is verified, too; a function of our own would keep connections from being used again. An address is its own name.
@@ -53,9 +55,10 @@ export class HttpAgents {
     for (const agent of [this.#plain, this.#verifying, this.#trusting]) agent?.destroy();
   }
 
-  #agent(https: HttpsModule, verify: boolean): Agent {
+  #agent(verify: boolean): https.Agent {
     if (verify) trust(this.#trusted);
-    return new https.Agent({ keepAlive: true, timeout: IDLE_MS, rejectUnauthorized: verify, ...BOUNDS });
+    const { Agent } = process.getBuiltinModule('node:https');
+    return new Agent({ keepAlive: true, timeout: IDLE_MS, rejectUnauthorized: verify, ...BOUNDS });
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryCache } from './memory-cache.ts';
 
-function open(max = 3, ttlMs = 100): { cache: MemoryCache<string>; pass(ms: number): void } {
+function open(max = 3, ttlMs = 100): { cache: MemoryCache<string>; pass: (ms: number) => void } {
   let now = 0;
   const cache = new MemoryCache<string>({ max, ttlMs }, () => now);
   return { cache, pass: (ms) => void (now += ms) };
@@ -39,7 +39,7 @@ test('all who ask meanwhile wait for one load; then the value is there at once',
   const { promise, resolve } = Promise.withResolvers<string>();
   let loads = 0;
   const load = (): Promise<string> => (loads++, promise);
-  const asked = [cache.load('a', load), cache.load('a', load)];
+  const asked = [cache.load('a', load), cache.load('a', load)].map((one) => Promise.resolve(one));
   resolve('x');
   assert.deepEqual(await Promise.all(asked), ['x', 'x']);
   assert.equal(cache.load('a', load), 'x');
