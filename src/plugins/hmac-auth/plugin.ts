@@ -3,7 +3,7 @@
  *
  * A request that is repeated within `clock_skew` is let in again, as in Kong: the signature does not tell it from the first.
  */
-import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { HmacauthCredential } from '../../entities/hmacauth-credential.ts';
 import { parseHttpDate } from '../../lib/http-date.ts';
 import { authentication, type Attempt } from '../identity.ts';
@@ -22,7 +22,7 @@ const MAX_NAMES = 64;
 const NONE: readonly string[] = [];
 
 /** Of each row of the directory; a row never changes. */
-const keys = new WeakMap<HmacauthCredential, KeyObject>();
+const keys = new WeakMap<HmacauthCredential, Buffer>();
 
 export default definePlugin({
   ...hmacAuth,
@@ -93,11 +93,11 @@ function toText(latin1: string): string {
 }
 
 /** Null: a secret that is empty is everybody's. */
-function keyOf(credential: HmacauthCredential): KeyObject | null {
+function keyOf(credential: HmacauthCredential): Buffer | null {
   const { secret } = credential;
   if (secret === null || secret === '') return null;
   let key = keys.get(credential);
-  if (key === undefined) keys.set(credential, (key = createSecretKey(Buffer.from(secret, 'utf8'))));
+  if (key === undefined) keys.set(credential, (key = Buffer.from(secret, 'utf8')));
   return key;
 }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createSecretKey } from 'node:crypto';
 import { test } from 'node:test';
 import { isSignedWith, readSignature, signingText, type SignedParts } from './signature.ts';
 
@@ -23,7 +22,7 @@ const VECTORS: ReadonlyArray<readonly [algorithm: string, value: string]> = [
 ];
 
 test('the algorithms are those of RFC 2202 and RFC 4231', () => {
-  const key = createSecretKey(Buffer.from('Jefe'));
+  const key = Buffer.from('Jefe');
   for (const [algorithm, value] of VECTORS) {
     const signature = { username: 'u', algorithm, headers: [], value };
     assert.equal(isSignedWith(key, signature, DATA), true, algorithm);
