@@ -19,11 +19,6 @@ const BROKEN: Filters = {
   preread: () => ({ refuse: 'a plugin of the route is broken' }),
 };
 
-/** What `plugin.ts` exports, whatever its fields are. */
-interface LoadedPlugin {
-  create(config: Plugin['config'], gateway: PluginServices): Filters | Promise<Filters>;
-}
-
 export interface PluginHostOptions {
   /** Everything a plugin is handed, for one of its configurations. */
   readonly services: (entity: Plugin) => HandedServices;

@@ -52,28 +52,67 @@ async function open(): Promise<{
   };
 }
 
-test('a token is found by what is unique, goes once, and goes with its credential', async () => {
+test('a token is made complete, found by what is unique, and goes with its credential', async () => {
   await using node = await open();
   const { one, other, credential } = node;
-  const token = (key: string): Parameters<typeof one.put>[1] => ({
-    key,
-    value: { n: 1 },
-    unique: { access_token: `tok-${key}` },
-    owners: [{ kind: 'oauth2_credentials', id: credential }],
+  assert.equal(await other.find('oauth2_tokens', 'access_token', 'tok'), null);
+  const made = await one.insert('oauth2_tokens', {
+    credential: { id: credential },
+    expires_in: 60,
+    access_token: 'tok',
+    refresh_token: 'again',
+    ttl: 60,
   });
-  assert.equal(await other.findBy('oauth2_tokens', 'access_token', 'tok-a'), null);
-  assert.equal((await one.put('oauth2_tokens', token('a'), { ifVersion: 0, ttlMs: 60_000 })).stored, true);
-  const found = await other.findBy('oauth2_tokens', 'access_token', 'tok-a');
-  assert.ok(found !== null && found.ttlMs !== null && found.ttlMs <= 60_000);
-  const took = await Promise.all(
-    [one, other].map((worker) => worker.delete('oauth2_tokens', 'a', { ifVersion: found.version })),
-  );
-  assert.deepEqual(took.toSorted(), [false, true]);
-  assert.equal(await other.findBy('oauth2_tokens', 'access_token', 'tok-a'), null);
-  await one.put('oauth2_tokens', token('b'), { ifVersion: 0 });
+  assert.equal(made['token_type'], 'bearer');
+  assert.equal(made['ttl'], 60);
+  for (const [field, value] of [
+    ['id', String(made['id'])],
+    ['access_token', 'tok'],
+    ['refresh_token', 'again'],
+  ] as const) {
+    const found = await other.find('oauth2_tokens', field, value);
+    assert.equal(found?.['id'], made['id'], field);
+    assert.ok(typeof found?.['ttl'] === 'number' && found['ttl'] <= 60);
+  }
+  const generated = await one.insert('oauth2_tokens', { credential: { id: credential }, expires_in: 0 });
+  assert.match(String(generated['access_token']), /^\w{32}$/);
+  assert.equal(generated['ttl'], null);
   await node.commit({ op: 'delete', kind: 'oauth2_credentials', select: { id: credential } });
-  assert.equal(await other.get('oauth2_tokens', 'b'), null);
-  assert.equal(await other.get('oauth2_tokens', 'x'.repeat(600)), null);
+  assert.equal(await other.find('oauth2_tokens', 'access_token', 'tok'), null);
+});
+
+test('a token that is deleted is gone for the other worker', async () => {
+  await using node = await open();
+  const { one, other, credential } = node;
+  const made = await one.insert('oauth2_tokens', {
+    credential: { id: credential },
+    expires_in: 60,
+    access_token: 'tok',
+  });
+  assert.ok(await other.find('oauth2_tokens', 'access_token', 'tok'));
+  assert.equal(await one.delete('oauth2_tokens', String(made['id'])), true);
+  assert.equal(await one.delete('oauth2_tokens', String(made['id'])), false);
+  assert.equal(await other.find('oauth2_tokens', 'access_token', 'tok'), null);
+});
+
+test('what is wrong with a token is told without its secrets', async () => {
+  await using node = await open();
+  const { one, credential } = node;
+  const token = { credential: { id: credential }, expires_in: 60, access_token: 'hidden-text' };
+  await one.insert('oauth2_tokens', token);
+  const cases: ReadonlyArray<readonly [input: Record<string, unknown>, message: RegExp]> = [
+    [{ ...token, credential: null }, /credential: required/],
+    [{ ...token, expires_in: 'soon' }, /expires_in: expected an integer/],
+    [{ ...token, ttl: -1 }, /ttl/],
+    [token, /unique/],
+    [{ ...token, access_token: 'x', credential: { id: randomUUID() } }, /owner/],
+  ];
+  for (const [input, message] of cases) {
+    await assert.rejects(one.insert('oauth2_tokens', input), (error: Error) => {
+      assert.match(error.message, message);
+      return !error.message.includes('hidden-text');
+    });
+  }
 });
 
 test("a plugin's own records are its own, and change by version", async () => {
@@ -97,9 +136,8 @@ test('without a database every call rejects', async () => {
   const records = new StoredRecords(null, 'oauth2');
   assert.equal(records.available, false);
   const calls = [
-    () => Promise.resolve(records.get('oauth2_tokens', 'x')),
-    () => Promise.resolve(records.findBy('oauth2_tokens', 'access_token', 'x')),
-    () => records.put('oauth2_tokens', { key: 'x', value: {} }),
+    () => records.find('oauth2_tokens', 'id', 'x'),
+    () => records.insert('oauth2_tokens', {}),
     () => records.delete('oauth2_tokens', 'x'),
     () => records.own.get('x'),
     () => records.own.put('x', {}),

@@ -16,6 +16,7 @@ import { NO_UPSTREAMS } from '../../src/snapshot/upstreams.ts';
 import { Directory } from '../../src/zone/directory/directory.ts';
 import { DirectoryWriter } from '../../src/zone/directory/writer.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
+import type { MemoryRecords } from './memory-records.ts';
 import { type DirectoryRow, pluginSet, type TestPlugin } from './plugins.ts';
 import { freePort } from './ports.ts';
 import { tempDir } from './temp-dir.ts';
@@ -35,6 +36,8 @@ export interface PlaneOptions {
   readonly plugins?: readonly TestPlugin[];
   /** Consumers, credentials and what else lies in the directory. */
   readonly entities?: readonly DirectoryRow[];
+  /** What plugins keep; with it the setting `database` must name one. */
+  readonly records?: MemoryRecords;
 }
 
 export interface TestPlane extends AsyncDisposable {
@@ -112,6 +115,7 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     zone,
     directory: new Directory(DIRECTORY_KINDS, directory.open()),
     ...(options.tickets === undefined ? {} : { tickets: options.tickets }),
+    ...(options.records === undefined ? {} : { records: options.records, recordCache: options.records }),
   });
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };

@@ -118,6 +118,8 @@ function compileBoolean(field: BooleanField): Check {
     if (typeof value !== 'boolean') run.report(MESSAGES.boolean);
     else if (field.ne !== undefined && value === field.ne)
       run.report(field.err ?? `value must not be ${value}`);
+    else if (typeof field.eq === 'boolean' && value !== field.eq)
+      run.report(field.err ?? `value must be ${field.eq}`);
     else return value;
     return null;
   };

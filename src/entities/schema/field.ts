@@ -21,8 +21,8 @@ interface Common {
   readonly auto?: true;
   readonly unique?: true;
   readonly unique_across_ws?: true;
-  /** The value must be null; `err` replaces the message. */
-  readonly eq?: null;
+  /** The value must be this one: null for all types, or a boolean. `err` replaces the message. */
+  readonly eq?: null | boolean;
   readonly err?: string;
   /** Input only: not part of the stored entity. */
   readonly transient?: true;

@@ -99,15 +99,18 @@ export type RecordKind = 'oauth2_tokens';
 
 /** A record of a plugin's own. */
 export interface PluginRecord {
-  readonly key: string;
   readonly value: Readonly<Record<string, unknown>>;
   /** Another one after each change. */
   readonly version: number;
-  /** Milliseconds that were left to it; null: no end. */
+  /** Milliseconds that were left to it when it was read; null: no end. */
   readonly ttlMs: number | null;
 }
 
-export interface PluginRecordInput {
+export interface CollectionRecord extends PluginRecord {
+  readonly key: string;
+}
+
+export interface CollectionInput {
   /** In clear in the store: nothing secret. */
   readonly key: string;
   readonly value: Readonly<Record<string, unknown>>;
@@ -117,7 +120,31 @@ export interface PluginRecordInput {
   readonly owners?: ReadonlyArray<{ readonly kind: string; readonly id: string }>;
 }
 
+/** Collections that Sluice's own plugins keep. */
 export type RecordCollection = 'oauth2_tokens' | 'oauth2_authorization_codes' | 'sessions';
+
+/** Records as the store has them. A key or value of more than 512 characters is not found. */
+export interface RecordCollections {
+  /** Without a promise where the worker has it; what any node changes is dropped there. Shared: nobody may change it. */
+  get(collection: RecordCollection, key: string): CollectionRecord | null | Promise<CollectionRecord | null>;
+  findBy(
+    collection: RecordCollection,
+    index: string,
+    value: string,
+  ): CollectionRecord | null | Promise<CollectionRecord | null>;
+  /** @param options.ifVersion only if the record has this version; 0: only if there is none. @returns whether it was stored. */
+  put(
+    collection: RecordCollection,
+    record: CollectionInput,
+    options?: { readonly ifVersion?: number; readonly ttlMs?: number },
+  ): Promise<boolean>;
+  /** Whether there was one (of that version): true for one caller among all nodes. */
+  delete(
+    collection: RecordCollection,
+    key: string,
+    options?: { readonly ifVersion?: number },
+  ): Promise<boolean>;
+}
 
 /** JSON objects that all configurations of a plugin share on all nodes. Values up to 64 KiB; sealed where secrets are. */
 export interface OwnRecords {
@@ -133,36 +160,22 @@ export interface OwnRecords {
 }
 
 /**
- * Records that change with requests: kept in the gateway's database, never in its configuration. Every promise rejects
- * when the store cannot be asked, and a key or value of more than 512 characters is not found.
+ * Records that change with requests: kept in the gateway's database, never in its configuration. What is read may be a
+ * moment old where another node has changed it. Every call rejects when the database does not answer within two seconds.
  */
 export interface PluginRecords {
   /** False without a database: nothing can be written, and every call rejects. */
   readonly available: boolean;
-  /** From the worker's cache without a promise; changes drop it there, on every worker. */
-  get(collection: RecordCollection, key: string): PluginRecord | null | Promise<PluginRecord | null>;
-  findBy(
-    collection: RecordCollection,
-    index: string,
-    value: string,
-  ): PluginRecord | null | Promise<PluginRecord | null>;
-  /** @param options.ifVersion only if the record has this version; 0: only if there is none. */
-  put(
-    collection: RecordCollection,
-    record: PluginRecordInput,
-    options?: { readonly ifVersion?: number; readonly ttlMs?: number },
-  ): Promise<
-    | { readonly stored: true; readonly version: number }
-    | { readonly stored: false; readonly conflict: 'version' | 'unique' | 'owner' }
-  >;
-  /** Whether there was one (of that version): true for one caller among all nodes. */
-  delete(
-    collection: RecordCollection,
-    key: string,
-    options?: { readonly ifVersion?: number },
-  ): Promise<boolean>;
-  /** The plugin's own collection: nobody else reads or writes it. */
+  /** @param field `id`, or one that is unique. @returns the entity, with `ttl` in seconds or null. */
+  find(kind: RecordKind, field: string, value: string): Promise<Readonly<Record<string, unknown>> | null>;
+  /** Answers the complete entity. @param record `ttl`: seconds. Rejects with what is wrong with it. */
+  insert(
+    kind: RecordKind,
+    record: Readonly<Record<string, unknown>>,
+  ): Promise<Readonly<Record<string, unknown>>>;
+  delete(kind: RecordKind, id: string): Promise<boolean>;
   readonly own: OwnRecords;
+  readonly collections: RecordCollections;
 }
 
 export interface PluginMetrics {

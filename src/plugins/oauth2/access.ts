@@ -1,7 +1,7 @@
 /** Who shows an access token (RFC 6750) is who it was given to. */
 import type { Oauth2Token } from '../../entities/oauth2-token.ts';
 import { bodyKind } from '../body-args.ts';
-import { headerValue } from '../header-value.ts';
+import { headerValue, quotedString } from '../header-value.ts';
 import type { Attempt } from '../identity.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { reply, type Reply } from '../kit/reply.ts';
@@ -26,7 +26,7 @@ export function clearTokenHeaders(exchange: Exchange): void {
 
 /** Kong 3.9's form of the header. @param code null: nothing was shown that could be wrong. */
 export function challenge(realm: string | null, code: string | null, description = ''): string {
-  const named = realm === null || realm === '' ? 'Bearer' : `Bearer realm="${headerValue(realm)}"`;
+  const named = realm === null || realm === '' ? 'Bearer' : `Bearer realm=${quotedString(realm)}`;
   return code === null ? named : `${named} error="${code}" error_description="${description}"`;
 }
 

@@ -28,7 +28,7 @@ export default definePlugin({
   create(config, gateway) {
     if (!gateway.records.available)
       throw new Error('oauth2 needs a database: it keeps codes and tokens there');
-    const context: Oauth2Context = { config, gateway, tokens: new TokenStore(gateway.records) };
+    const context: Oauth2Context = { config, gateway, tokens: new TokenStore(gateway.records.collections) };
     const resource = new TokenAccess(context);
 
     function failed(error: unknown): Reply {

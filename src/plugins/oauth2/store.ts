@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { Oauth2Credential } from '../../entities/oauth2-credential.ts';
 import type { Oauth2Token } from '../../entities/oauth2-token.ts';
 import { randomKey } from '../../entities/schema/random-key.ts';
-import type { PluginRecord, PluginRecordInput, PluginRecords } from '../kit/services.ts';
+import type { CollectionInput, CollectionRecord, RecordCollections } from '../kit/services.ts';
 
 const TOKENS = 'oauth2_tokens';
 const CODES = 'oauth2_authorization_codes';
@@ -43,7 +43,7 @@ export interface Code {
 }
 
 export interface Found<T> {
-  readonly record: PluginRecord;
+  readonly record: CollectionRecord;
   readonly value: T;
 }
 
@@ -55,9 +55,9 @@ export interface TokenTerms {
 }
 
 export class TokenStore {
-  readonly #records: PluginRecords;
+  readonly #records: RecordCollections;
 
-  constructor(records: PluginRecords) {
+  constructor(records: RecordCollections) {
     this.#records = records;
   }
 
@@ -80,7 +80,7 @@ export class TokenStore {
     const owners = [...ownersOf(serviceId, credential.id), { kind: 'plugins', id: pluginId }];
     const record = { key: value.id, value, unique: { code }, owners };
     const made = await this.#records.put(CODES, record, { ifVersion: 0, ttlMs: CODE_MS });
-    return made.stored ? code : null;
+    return made ? code : null;
   }
 
   async findCode(code: string): Promise<Found<Code> | null> {
@@ -107,7 +107,7 @@ export class TokenStore {
       scope: grant.scope,
     };
     const made = await this.#records.put(TOKENS, recordOf(token), { ifVersion: 0, ...timeToLive(terms) });
-    return made.stored ? token : null;
+    return made ? token : null;
   }
 
   /** The same refresh token with another access token. Null: somebody was faster, or it is gone. */
@@ -119,7 +119,7 @@ export class TokenStore {
       created_at: seconds(),
     };
     const options = { ifVersion: record.version, ...timeToLive(terms) };
-    return (await this.#records.put(TOKENS, recordOf(token), options)).stored ? token : null;
+    return (await this.#records.put(TOKENS, recordOf(token), options)) ? token : null;
   }
 
   /** True for one caller. */
@@ -138,15 +138,15 @@ export class TokenStore {
   }
 }
 
-function tokenOf(record: PluginRecord | null): Oauth2Token | null {
+function tokenOf(record: CollectionRecord | null): Oauth2Token | null {
   return record === null ? null : (record.value as unknown as Oauth2Token);
 }
 
-function found<T>(record: PluginRecord | null): Found<T> | null {
+function found<T>(record: CollectionRecord | null): Found<T> | null {
   return record === null ? null : { record, value: record.value as T };
 }
 
-function recordOf(token: Oauth2Token): PluginRecordInput {
+function recordOf(token: Oauth2Token): CollectionInput {
   const { id, access_token, refresh_token, service, credential } = token;
   const unique = { access_token, ...(refresh_token === null ? {} : { refresh_token }) };
   return { key: id, value: { ...token }, unique, owners: ownersOf(service?.id ?? null, credential.id) };
