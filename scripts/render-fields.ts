@@ -84,12 +84,19 @@ function matchText(match: Readonly<Record<string, unknown>>): string {
   const { one_of: among, not_one_of: none, match: pattern } = match;
   if (Array.isArray(among)) return `one of ${names(among as string[])}`;
   if (Array.isArray(none)) return `none of ${names(none as string[])}`;
-  return code((pattern as { lua: string }).lua.replaceAll(/[\^$]/g, ''));
+  if (pattern !== undefined) return code((pattern as { lua: string }).lua.replaceAll(/[\^$]/g, ''));
+  if ('eq' in match) return code(JSON.stringify(match['eq']));
+  return Object.entries(match)
+    .map(([rule, value]) => `${COMPARISONS[rule] ?? rule} ${code(JSON.stringify(value))}`)
+    .join(' and ');
 }
+
+const COMPARISONS: Readonly<Record<string, string>> = { gt: 'greater than', between: 'between', ne: 'not' };
 
 function ruleText(rule: Readonly<Record<string, unknown>>): string {
   if (rule['eq'] === null) return 'be unset';
   if (Array.isArray(rule['one_of'])) return `be one of ${names(rule['one_of'] as string[])}`;
+  if (typeof rule['contains'] === 'string') return `have ${code(rule['contains'])}`;
   return 'be set';
 }
 

@@ -11,11 +11,4 @@ import { keyAuth } from './key-auth/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
 import { opa } from './opa/schema.ts';
 
-export const SCHEMAS: readonly PluginDescription[] = [
-  forwardAuth,
-  hmacAuth,
-  jwt,
-  keyAuth,
-  oauth2,
-  opa,
-];
+export const SCHEMAS: readonly PluginDescription[] = [forwardAuth, hmacAuth, jwt, keyAuth, oauth2, opa];

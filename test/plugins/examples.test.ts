@@ -1,13 +1,14 @@
 /** The configuration that each plugin's page begins with, on a gateway: it is accepted, and its filters can be made. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { load } from 'js-yaml';
 import { SCHEMAS } from '../../src/plugins/schemas.ts';
-import { startGateway } from '../support/gateway.ts';
+import { sluice, startGateway } from '../support/gateway.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { startEcho } from '../support/upstream.ts';
+import { waitFor } from '../support/wait.ts';
 
 const FOLDER = new URL('../../docs/reference/plugins/', import.meta.url);
 
@@ -33,9 +34,14 @@ test('the example of every plugin runs', async () => {
   }
   await using folder = await tempDir();
   const log = join(folder.path, 'error.log');
-  await using gateway = await startGateway({
-    config: { _format_version: '3.0', services },
-    settings: { proxy_error_log: log },
+  const file = join(folder.path, 'kong.json');
+  await writeFile(file, JSON.stringify({ _format_version: '3.0', services }));
+  // With a database: some plugins keep what they issue there.
+  await using gateway = await startGateway({ settings: { database: 'sqlite', proxy_error_log: log } });
+  const imported = await sluice(['config', 'db_import', file, '--admin', gateway.adminUrl]);
+  assert.equal(imported.code, 0, imported.stderr);
+  await waitFor(async () => (await fetch(`${gateway.url}/${SCHEMAS.at(-1)?.name}`)).status !== 404, {
+    what: 'the routes to be served',
   });
   for (const { name } of SCHEMAS) {
     const response = await fetch(`${gateway.url}/${name}`);
