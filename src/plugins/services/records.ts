@@ -149,7 +149,7 @@ async function prepare(definition: EntityDefinition, { ttl, ...input }: Values):
   const given = { flavor: 'traditional_compatible', now: Date.now() / 1000 } as const;
   const { entity, issues } = new EntityValidator(definition).validate({ input }, given);
   if (issues !== null) {
-    const wrong = issues.map(({ at, message }) => `${at.join('.')}: ${message}`);
+    const wrong = issues.map(({ at, message }) => `${at.map(String).join('.')}: ${message}`);
     throw new TypeError(`${definition.name}: ${wrong.join('; ')}`);
   }
   if (ttl != null && !(typeof ttl === 'number' && ttl >= 0)) throw new TypeError(`${definition.name}: ttl`);
