@@ -1,4 +1,5 @@
 /** What the compiler thread is asked and what it answers. */
+import type { PluginBundle } from '../plugins/users/live.ts';
 import type { RouterFlavor } from '../router/router.ts';
 
 export type ConfigSource =
@@ -18,7 +19,10 @@ export interface CompileJob {
     readonly image: SharedArrayBuffer;
     readonly hash: string;
     readonly flavor: RouterFlavor;
+    readonly generation?: number;
   } | null;
+  /** Users' plugins that it may use. With others than those of `current` it is not `unchanged`. */
+  readonly plugins?: PluginBundle;
   /** Answer the entities as `POST /config` does, or an error body with `flattened_errors`. */
   readonly wantEntities: boolean;
   readonly flattenErrors: boolean;
@@ -48,6 +52,8 @@ export interface Compiled {
   readonly ok: true;
   readonly unchanged: boolean;
   readonly hash: string;
+  /** Of the job's plugins. */
+  readonly generation: number;
   readonly image: SharedArrayBuffer;
   /** From the current revision to this one; null when there is no current one. */
   readonly delta: SharedArrayBuffer | null;

@@ -6,6 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { applyBundle } from '../plugins/users/bundle.ts';
+import { NO_BUNDLE } from '../plugins/users/live.ts';
 import { diffImages } from '../snapshot/image-delta.ts';
 import { encodeImage } from '../snapshot/image-encode.ts';
 import { readImage } from '../snapshot/image.ts';
@@ -44,7 +46,10 @@ async function compile(job: CompileJob): Promise<Compiled | CompileFailure> {
   if (!source.ok) return source;
   const { current, flavor, revision } = job;
   const hash = createHash('md5').update(source.text).digest('hex');
-  if (current?.hash === hash && current.flavor === flavor) {
+  const { plugins = NO_BUNDLE } = job;
+  await applyBundle(plugins);
+  const old = current?.generation ?? NO_BUNDLE.generation;
+  if (current?.hash === hash && current.flavor === flavor && old === plugins.generation) {
     return answer(job, { image: current.image, delta: null, hash, unchanged: true });
   }
   const now = Math.floor(Date.now() / 1000);
@@ -64,7 +69,8 @@ async function compile(job: CompileJob): Promise<Compiled | CompileFailure> {
 
 function answer(job: CompileJob, parts: Pick<Compiled, 'image' | 'delta' | 'hash' | 'unchanged'>): Compiled {
   const entities = job.wantEntities ? new TextEncoder().encode(entitiesJson(parts.image)) : null;
-  return { ok: true, ...parts, entities, records: readImage(parts.image).length };
+  const { generation } = job.plugins ?? NO_BUNDLE;
+  return { ok: true, ...parts, generation, entities, records: readImage(parts.image).length };
 }
 
 export async function runJob(job: CompilerJob): Promise<Compiled | CompileFailure | Dumped> {

@@ -9,6 +9,7 @@ import type { HealthKeeper } from './health/health-keeper.ts';
 import type { Life } from './life.ts';
 import type { LogLevelOverride } from './log-level-override.ts';
 import type { MainLog } from './log.ts';
+import type { UserPlugins } from './plugins/user-plugins.ts';
 import type { RecordDesk } from './record-desk.ts';
 import type { Reloader } from './reload.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -21,6 +22,8 @@ export interface Gateway {
   readonly records: RecordDesk;
   /** Of targets. */
   readonly health: HealthKeeper;
+  /** Those of users. */
+  readonly plugins?: UserPlugins;
   readonly logLevel: LogLevelOverride;
   /** Null where no other nodes are to be told. */
   clusterLogLevel: ClusterLogLevel | null;

@@ -10,6 +10,7 @@
  */
 import type { EventEmitter } from 'node:events';
 import { InFlight } from './in-flight.ts';
+import { blame } from '../plugins/users/blame.ts';
 import type { MainLog } from './log.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -122,12 +123,22 @@ export class Life {
     void this.stop(graceMs);
   }
 
-  /** Nothing is known of the state of this thread any more; the launcher starts a new process. */
+  /**
+   * Nothing is known of the state of this thread any more; the launcher starts a new process. What a user's plugin has
+   * begun when it was imported is its own, and nobody here waits for it.
+   */
   #onCrash(error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const plugin = blame(error);
+    if (plugin !== null)
+      return this.#log.log('error', `plugin ${plugin} has thrown in the main thread: ${errorText(error)}`);
+    const text = errorText(error);
     process.stderr.write(`sluice: internal error: ${text}\n`);
     this.#log.log('emerg', `internal error: ${text}`);
     this.#log.flush();
     process.exit(EXIT_INTERNAL);
   }
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

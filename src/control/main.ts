@@ -20,6 +20,10 @@ import { Life } from './life.ts';
 import { MainLog } from './log.ts';
 import { LogLevelOverride } from './log-level-override.ts';
 import type { OpenStore } from './open-store.ts';
+import { PluginProblems } from '../plugins/users/find.ts';
+import { configuredPlugins } from './plugins/configured.ts';
+import { UserPlugins } from './plugins/user-plugins.ts';
+import { watchPlugins } from './plugins/watch.ts';
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
 import { checkProxyTls } from './proxy-tls.ts';
 import { RecordDesk } from './record-desk.ts';
@@ -92,6 +96,12 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     records,
   });
   const life = new Life(supervisor, log);
+  const plugins = new UserPlugins({
+    settings,
+    supervisor,
+    log: log.log,
+    configured: () => configuredPlugins(gateway),
+  });
   const reloader = new Reloader({
     supervisor,
     log: log.log,
@@ -105,6 +115,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
       adminSide?.renew(next);
     },
     settings,
+    plugins,
   });
   const health = new HealthKeeper({
     writer: supervisor.health,
@@ -115,6 +126,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   const gateway: Gateway = {
     log,
     health,
+    plugins,
     supervisor,
     reloader,
     life,
@@ -131,7 +143,9 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   life.onSignals(() => void reloader.reload());
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
   let store: OpenStore | null = null;
+  let watcher: Disposable | null = null;
   try {
+    await readPlugins(plugins);
     if (settings.database !== 'off') {
       store = await openedUnlessStopped(gateway, settings);
       if (store === null) return EXIT_STOPPED;
@@ -143,11 +157,13 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
         store ??= await openedStore(gateway, settings);
       });
       life.running();
+      watcher = watchPlugins(plugins.keeper, () => void reloader.reloadPlugins(), log.log);
       log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
     }
     await life.stopped;
     return EXIT_STOPPED;
   } finally {
+    watcher?.[Symbol.dispose]();
     await supervisor.stop(0);
     health.close();
     adminSide?.close();
@@ -156,6 +172,15 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     closeServer(control);
     rmSync(socketPath, { force: true });
     life.dispose();
+  }
+}
+
+/** What they are wrong in keeps the gateway from starting. */
+async function readPlugins(plugins: UserPlugins): Promise<void> {
+  try {
+    await plugins.first();
+  } catch (error) {
+    throw error instanceof PluginProblems ? new CannotStart(error.problems) : error;
   }
 }
 

@@ -41,6 +41,7 @@ export async function nodeStatus(gateway: Gateway, unit = 'm', scale = '2'): Pro
       proxy_headers_refused: supervisor.zone.sum(CELL.proxyHeadersRefused) + refusedHeaders(),
       streams: streams(gateway),
       directory: supervisor.directory.size,
+      plugins: gateway.plugins?.report() ?? null,
       tls: handshakes(gateway),
     },
   };

@@ -6,6 +6,8 @@
  */
 import type { Settings } from '../settings/settings.ts';
 import type { RouterFlavor } from '../router/router.ts';
+import type { BlockedPlugin } from '../plugins/users/blocked.ts';
+import type { PluginBundle } from '../plugins/users/live.ts';
 import type { RecordAsk, RecordTell } from '../store/records/remote-records.ts';
 import type { DirectoryFeed } from '../zone/directory/feeds.ts';
 import type { NodeTargets } from '../zone/targets/node-targets.ts';
@@ -28,6 +30,9 @@ export interface WorkerData {
   readonly directoryKinds: readonly DirectoryKind[];
   /** Module that exports `DataPlane`, when it is not the gateway's own (tests of supervision). */
   readonly dataPlane: string | null;
+  /** Users' plugins, and those of them that answer 503. */
+  readonly plugins: PluginBundle;
+  readonly blocked: readonly BlockedPlugin[];
 }
 
 export type Command =
@@ -38,7 +43,15 @@ export type Command =
   | { readonly type: 'listen' }
   /** Accept no more; answer when nothing is in flight any more or the time is over. */
   | { readonly type: 'drain'; readonly graceMs: number }
-  | { readonly type: 'reopen' };
+  | { readonly type: 'reopen' }
+  /** Makes the filters of users' plugins that have changed, beside those that are served. */
+  | { readonly type: 'stage-plugins'; readonly bundle: PluginBundle }
+  /** Serves them (and makes them, where that was not done yet). */
+  | { readonly type: 'take-plugins'; readonly bundle: PluginBundle }
+  /** Another worker could not make them. */
+  | { readonly type: 'drop-plugins' }
+  /** These plugins answer 503 from now on, and only these. */
+  | { readonly type: 'block-plugins'; readonly blocked: readonly BlockedPlugin[] };
 
 export type CommandType = Command['type'];
 
@@ -48,9 +61,27 @@ export interface BrokenRoute {
 }
 
 export type Reply =
-  | { readonly ok: true; readonly broken?: readonly BrokenRoute[] }
+  | {
+      readonly ok: true;
+      readonly broken?: readonly BrokenRoute[];
+      /** What the thread holds after users' plugins were replaced. */
+      readonly held?: HeldByPlugins;
+    }
   /** `stale`: a delta that does not fit; the whole image is wanted. */
   | { readonly ok: false; readonly stale: boolean; readonly message: string };
+
+export interface HeldByPlugins {
+  /** Versions of plugins whose modules stay although others have taken their place. */
+  readonly versions: number;
+  /** Timers of the whole thread that keep it alive: one that no `dispose` ends makes this rise with each reload. */
+  readonly timers: number;
+}
+
+/** A user's plugin has thrown where no request waits for it. */
+export interface PluginFault {
+  readonly fault: string;
+  readonly error: string;
+}
 
 export interface CallMessage {
   readonly call: number;
@@ -64,7 +95,7 @@ export interface ReplyMessage {
 }
 
 export type ToWorker = CallMessage | RecordTell;
-export type FromWorker = ReplyMessage | RecordAsk;
+export type FromWorker = ReplyMessage | RecordAsk | PluginFault;
 
 /** How many broken routes a worker names; a list must not grow with the configuration. */
 export const MAX_BROKEN_NAMED = 100;

@@ -7,15 +7,17 @@
 import { DirectoryKeeper } from './directory-keeper.ts';
 import { LineQueue } from './line-queue.ts';
 import { Compiler } from './compiler.ts';
-import type { CompileFailure, Compiled, ConfigSource, Dumped } from './compile-job.ts';
+import type { CompileFailure, CompileJob, Compiled, ConfigSource, Dumped } from './compile-job.ts';
 import { configuredSource, unreadFile } from './configured-source.ts';
 import type { Log } from './log.ts';
 import { LeveledSettings } from './leveled-settings.ts';
 import { type ReloadResult, failed, refusalText } from './reload-result.ts';
+import type { UserPlugins } from './plugins/user-plugins.ts';
 import { SharedDump } from './shared-dump.ts';
 import { type ApiOptions, type Loaded, Served, type StoreRevision } from './served.ts';
 import type { Supervisor } from './supervisor.ts';
 import { type LoadedSettings, SettingsError } from '../settings/load.ts';
+import { NO_BUNDLE } from '../plugins/users/live.ts';
 import { diffSettings } from '../settings/diff.ts';
 import { ErrorBodies } from '../proxy/error-body.ts';
 import type { LogLevel, Settings } from '../settings/settings.ts';
@@ -32,6 +34,8 @@ export interface ReloaderOptions {
   /** Called when live settings have changed. */
   readonly onSettings: (settings: Settings) => void;
   readonly settings: Settings;
+  /** Users' plugins. */
+  readonly plugins?: Pick<UserPlugins, 'refresh' | 'keeper'>;
 }
 
 /** Changes that may wait for the one in progress. */
@@ -67,9 +71,7 @@ export class Reloader {
   /** The first configuration, compiled while the workers start. */
   async first(): Promise<Compiled | CompileFailure | null> {
     const source = configuredSource(this.#settings);
-    return source === null
-      ? null
-      : await this.#compiler.first(this.#served.job(source, this.#settings, null));
+    return source === null ? null : await this.#compiler.first(this.#job(source, this.#settings, null));
   }
 
   /** Publishes what `first` answered. @throws Error when a worker cannot serve it. */
@@ -105,6 +107,20 @@ export class Reloader {
     return reload;
   }
 
+  /** Reads users' plugins again, and nothing else: a file of theirs has changed. */
+  reloadPlugins(): Promise<ReloadResult> {
+    return this.#enqueue(async () => {
+      const refreshed = await this.#options.plugins?.refresh();
+      if (refreshed?.ok === false) return pluginsRefused(refreshed.problems);
+      const changed = refreshed?.changed ?? [];
+      const message =
+        changed.length === 0 ? 'no plugin has changed' : `plugins are read again: ${changed.join(', ')}`;
+      const { revision } = this.#options.supervisor;
+      const warnings = refreshed?.warnings ?? [];
+      return { ok: true, message, revision, warnings, entities: null, unchanged: true };
+    });
+  }
+
   /** Replaces the configuration by the body of `POST /config`. */
   replace(source: ConfigSource, api: ApiOptions): Promise<ReloadResult> {
     return this.#enqueue(async () => await this.#apply(source, this.#settings, api));
@@ -127,6 +143,13 @@ export class Reloader {
   /** What is served, as a declarative file. */
   dump(): Promise<Dumped | CompileFailure> {
     return this.#dumps.dump(this.#served.loaded.image);
+  }
+
+  #job(source: ConfigSource, settings: Settings, api: ApiOptions | null): CompileJob {
+    return this.#served.job(source, settings, {
+      api,
+      plugins: this.#options.plugins?.keeper.bundle ?? NO_BUNDLE,
+    });
   }
 
   #enqueue(change: () => Promise<ReloadResult>): Promise<ReloadResult> {
@@ -156,8 +179,13 @@ export class Reloader {
     const reason = this.#served.restartReason(this.#settings, next.settings);
     if (reason !== null) return failed(400, reason);
     const source = this.#served.store === null ? configuredSource(next.settings) : null;
+    const plugins = await this.#options.plugins?.refresh();
+    // A plugin that the configuration of now still needs may be gone together with what needs it.
+    if (plugins?.ok === false && !(plugins.inUse && source !== null)) return pluginsRefused(plugins.problems);
     const result = await this.#apply(source, next.settings, null);
     if (!result.ok) return result;
+    const again = plugins?.ok === false ? await this.#options.plugins?.refresh() : null;
+    if (again?.ok === false) return pluginsRefused(again.problems);
     const unread = this.#served.store === null ? [] : unreadFile(next.settings);
     for (const warning of unread) this.#options.log('warn', warning);
     return { ...result, warnings: [...next.warnings, ...unread, ...result.warnings] };
@@ -176,8 +204,7 @@ export class Reloader {
     } catch (error) {
       return failed(400, error instanceof Error ? error.message : String(error));
     }
-    const compiled =
-      source === null ? null : await this.#compiler.compile(this.#served.job(source, settings, api));
+    const compiled = source === null ? null : await this.#compiler.compile(this.#job(source, settings, api));
     if (compiled?.ok === false) {
       return failed(compiled.status, 'the configuration is invalid', compiled.lines, compiled.body);
     }
@@ -198,4 +225,8 @@ export class Reloader {
     const { revision } = publication;
     return { ok: true, message, revision, warnings, entities: compiled?.entities ?? null, unchanged };
   }
+}
+
+function pluginsRefused(problems: readonly string[]): ReloadResult {
+  return failed(400, 'the plugins go on as they were', problems);
 }

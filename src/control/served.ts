@@ -3,6 +3,7 @@
  * either compiled from a declarative file, or a revision of a store.
  */
 import type { RouterFlavor } from '../router/router.ts';
+import type { PluginBundle } from '../plugins/users/live.ts';
 import type { Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { CompileJob, Compiled, ConfigSource } from './compile-job.ts';
@@ -16,6 +17,8 @@ export interface Loaded {
   readonly hash: string;
   readonly image: SharedArrayBuffer | null;
   readonly flavor: RouterFlavor;
+  /** Of the users' plugins that it was compiled with. */
+  readonly generation: number;
 }
 
 /** A revision of a store on its way to the workers. */
@@ -34,7 +37,7 @@ export class Served {
 
   constructor(directory: DirectoryKeeper, { router_flavor: flavor }: Settings) {
     this.#directory = directory;
-    this.#loaded = { revision: 0, hash: EMPTY_HASH, image: null, flavor };
+    this.#loaded = { revision: 0, hash: EMPTY_HASH, image: null, flavor, generation: 0 };
   }
 
   get loaded(): Loaded {
@@ -42,14 +45,19 @@ export class Served {
   }
 
   /** @param api null: nobody waits for the entities. */
-  job(source: ConfigSource, settings: Settings, api: ApiOptions | null): CompileJob {
-    const { image, hash, flavor, revision } = this.#loaded;
+  job(
+    source: ConfigSource,
+    settings: Settings,
+    { api, plugins }: { readonly api: ApiOptions | null; readonly plugins: PluginBundle },
+  ): CompileJob {
+    const { image, hash, flavor, revision, generation } = this.#loaded;
     return {
       type: 'compile',
       source,
       flavor: settings.router_flavor,
       revision: revision + 1,
-      current: image === null ? null : { image, hash, flavor },
+      current: image === null ? null : { image, hash, flavor, generation },
+      plugins,
       wantEntities: api !== null,
       flattenErrors: api?.flattenErrors ?? false,
     };
@@ -74,8 +82,8 @@ export class Served {
   }
 
   /** It is served now. */
-  note(revision: number, { image, hash }: Compiled, { router_flavor: flavor }: Settings): void {
-    this.#loaded = { revision, image, flavor, hash };
+  note(revision: number, { image, hash, generation }: Compiled, { router_flavor: flavor }: Settings): void {
+    this.#loaded = { revision, image, flavor, hash, generation };
   }
 
   /** Why these settings cannot be used without a restart; null: they can. */

@@ -2,6 +2,8 @@
  * The life of the workers: start, restart of the dead, drain, stop. What they serve is the publisher's business.
  */
 import { monotonicMs } from '../lib/monotonic.ts';
+import type { BlockedPlugin } from '../plugins/users/blocked.ts';
+import { NO_BUNDLE, type PluginBundle } from '../plugins/users/live.ts';
 import type { Settings } from '../settings/settings.ts';
 import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import { DirectoryWriter } from '../zone/directory/writer.ts';
@@ -59,6 +61,11 @@ export class Supervisor {
   readonly #tickets = new TicketKeyRing();
   /** Of targets, for all workers. */
   readonly health: HealthWriter;
+  /** Hears of errors of users' plugins that no request waits for. */
+  onFault: (worker: number, plugin: string, error: string) => void = () => undefined;
+  /** Users' plugins, and those of them that answer 503: what a worker that starts is given. */
+  plugins: PluginBundle = NO_BUNDLE;
+  blocked: readonly BlockedPlugin[] = [];
   /** Hears of each publication before workers serve it. Never fails. */
   follow: (next: Publication) => Promise<void> = () => Promise.resolve();
   readonly #log: Log;
@@ -171,12 +178,16 @@ export class Supervisor {
       directory: { control: feed.control, port: feed.port },
       directoryKinds: DIRECTORY_KINDS,
       dataPlane: this.#dataPlane,
+      plugins: this.plugins,
+      blocked: this.blocked,
     };
     const onExit = (worker: WorkerHandle, error: unknown): void => {
       feed.close();
       this.#onExit(worker, error);
     };
-    return new WorkerHandle(data, { heapMb: this.#tuning.workerHeapMb, records: this.#records, onExit });
+    const onFault = (plugin: string, error: string): void => this.onFault(id, plugin, error);
+    const { workerHeapMb: heapMb } = this.#tuning;
+    return new WorkerHandle(data, { heapMb, records: this.#records, onExit, onFault });
   }
 
   #onExit(worker: WorkerHandle, error: unknown): void {

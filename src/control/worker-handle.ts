@@ -35,6 +35,8 @@ export interface WorkerOptions {
   readonly heapMb: number | null;
   readonly records: RecordDesk;
   readonly onExit: ExitListener;
+  /** A user's plugin has thrown where no request waits for it. */
+  readonly onFault: (plugin: string, error: string) => void;
 }
 
 export class WorkerHandle {
@@ -53,7 +55,7 @@ export class WorkerHandle {
   #failure: unknown = null;
   #online: Promise<CallResult>;
 
-  constructor(data: WorkerData, { heapMb, records, onExit }: WorkerOptions) {
+  constructor(data: WorkerData, { heapMb, records, onExit, onFault }: WorkerOptions) {
     this.id = data.workerId;
     this.settings = data.settings;
     this.#worker = new Worker(moduleUrl('./worker-thread', import.meta.url), {
@@ -69,7 +71,8 @@ export class WorkerHandle {
     const post = (message: ToWorker): void => this.#worker.postMessage(message, []);
     const admitted = records.admit(post);
     this.#worker.on('message', (message: FromWorker) => {
-      if ('ask' in message) void records.answer(message, post);
+      if ('fault' in message) onFault(message.fault, message.error);
+      else if ('ask' in message) void records.answer(message, post);
       else this.#settle(message.call, message.reply);
     });
     this.#worker.on('error', (error: unknown) => {

@@ -2,13 +2,17 @@
  * One worker: a whole data plane on an event loop of its own.
  *
  * The thread builds snapshots from images beside its traffic and obeys the supervisor's calls one after the other.
- * An uncaught error ends the thread: the supervisor logs it and starts another with the current image.
+ * An uncaught error ends the thread: the supervisor logs it and starts another with the current image. Only an error of a
+ * user's plugin does not: it is the plugin's, and nothing of the gateway's has been left half done.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DirectoryEntities } from '../entities/directory-kinds.ts';
 import type { Plugin } from '../entities/plugin.ts';
 import { monotonicMs } from '../lib/monotonic.ts';
 import type { PluginInstance } from '../plugins/instance.ts';
+import { blame } from '../plugins/users/blame.ts';
+import { setBlocked } from '../plugins/users/blocked.ts';
+import type { UserPlugin } from '../plugins/users/live.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -29,11 +33,13 @@ import {
   type ToWorker,
   type WorkerData,
 } from './protocol.ts';
+import { FaultGate } from './plugins/fault-gate.ts';
+import { WorkerPlugins } from './plugins/worker-plugins.ts';
 
 /** What supervision needs of a data plane. */
 export interface SupervisedDataPlane {
   applySnapshot(snapshot: Snapshot): void;
-  createPlugin?(entity: Plugin, trust: Trust): Promise<PluginInstance>;
+  createPlugin?(entity: Plugin, trust?: Trust, staged?: UserPlugin): Promise<PluginInstance>;
   listen(): Promise<void>;
   /** Stops accepting and resolves when nothing is in flight; cuts what is left after `graceMs`. */
   drain(graceMs: number): Promise<void>;
@@ -54,6 +60,8 @@ interface DataPlaneModule {
 }
 
 const HEARTBEAT_MS = 250;
+/** Characters of an error of a plugin. */
+const MAX_FAULT = 4000;
 /** Milliseconds that a request may wait for a record. */
 const RECORDS_MS = 2000;
 const RECORDS_KEPT: CacheBounds = { entries: 10_000, characters: 8 * 1024 * 1024 };
@@ -70,23 +78,38 @@ const {
   directory: feed,
   directoryKinds,
   dataPlane: dataPlaneUrl,
+  plugins: bundle,
+  blocked,
 } = workerData as WorkerData;
 const zone = new WorkerZone(buffer, workerId);
 const records = new RemoteRecords({ post: say, timeoutMs: RECORDS_MS });
 const recordCache = new CachedRecords(records, RECORDS_KEPT);
 const directory = new Directory<DirectoryEntities>(directoryKinds, feed);
+setBlocked(blocked);
+if (bundle.plugins.length > 0) {
+  const { applyBundle } = await import('../plugins/users/bundle.ts');
+  await applyBundle(bundle);
+}
 const dataPlane = await loadDataPlane();
 const builder = new SnapshotBuilder(settings.router_flavor, {
   workerId,
   targets: new TargetZone(targets.buffer, workerId, targets.shape),
   health: new HealthZone(health),
-  createPlugin: (entity, trust) => {
-    if (dataPlane.createPlugin === undefined) throw new Error('this data plane has no plugins');
-    return dataPlane.createPlugin(entity, trust);
-  },
+  createPlugin,
 });
+const plugins = new WorkerPlugins({
+  builder,
+  create: (entity, staged) => createPlugin(entity, undefined, staged),
+  serve: (snapshot) => dataPlane.applySnapshot(snapshot),
+});
+const faults = new FaultGate();
 let prepared: Snapshot | null = null;
 dataPlane.applySnapshot(builder.current);
+
+function createPlugin(entity: Plugin, trust?: Trust, staged?: UserPlugin): Promise<PluginInstance> {
+  if (dataPlane.createPlugin === undefined) throw new Error('this data plane has no plugins');
+  return dataPlane.createPlugin(entity, trust, staged);
+}
 
 async function loadDataPlane(): Promise<SupervisedDataPlane> {
   const module = (await (dataPlaneUrl === null
@@ -121,6 +144,17 @@ async function obey(command: Command): Promise<Reply> {
     case 'reopen':
       await dataPlane.reopenLogs();
       break;
+    case 'stage-plugins':
+      await plugins.stage(command.bundle);
+      break;
+    case 'take-plugins':
+      return { ok: true, held: await plugins.take(command.bundle) };
+    case 'drop-plugins':
+      await plugins.drop();
+      break;
+    case 'block-plugins':
+      await plugins.block(command.blocked);
+      break;
   }
   return { ok: true };
 }
@@ -133,6 +167,15 @@ function brokenRoutes(): BrokenRoute[] {
   }
   return routes;
 }
+
+/** Thrown again, an error ends the thread as if nobody had listened. */
+process.on('uncaughtException', (error: unknown) => {
+  const plugin = blame(error);
+  if (plugin === null) throw error;
+  zone.increment(CELL.pluginFaults);
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (faults.admit(plugin)) say({ fault: plugin, error: text.slice(0, MAX_FAULT) });
+});
 
 function say(message: FromWorker): void {
   port.postMessage(message);

@@ -52,6 +52,11 @@ const PLUGIN_NAMES: ReadonlySet<string> = new Set([
   'zipkin',
 ]);
 
+/** One of Kong's bundled plugins. */
+export function isKongPlugin(name: string): boolean {
+  return PLUGIN_NAMES.has(name);
+}
+
 const fields = {
   id: t.uuid,
   name: { type: 'string', required: true },

@@ -2,10 +2,17 @@
 import { PLUGIN_SCHEMAS } from '../entities/plugin-schemas.ts';
 import type { Plugin } from '../entities/plugin.ts';
 import { moduleUrl } from '../lib/module-url.ts';
+import type { WorkerZone } from '../zone/worker-zone.ts';
 import type { PluginInstance } from './instance.ts';
 import type { Filters } from './kit/filters.ts';
 import { refuse } from './kit/reply.ts';
 import type { PluginServices } from './kit/services.ts';
+import { type UserPlugin, userPlugin } from './users/live.ts';
+
+/** A `PluginDefinition`, whatever its fields. */
+interface AnyPlugin {
+  create(config: unknown, gateway: PluginServices): Filters | Promise<Filters>;
+}
 
 /** Services of one instance, and what ends with it: scheduled work, series of metrics. */
 export interface HandedServices {
@@ -22,28 +29,31 @@ const BROKEN: Filters = {
 export interface PluginHostOptions {
   /** Everything a plugin is handed, for one of its configurations. */
   readonly services: (entity: Plugin) => HandedServices;
-}
-
-/** What of a `PluginDefinition` is used: its fields are known to the validation that a configuration has passed. */
-interface LoadedPlugin {
-  readonly create: (config: unknown, gateway: PluginServices) => Filters | Promise<Filters>;
+  /** Says which plugin of a user's runs. */
+  readonly zone: WorkerZone;
 }
 
 export class PluginHost {
   readonly #options: PluginHostOptions;
-  readonly #loaded = new Map<string, Promise<LoadedPlugin>>();
+  readonly #loaded = new Map<string, Promise<AnyPlugin>>();
 
   constructor(options: PluginHostOptions) {
     this.#options = options;
   }
 
-  /** Never rejects: an instance that cannot be made refuses its requests and says why. */
-  async create(entity: Plugin): Promise<PluginInstance> {
-    const priority = PLUGIN_SCHEMAS.get(entity.name)?.priority ?? 0;
+  /**
+   * Never rejects: an instance that cannot be made refuses its requests and says why.
+   *
+   * @param staged code of a user's plugin that is about to take the place of what runs.
+   */
+  async create(entity: Plugin, staged?: UserPlugin): Promise<PluginInstance> {
+    const user = staged ?? userPlugin(entity.name);
+    const priority = user?.definition.priority ?? PLUGIN_SCHEMAS.get(entity.name)?.priority ?? 0;
     const { services, release } = this.#options.services(entity);
     try {
-      const definition = await this.#load(entity.name);
-      const filters = await definition.create(entity.config, services);
+      const filters = await (user === null
+        ? this.#create(entity, services)
+        : this.#createForUser(user, entity, services));
       return { entity, priority, filters, broken: null, release };
     } catch (error) {
       release();
@@ -52,7 +62,17 @@ export class PluginHost {
     }
   }
 
-  #load(name: string): Promise<LoadedPlugin> {
+  async #create(entity: Plugin, services: PluginServices): Promise<Filters> {
+    const definition = await this.#load(entity.name);
+    return await definition.create(entity.config, services);
+  }
+
+  async #createForUser(user: UserPlugin, entity: Plugin, services: PluginServices): Promise<Filters> {
+    const { createForUser } = await import('./users/create.ts');
+    return await createForUser(user, entity, services, this.#options.zone);
+  }
+
+  #load(name: string): Promise<AnyPlugin> {
     let loading = this.#loaded.get(name);
     if (loading === undefined) {
       loading = loadDefinition(name);
@@ -63,9 +83,9 @@ export class PluginHost {
   }
 }
 
-async function loadDefinition(name: string): Promise<LoadedPlugin> {
+async function loadDefinition(name: string): Promise<AnyPlugin> {
   const module = (await import(moduleUrl(`./${name}/plugin`, import.meta.url).href)) as {
-    readonly default: LoadedPlugin;
+    readonly default: AnyPlugin;
   };
   return module.default;
 }

@@ -15,6 +15,7 @@ import { ErrorLog } from '../observe/error-log.ts';
 import { LogFile, logPath } from '../observe/log-file.ts';
 import { StreamLog } from '../observe/stream-log.ts';
 import { PluginHost } from '../plugins/host.ts';
+import type { UserPlugin } from '../plugins/users/live.ts';
 import type { PluginInstance } from '../plugins/instance.ts';
 import { NO_PLUGINS } from '../plugins/plugin-set.ts';
 import type { RecordAccess } from '../plugins/services/records.ts';
@@ -156,7 +157,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       records: recordsOf(options),
       log: (level, kind, message) => this.errorLog.log(level, kind, message),
     });
-    this.#plugins = new PluginHost({ services: (plugin) => this.services.of(plugin) });
+    this.#plugins = new PluginHost({ zone, services: (plugin) => this.services.of(plugin) });
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
     this.http2Pool = new Http2Pool({ ...shared, zone }, poolOptions(settings));
     this.#tls = new TlsListeners({
@@ -202,9 +203,13 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   }
 
   /** Makes the filters of one configuration of a plugin. */
-  async createPlugin(entity: Plugin, trust: Trust = this.snapshot.trust): Promise<PluginInstance> {
+  async createPlugin(
+    entity: Plugin,
+    trust: Trust = this.snapshot.trust,
+    staged?: UserPlugin,
+  ): Promise<PluginInstance> {
     this.services.coming = trust;
-    const instance = await this.#plugins.create(entity);
+    const instance = await this.#plugins.create(entity, staged);
     if (instance.broken !== null) {
       this.errorLog.log('error', 'plugin_broken', `plugin ${entity.name} (${entity.id}): ${instance.broken}`);
     }

@@ -257,7 +257,6 @@ cluster_cjson = off`,
     {},
     [/external plugin servers/, /the only vaults are env and file/],
   ],
-  ['plugins that are not there', 'plugins = bundled, key-auth', {}, [/:1: plugins: .* not key-auth/]],
   ['plugins as by default', 'plugins = bundled', {}, []],
   ['a name twice', 'log_level = info\nlog_level = warn', {}, [/:2: log_level was already set in line 1/]],
 ];

@@ -118,6 +118,14 @@ export interface StreamSettings {
   readonly stream_connections: number;
 }
 
+/** Users' plugins. */
+export interface PluginSettings {
+  /** Absolute path, or null. */
+  readonly plugins_dir: string | null;
+  /** Milliseconds; 0: no limit. */
+  readonly plugin_block_limit: number;
+}
+
 /** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */
 export interface Settings
   extends
@@ -126,7 +134,8 @@ export interface Settings
     ClientTlsSettings,
     Http2Settings,
     UpstreamTlsSettings,
-    StreamSettings {
+    StreamSettings,
+    PluginSettings {
   readonly prefix: string;
   readonly log_level: LogLevel;
   /** UUID of this node; null: the one that the prefix keeps. */

@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import { POSTGRES_SETTINGS } from './postgres-table.ts';
 import type { Settings } from './settings.ts';
 import { ACCESS_SETTINGS } from './table-access.ts';
+import { PLUGIN_SETTINGS } from './table-plugins.ts';
 import { STREAM_SETTINGS } from './table-stream.ts';
 import { CLIENT_TLS_SETTINGS } from './table-tls.ts';
 import { HTTP2_SETTINGS } from './table-http2.ts';
@@ -99,11 +100,6 @@ function plugins(value: string): readonly string[] {
   return [];
 }
 
-function noPluginsYet(names: readonly string[]): string | null {
-  const named = names.filter((name) => name !== 'bundled');
-  return named.length === 0 ? null : `no plugin is there yet, and so not ${named.join(', ')}`;
-}
-
 /** A token (RFC 9110 §5.6.2), since it goes into a header as it is. */
 function charset(value: string): string | null {
   if (value === 'off') return null;
@@ -166,10 +162,9 @@ export const SETTINGS: Table = {
   plugins: {
     initial: 'bundled',
     parse: plugins,
-    warn: noPluginsYet,
     takesEffect: 'restart',
     section: 'General',
-    doc: 'Plugins that configurations may use: names, `bundled` for all that come with the gateway, or `off`. No plugin is there yet: names are taken with a warning, and a configuration that uses one is refused.',
+    doc: 'Plugins that configurations may use: names, `bundled` for all that there are (those of `plugins_dir` too), or `off`. A name that is no plugin keeps the gateway from starting.',
   },
 
   proxy_listen: {
@@ -204,6 +199,7 @@ export const SETTINGS: Table = {
 
   ...CLIENT_TLS_SETTINGS,
   ...STREAM_SETTINGS,
+  ...PLUGIN_SETTINGS,
   ...ACCESS_SETTINGS,
   ...HTTP2_SETTINGS,
 

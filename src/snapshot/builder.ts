@@ -16,8 +16,9 @@ import { Router, type RouterFlavor } from '../router/router.ts';
 import type { HealthZone } from '../zone/health/health-zone.ts';
 import { type Image, type ImageRecord, readImage } from './image.ts';
 import { StreamRouter } from '../router/stream-router.ts';
+import type { PluginInstance } from '../plugins/instance.ts';
 import { NO_PLUGINS } from '../plugins/plugin-set.ts';
-import { type CreatePlugin, disposeGone, PluginIndex } from './plugin-index.ts';
+import { type CreatePlugin, disposeGone, PluginIndex, type RenewPlugin } from './plugin-index.ts';
 import { RoutePlaces } from './route-places.ts';
 import { compileService } from './route-target.ts';
 import { TargetZone } from '../zone/targets/target-zone.ts';
@@ -98,9 +99,7 @@ export class SnapshotBuilder {
    * @throws StaleBase when a delta does not start from the served revision; Error when the image cannot be built.
    */
   prepare(image: SharedArrayBuffer, flavor: RouterFlavor): Promise<Snapshot> {
-    const build = this.#queue.then(() => this.#build(readImage(image), flavor));
-    this.#queue = build.catch(() => undefined);
-    return build;
+    return this.#next(() => this.#build(readImage(image), flavor));
   }
 
   /** Makes the snapshot that `prepare` answered the current one. */
@@ -111,6 +110,29 @@ export class SnapshotBuilder {
     this.#current = snapshot;
     this.#prepared = null;
     this.#clean = true;
+  }
+
+  /** Instances of these plugins made anew, by other code; `replacePlugins` serves them. */
+  renewPlugins(names: ReadonlySet<string>, create: RenewPlugin): Promise<Map<string, PluginInstance>> {
+    return this.#next(() => this.#plugins.renew(names, create));
+  }
+
+  /** The current snapshot with other instances. A build that is not committed yet has to be made again. */
+  replacePlugins(renewed: ReadonlyMap<string, PluginInstance>): Promise<Snapshot> {
+    return this.#next(async () => {
+      const { plugins, trust } = this.#current;
+      const current = { ...this.#current, plugins: await this.#plugins.replace(plugins, renewed, trust) };
+      disposeGone(plugins, current.plugins, () => {});
+      if (this.#prepared !== null) this.#clean = false;
+      this.#prepared = null;
+      return (this.#current = current);
+    });
+  }
+
+  #next<T>(step: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(step);
+    this.#queue = done.catch(() => undefined);
+    return done;
   }
 
   async #build(image: Image, flavor: RouterFlavor): Promise<Snapshot> {

@@ -7,6 +7,9 @@ import type { Trust } from './trust.ts';
 /** Makes the filters of one configuration, with the certificates and vaults of its snapshot; never rejects. */
 export type CreatePlugin = (entity: Plugin, trust: Trust) => Promise<PluginInstance>;
 
+/** The same by other code, for what is served. */
+export type RenewPlugin = (entity: Plugin) => Promise<PluginInstance>;
+
 export class PluginIndex {
   readonly #create: CreatePlugin;
   readonly #entities = new Map<string, Plugin>();
@@ -14,6 +17,30 @@ export class PluginIndex {
 
   constructor(create: CreatePlugin) {
     this.#create = create;
+  }
+
+  /** Instances of these plugins made anew, by other code. Nothing is served of them yet. */
+  async renew(names: ReadonlySet<string>, create: RenewPlugin): Promise<Map<string, PluginInstance>> {
+    const renewed = new Map<string, PluginInstance>();
+    for (const entity of this.#entities.values()) {
+      if (entity.enabled && names.has(entity.name)) renewed.set(entity.id, await create(entity));
+    }
+    return renewed;
+  }
+
+  /** What is served with those; one whose configuration has changed since is made once more. */
+  async replace(
+    served: PluginSet,
+    renewed: ReadonlyMap<string, PluginInstance>,
+    trust: Trust,
+  ): Promise<PluginSet> {
+    const instances = new Map(served.instances);
+    for (const [id, instance] of renewed) {
+      const entity = instances.get(id)?.entity;
+      if (entity === undefined) continue;
+      instances.set(id, entity === instance.entity ? instance : await this.#create(entity, trust));
+    }
+    return instances.size === 0 ? NO_PLUGINS : new PluginSet(instances);
   }
 
   put(entity: Plugin): void {

@@ -73,12 +73,18 @@ export const CELL = {
   heartbeat: 28,
   /** Revision of the snapshot that the worker serves. */
   revision: 29,
+  /** Which plugin of a user's runs in this moment (`BundledPlugin.cell`); 0: none. */
+  pluginRunning: 30,
+  /** Calls of filters of users' plugins: stands still while one of them blocks. */
+  pluginCalls: 31,
 
   /** TLS handshakes with clients that were completed, and those of them that resumed a session. */
   tlsHandshakes: 32,
   tlsResumed: 33,
   /** Connections of a TLS listener that came to no handshake: broken, slow, too many, without a certificate for them. */
   tlsFailures: 34,
+  /** Errors of users' plugins outside of any request: in timers, in promises that nobody waits for. */
+  pluginFaults: 45,
 } as const;
 
 export type CellName = keyof typeof CELL;

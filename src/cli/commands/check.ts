@@ -13,8 +13,8 @@ export const command: Command = {
   help: `Usage: sluice check [OPTIONS] [CONF]
 
 Reads the settings from the file CONF (or -c, or the usual places) and the
-environment, and reports every problem. The declarative file is checked by
-'sluice config parse'.
+environment, and reports every problem; also of the plugins in 'plugins_dir'.
+The declarative file is checked by 'sluice config parse'.
 
 Options:
 ${SETTINGS_OPTIONS_HELP}`,
@@ -26,8 +26,12 @@ ${SETTINGS_OPTIONS_HELP}`,
       throw new CommandError('name the settings file once: as an argument or with -c', EXIT_USAGE);
     }
     const options = named === undefined ? invocation.options : { ...invocation.options, conf: named };
-    const { readSettings } = await import('../read-settings.ts');
+    const [{ readSettings }, { loadPlugins }] = await Promise.all([
+      import('../read-settings.ts'),
+      import('../user-plugins.ts'),
+    ]);
     const loaded = readSettings({ ...invocation, options });
+    await loadPlugins(loaded.settings, invocation.terminal);
     invocation.terminal.out(
       loaded.file === null ? 'settings are valid (no settings file)' : `settings at ${loaded.file} are valid`,
     );

@@ -21,13 +21,15 @@ ${SETTINGS_OPTIONS_HELP}`,
   options: SETTINGS_OPTIONS,
   positionals: [1, 1],
   async run(invocation) {
-    const [{ readSettings }, { compileBytes }, { renderErrors }] = await Promise.all([
+    const [{ readSettings }, { loadPlugins }, { compileBytes }, { renderErrors }] = await Promise.all([
       import('../read-settings.ts'),
+      import('../user-plugins.ts'),
       import('../../store/file/compile.ts'),
       import('../../store/file/render.ts'),
     ]);
     const file = invocation.positionals[0] ?? '';
     const { settings } = readSettings(invocation);
+    await loadPlugins(settings, invocation.terminal);
     const result = compileBytes(readBytes(file), {
       filename: file,
       flavor: settings.router_flavor,

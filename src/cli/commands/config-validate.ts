@@ -21,7 +21,7 @@ ${ADMIN_OPTIONS_HELP}`,
   async run(invocation) {
     const { validateOffline, validateOnline } = await import('../config/validate.ts');
     const online = invocation.options['online'] === true;
-    const problems = online ? await validateOnline(invocation) : validateOffline(invocation);
+    const problems = online ? await validateOnline(invocation) : await validateOffline(invocation);
     for (const line of problems) invocation.terminal.error(line);
     if (problems.length > 0) return EXIT_FAILED;
     invocation.terminal.out('valid');

@@ -4,6 +4,7 @@
  */
 import type { Invocation } from '../command.ts';
 import { readSettings } from '../read-settings.ts';
+import { loadPlugins } from '../user-plugins.ts';
 import { compileBytes } from '../../store/file/compile.ts';
 import { renderErrors } from '../../store/file/render.ts';
 import { refusal } from './admin-client.ts';
@@ -16,8 +17,9 @@ import { forEachParallel } from './parallel.ts';
 import { identify } from './server.ts';
 
 /** One line for each problem. @throws CommandError when a file cannot be read. */
-export function validateOffline(invocation: Invocation): string[] {
+export async function validateOffline(invocation: Invocation): Promise<string[]> {
   const { settings } = readSettings(invocation);
+  await loadPlugins(settings, invocation.terminal);
   const now = Math.floor(Date.now() / 1000);
   return invocation.positionals.flatMap((name) => {
     const options = { filename: name, flavor: settings.router_flavor, now, prepare: prepareDeck };

@@ -1,0 +1,111 @@
+/**
+ * Users' plugins of the node, from the main thread's side: their folder is read, read again, watched; what they do to
+ * workers is noticed. Whatever is wrong with files that have changed, the plugins go on as they were.
+ */
+import type { Values } from '../../entities/schema/field.ts';
+import { PluginProblems } from '../../plugins/users/find.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { CELL } from '../../zone/worker-zone.ts';
+import type { Log } from '../log.ts';
+import type { HeldByPlugins } from '../protocol.ts';
+import type { Supervisor } from '../supervisor.ts';
+import { configProblems } from './in-use.ts';
+import { PluginKeeper } from './plugin-keeper.ts';
+import { renewPlugins } from './renew.ts';
+
+export interface UserPluginsOptions {
+  readonly settings: Settings;
+  readonly supervisor: Supervisor;
+  readonly log: Log;
+  /** The plugin entities that there are. */
+  readonly configured: () => Iterable<Values>;
+}
+
+/** What reading the folder again has come to. */
+export type Refreshed =
+  | { readonly ok: true; readonly changed: readonly string[]; readonly warnings: readonly string[] }
+  /** `inUse`: it is not the plugins that are wrong, but configurations could not go on with them. */
+  | { readonly ok: false; readonly inUse: boolean; readonly problems: readonly string[] };
+
+const UNCHANGED: Refreshed = { ok: true, changed: [], warnings: [] };
+
+export class UserPlugins {
+  readonly keeper: PluginKeeper;
+  readonly #options: UserPluginsOptions;
+  /** Errors outside of requests that were logged, by plugin. */
+  readonly #faults = new Map<string, number>();
+  #reloads = 0;
+  #refused = 0;
+  #held: ReadonlyMap<number, HeldByPlugins> = new Map();
+
+  constructor(options: UserPluginsOptions) {
+    this.#options = options;
+    this.keeper = new PluginKeeper(options.settings);
+    options.supervisor.onFault = (worker, plugin, error) => this.#onFault(worker, plugin, error);
+  }
+
+  /** Before anything else of a start. @throws PluginProblems */
+  async first(): Promise<void> {
+    const { settings, supervisor, log } = this.#options;
+    for (const warning of await this.keeper.first(settings)) log('warn', warning);
+    supervisor.plugins = this.keeper.bundle;
+    const names = this.keeper.bundle.plugins.map(({ name }) => name);
+    if (names.length > 0) log('notice', `plugins of ${String(this.keeper.folder)}: ${names.join(', ')}`);
+  }
+
+  /** Reads the folder again. The caller sees to it that no configuration changes meanwhile. */
+  async refresh(): Promise<Refreshed> {
+    try {
+      return await this.#refresh();
+    } catch (error) {
+      if (!(error instanceof PluginProblems)) throw error;
+      return this.#refuse(false, error.problems);
+    }
+  }
+
+  async #refresh(): Promise<Refreshed> {
+    const next = await this.keeper.next();
+    if (next === null) return UNCHANGED;
+    const { supervisor, settings, configured, log } = this.#options;
+    const problems = configProblems(next.staged, configured(), settings.router_flavor);
+    if (problems.length > 0) return this.#refuse(true, problems);
+    const { warnings, held } = await renewPlugins(supervisor, next.bundle);
+    this.keeper.take(next);
+    this.#held = held;
+    this.#reloads++;
+    const changed = [...next.staged.changed.keys()];
+    for (const warning of warnings) log('warn', warning);
+    if (changed.length > 0) log('notice', `plugins changed: ${changed.join(', ')}`);
+    if (next.staged.gone.length > 0) log('notice', `plugins gone: ${next.staged.gone.join(', ')}`);
+    return { ok: true, changed: [...changed, ...next.staged.gone], warnings };
+  }
+
+  #refuse(inUse: boolean, problems: readonly string[]): Refreshed {
+    this.#refused++;
+    return { ok: false, inUse, problems };
+  }
+
+  #onFault(worker: number, plugin: string, error: string): void {
+    this.#faults.set(plugin, (this.#faults.get(plugin) ?? 0) + 1);
+    const file = this.keeper.bundle.plugins.find(({ name }) => name === plugin)?.file ?? 'which is gone';
+    this.#options.log(
+      'error',
+      `plugin ${plugin} (${file}) has thrown outside of a request, in worker ${worker}: ${error}`,
+    );
+  }
+
+  /** For `/status`; null: there is no folder. */
+  report(): object | null {
+    if (this.keeper.folder === null) return null;
+    const { bundle } = this.keeper;
+    return {
+      names: bundle.plugins.map(({ name }) => name),
+      generation: bundle.generation,
+      reloads: this.#reloads,
+      reloads_refused: this.#refused,
+      faults: this.#options.supervisor.zone.sum(CELL.pluginFaults),
+      faults_logged: Object.fromEntries(this.#faults),
+      held: [...this.#held].map(([worker, { versions, timers }]) => ({ worker, versions, timers })),
+    };
+  }
+}

@@ -1,0 +1,107 @@
+/** Whether what a user's file exports is a plugin: said in words for its author, since no compiler has looked at it. */
+import { EntityValidator } from '../../entities/schema/validate.ts';
+import { pluginSchema } from '../../entities/plugin-description.ts';
+import { plugins } from '../../entities/plugin.ts';
+import type { Fields } from '../../entities/schema/field.ts';
+import type { PluginDefinition } from '../kit/define.ts';
+import { SCHEMAS } from '../schemas.ts';
+
+type Loose = Readonly<Record<string, unknown>>;
+
+const FIELD_TYPES: ReadonlySet<unknown> = new Set([
+  'string',
+  'integer',
+  'number',
+  'boolean',
+  'array',
+  'set',
+  'map',
+  'record',
+  'json',
+]);
+const MAX_DEPTH = 32;
+
+/** @param name of its file or folder. @throws Error that says what is wrong. */
+export function checkDefinition(module: Loose, name: string): PluginDefinition {
+  const { default: given } = module;
+  if (!isRecord(given)) {
+    throw new Error('it has no default export: `export default definePlugin({ … })` makes a plugin');
+  }
+  if (given['name'] !== name) {
+    throw new Error(
+      `it calls itself ${shown(given['name'])}, and its file or folder '${name}': both must be the same`,
+    );
+  }
+  if (SCHEMAS.some((own) => own.name === name))
+    throw new Error(`Sluice has a plugin '${name}': choose another name`);
+  const problem =
+    numberProblem(given['priority']) ??
+    versionProblem(given['version']) ??
+    fieldsProblem(given['config'], 'config', 0) ??
+    (typeof given['create'] === 'function' ? null : 'create is no function') ??
+    (given['entities'] === undefined
+      ? null
+      : 'entities: a plugin cannot bring kinds of entities of its own yet');
+  if (problem !== null) throw new Error(problem);
+  const definition = given as unknown as PluginDefinition;
+  tryOut(definition);
+  return definition;
+}
+
+/** What is left to be wrong shows when the checks are compiled and run. */
+function tryOut(definition: PluginDefinition): void {
+  const schema = pluginSchema(definition, '0.0.0');
+  const validator = new EntityValidator({ ...plugins, variants: () => schema, subschema_error: () => null });
+  const input = { name: definition.name, config: {} };
+  try {
+    validator.validate({ input }, { flavor: 'traditional_compatible', now: 1 });
+  } catch (error) {
+    throw new Error(`config: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function numberProblem(priority: unknown): string | null {
+  return typeof priority === 'number' && Number.isFinite(priority)
+    ? null
+    : `priority ${shown(priority)} is no number`;
+}
+
+function versionProblem(version: unknown): string | null {
+  if (version === undefined || (typeof version === 'string' && /^\d+\.\d+\.\d+$/.test(version))) return null;
+  return `version ${shown(version)} is not like '1.0.0'`;
+}
+
+function fieldsProblem(fields: unknown, at: string, depth: number): string | null {
+  if (depth > MAX_DEPTH) return `${at}: more than ${MAX_DEPTH} fields in each other`;
+  if (!isRecord(fields)) return `${at} is no object of fields`;
+  for (const [name, field] of Object.entries(fields as Fields)) {
+    const problem = fieldProblem(field, `${at}.${name}`, depth);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function fieldProblem(field: unknown, at: string, depth: number): string | null {
+  if (depth > MAX_DEPTH) return `${at}: more than ${MAX_DEPTH} fields in each other`;
+  if (!isRecord(field)) return `${at} is no field: { type: 'string', … }`;
+  const { type } = field;
+  if (!FIELD_TYPES.has(type)) {
+    return `${at}: type ${shown(type)} is none of ${[...FIELD_TYPES].join(', ')}`;
+  }
+  if (type === 'record') return fieldsProblem(field['fields'], at, depth + 1);
+  const inner = type === 'map' ? ['keys', 'values'] : type === 'array' || type === 'set' ? ['elements'] : [];
+  for (const name of inner) {
+    const problem = fieldProblem(field[name], `${at}.${name}`, depth + 1);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function isRecord(value: unknown): value is Loose {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value.slice(0, 100)}'`;
+  return value === undefined ? '(nothing)' : `(a ${typeof value})`;
+}
