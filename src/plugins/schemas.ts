@@ -4,11 +4,26 @@
  * uses it.
  */
 import type { PluginDescription } from '../entities/plugin-description.ts';
+import { acl } from './acl/schema.ts';
+import { botDetection } from './bot-detection/schema.ts';
+import { cors } from './cors/schema.ts';
 import { forwardAuth } from './forward-auth/schema.ts';
 import { hmacAuth } from './hmac-auth/schema.ts';
+import { ipRestriction } from './ip-restriction/schema.ts';
 import { jwt } from './jwt/schema.ts';
 import { keyAuth } from './key-auth/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
 import { opa } from './opa/schema.ts';
 
-export const SCHEMAS: readonly PluginDescription[] = [forwardAuth, hmacAuth, jwt, keyAuth, oauth2, opa];
+export const SCHEMAS: readonly PluginDescription[] = [
+  acl,
+  botDetection,
+  cors,
+  forwardAuth,
+  hmacAuth,
+  ipRestriction,
+  jwt,
+  keyAuth,
+  oauth2,
+  opa,
+];
