@@ -5,6 +5,7 @@
  */
 import type { PluginDescription } from '../entities/plugin-description.ts';
 import { acl } from './acl/schema.ts';
+import { basicAuth } from './basic-auth/schema.ts';
 import { botDetection } from './bot-detection/schema.ts';
 import { cors } from './cors/schema.ts';
 import { forwardAuth } from './forward-auth/schema.ts';
@@ -17,6 +18,7 @@ import { opa } from './opa/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
   acl,
+  basicAuth,
   botDetection,
   cors,
   forwardAuth,

@@ -58,7 +58,7 @@ type AclCase = readonly [
   config: object,
   headers: readonly string[],
   status: number,
-  consumerGroups?: string,
+  consumerGroups?: string | undefined,
   authenticatedGroups?: string,
 ];
 
