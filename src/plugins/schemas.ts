@@ -13,6 +13,7 @@ import { hmacAuth } from './hmac-auth/schema.ts';
 import { ipRestriction } from './ip-restriction/schema.ts';
 import { jwt } from './jwt/schema.ts';
 import { keyAuth } from './key-auth/schema.ts';
+import { oauth2Introspection } from './oauth2-introspection/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
 import { opa } from './opa/schema.ts';
 
@@ -27,5 +28,6 @@ export const SCHEMAS: readonly PluginDescription[] = [
   jwt,
   keyAuth,
   oauth2,
+  oauth2Introspection,
   opa,
 ];

@@ -83,7 +83,7 @@ test('codes and tokens in the store: one winner among workers, and revocation on
   assert.equal((before[0]?.body['headers'] as Json)['x-authenticated-userid'], 'u');
 
   await admin(gateway, 'DELETE', `/oauth2_tokens/${token}`);
-  await waitFor(async () => (await get(gateway, token)).status === 401, { timeout: 1000 });
+  await waitFor(async () => (await get(gateway, token)).status === 401);
   const after = await Promise.all(Array.from({ length: 10 }, () => get(gateway, token)));
   assert.ok(after.every(({ status }) => status === 401));
 
@@ -92,7 +92,7 @@ test('codes and tokens in the store: one winner among workers, and revocation on
   await admin(gateway, 'POST', '/oauth2_tokens', { ...made, access_token: 'mine' });
   await waitFor(async () => (await get(gateway, 'mine')).status === 200);
   await admin(gateway, 'DELETE', '/oauth2/app');
-  await waitFor(async () => (await get(gateway, 'mine')).status === 401, { timeout: 1000 });
+  await waitFor(async () => (await get(gateway, 'mine')).status === 401);
   assert.deepEqual((await admin(gateway, 'GET', '/oauth2_tokens'))['data'], []);
 });
 

@@ -1,13 +1,12 @@
 /** Who shows an access token (RFC 6750) is who it was given to. */
 import type { Oauth2Token } from '../../entities/oauth2-token.ts';
-import { bodyKind } from '../body-args.ts';
+import { accessToken, type TokenPlace } from '../access-token.ts';
 import { headerValue, quotedString } from '../header-value.ts';
 import type { Attempt } from '../identity.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { reply, type Reply } from '../kit/reply.ts';
 import { failure } from './answers.ts';
 import type { Oauth2Context } from './context.ts';
-import { type Parameters, parametersOf } from './parameters.ts';
 
 const SCOPE = 'X-Authenticated-Scope';
 const USER = 'X-Authenticated-UserId';
@@ -32,13 +31,15 @@ export function challenge(realm: string | null, code: string | null, description
 
 export class TokenAccess {
   readonly #context: Oauth2Context;
+  readonly #place: TokenPlace;
   readonly #missing: Reply;
   readonly #invalid: Reply;
   readonly #global: Reply;
 
   constructor(context: Oauth2Context) {
     this.#context = context;
-    const { realm } = context.config;
+    const { realm, auth_header_name: header, hide_credentials: hide } = context.config;
+    this.#place = { header: header.toLowerCase(), hide, bare: true };
     const told = challenge(realm, INVALID.error, INVALID.error_description);
     this.#missing = reply(401, MISSING, { 'WWW-Authenticate': challenge(realm, null) });
     this.#invalid = reply(401, INVALID, { 'WWW-Authenticate': told });
@@ -46,32 +47,14 @@ export class TokenAccess {
   }
 
   attempt(exchange: Exchange): Attempt | Promise<Attempt> {
-    const header = exchange.request.headers.get(this.#context.config.auth_header_name);
-    if (header !== undefined) return this.#withHeader(exchange, header);
-    const parameters = parametersOf(exchange);
-    if (parameters instanceof Promise) return parameters.then((all) => this.#withParameters(exchange, all));
-    return this.#withParameters(exchange, parameters);
+    const shown = accessToken(exchange, this.#place);
+    if (shown instanceof Promise) return shown.then((token) => this.#judge(exchange, token));
+    return this.#judge(exchange, shown);
   }
 
-  #withHeader(exchange: Exchange, header: string): Attempt | Promise<Attempt> {
-    const [scheme = '', token, ...rest] = header.split(/[\t ]+/).filter((part) => part !== '');
-    const bearer = token !== undefined && rest.length === 0 && /^(?:token|bearer)$/i.test(scheme);
-    if (bearer && this.#context.config.hide_credentials) {
-      exchange.upstreamRequest.headers.remove(this.#context.config.auth_header_name);
-    }
-    return this.#judge(exchange, bearer ? token : header.trim());
-  }
-
-  async #withParameters(exchange: Exchange, parameters: Parameters): Promise<Attempt> {
-    const token = parameters.get('access_token');
-    if (typeof token !== 'string' || token === '') return this.#missing;
-    if (this.#context.config.hide_credentials) await hide(exchange);
-    return this.#judge(exchange, token);
-  }
-
-  #judge(exchange: Exchange, text: string): Attempt | Promise<Attempt> {
-    if (text === '') return this.#missing;
-    const token = this.#context.tokens.findByAccessToken(text);
+  #judge(exchange: Exchange, shown: string | null): Attempt | Promise<Attempt> {
+    if (shown === null) return this.#missing;
+    const token = this.#context.tokens.findByAccessToken(shown);
     if (token instanceof Promise) return token.then((found) => this.#accept(exchange, found));
     return this.#accept(exchange, token);
   }
@@ -96,22 +79,4 @@ export class TokenAccess {
       identifier: credential.client_id,
     };
   }
-}
-
-/** Takes the token out of the query, and out of a form. */
-async function hide(exchange: Exchange): Promise<void> {
-  const { request, upstreamRequest } = exchange;
-  if (request.args.has('access_token')) upstreamRequest.query = withoutToken(upstreamRequest.query);
-  if (request.method === 'GET' || bodyKind(request.headers.get('content-type')) !== 'form') return;
-  const body = (await request.body()).toString('utf8');
-  const left = withoutToken(body);
-  if (left !== body) upstreamRequest.setBody(left);
-}
-
-/** What else there is stays as the client wrote it. */
-function withoutToken(query: string): string {
-  return query
-    .split('&')
-    .filter((pair) => !new URLSearchParams(pair).has('access_token'))
-    .join('&');
 }
