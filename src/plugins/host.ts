@@ -48,13 +48,15 @@ export class PluginHost {
    */
   async create(entity: Plugin, staged?: UserPlugin): Promise<PluginInstance> {
     const user = staged ?? userPlugin(entity.name);
-    const priority = user?.definition.priority ?? PLUGIN_SCHEMAS.get(entity.name)?.priority ?? 0;
+    const description = user?.definition ?? PLUGIN_SCHEMAS.get(entity.name)?.description;
+    const priority = description?.priority ?? 0;
+    const identifies = description?.identifies === true;
     const { services, release } = this.#options.services(entity);
     try {
       const filters = await (user === null
         ? this.#create(entity, services)
         : this.#createForUser(user, entity, services));
-      return { entity, priority, filters, broken: null, release };
+      return { entity, priority, filters, identifies, broken: null, release };
     } catch (error) {
       release();
       const broken = error instanceof Error ? error.message : String(error);

@@ -6,6 +6,8 @@ export interface PluginInstance {
   readonly entity: Plugin;
   readonly priority: number;
   readonly filters: Filters;
+  /** Its access filter says who calls (`identifies` of the definition). */
+  readonly identifies?: boolean;
   /** Why the filters could not be made, or null. They refuse every request then. */
   readonly broken: string | null;
   /** Ends what its services do for it; called when the configuration is gone, after `dispose` of its filters. */

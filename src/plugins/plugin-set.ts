@@ -1,125 +1,59 @@
 /**
- * All plugins of a snapshot, and the plans that come of them. For each name one configuration runs: the first that there is
- * in the order of precedence (Kong's, with consumer groups where Kong Enterprise has them).
+ * All plugins of a snapshot, and the plans that come of them. For each name one configuration runs: see `candidates.ts`.
+ *
+ * Requests and streams have plans of their own: a configuration belongs to those whose protocols it names (Kong's
+ * subsystems). Which of HTTP's protocols it names makes no difference, as in Kong.
  */
+import { Candidates, type Scope } from './candidates.ts';
 import type { PluginInstance } from './instance.ts';
-import { Plan } from './plan.ts';
-
-/** What a plan is made for: a route with its service, or null for requests without a route. */
-export interface Scope {
-  readonly routeId: string | null;
-  readonly serviceId: string | null;
-}
+import { type Entries, Plan, PlanMemory, type Selection } from './plan.ts';
 
 const GLOBAL: Scope = { routeId: null, serviceId: null };
 
-/** References that a configuration of that rank has: highest precedence first. */
-const PRECEDENCE: ReadonlyArray<{ route?: true; service?: true; consumer?: true; group?: true }> = [
-  { route: true, service: true, consumer: true },
-  { route: true, service: true, group: true },
-  { route: true, consumer: true },
-  { service: true, consumer: true },
-  { route: true, group: true },
-  { service: true, group: true },
-  { route: true, service: true },
-  { consumer: true },
-  { group: true },
-  { route: true },
-  { service: true },
-  {},
-];
+const HTTP: ReadonlySet<string> = new Set(['http', 'https', 'grpc', 'grpcs']);
+const isHttp = (protocol: string): boolean => HTTP.has(protocol);
 
-const NOBODY: readonly string[] = [''];
-
-/** Configurations of one plugin, by what they refer to. */
-class Candidates {
-  readonly name: string;
-  readonly priority: number;
-  readonly #byScope = new Map<string, PluginInstance>();
-  readonly #routes = new Set<string>();
-  readonly #services = new Set<string>();
-  #anywhere = false;
-  /** Some configuration refers to a consumer or a group. */
-  asksWho = false;
-
-  constructor({ entity, priority }: PluginInstance) {
-    this.name = entity.name;
-    this.priority = priority;
-  }
-
-  add(instance: PluginInstance): void {
-    const { route, service, consumer, consumer_group: group } = instance.entity;
-    this.#byScope.set(scopeKey(route?.id, service?.id, consumer?.id, group?.id), instance);
-    if (consumer !== null || group !== null) this.asksWho = true;
-    if (route !== null) this.#routes.add(route.id);
-    else if (service !== null) this.#services.add(service.id);
-    else this.#anywhere = true;
-  }
-
-  select(scope: Scope, consumerId: string | null, groups: readonly string[]): PluginInstance | null {
-    for (const rank of PRECEDENCE) {
-      if (rank.route && scope.routeId === null) continue;
-      if (rank.service && scope.serviceId === null) continue;
-      if (rank.consumer && consumerId === null) continue;
-      for (const group of rank.group ? groups : NOBODY) {
-        const found = this.#byScope.get(
-          scopeKey(
-            rank.route && scope.routeId,
-            rank.service && scope.serviceId,
-            rank.consumer && consumerId,
-            group,
-          ),
-        );
-        if (found !== undefined) return found;
-      }
-    }
-    return null;
-  }
-
-  /** Some configuration could run in this scope, whoever calls. */
-  concerns({ routeId, serviceId }: Scope): boolean {
-    return this.#anywhere || this.#routes.has(routeId ?? '') || this.#services.has(serviceId ?? '');
-  }
+/** A route, as far as plans go by it: one object for each route of a snapshot. */
+interface PlannedRoute {
+  readonly id: string;
+  readonly service: { readonly id: string } | null;
 }
 
-function scopeKey(...ids: ReadonlyArray<string | null | undefined>): string {
-  return ids.map((id) => id || '-').join(' ');
-}
-
-export class PluginSet {
-  readonly instances: ReadonlyMap<string, PluginInstance>;
+/** The plugins of one subsystem. */
+class Plans {
   /** In the order in which they run. */
   readonly #candidates: readonly Candidates[];
   readonly #plans = new WeakMap<object, Plan>();
+  readonly #memory = new PlanMemory();
+  /** All that some configuration refers to. */
+  readonly #consumers: ReadonlySet<string>;
+  readonly #groups: ReadonlySet<string>;
   #global: Plan | null = null;
 
-  /** @param instances by id of their entity. */
-  constructor(instances: ReadonlyMap<string, PluginInstance>) {
-    this.instances = instances;
+  constructor(instances: Iterable<PluginInstance>) {
     const byName = new Map<string, Candidates>();
-    for (const instance of instances.values()) {
+    for (const instance of instances) {
       const { name } = instance.entity;
       let candidates = byName.get(name);
       if (candidates === undefined) byName.set(name, (candidates = new Candidates(instance)));
       candidates.add(instance);
     }
-    this.#candidates = [...byName.values()].sort(
+    this.#candidates = [...byName.values()].toSorted(
       (a, b) => b.priority - a.priority || (a.name < b.name ? 1 : -1),
     );
+    this.#consumers = union(this.#candidates.map(({ consumers }) => consumers));
+    this.#groups = union(this.#candidates.map(({ groups }) => groups));
   }
 
-  /** Without any plugin a request passes no code of plugins at all. */
   get empty(): boolean {
     return this.#candidates.length === 0;
   }
 
-  /** For requests whose route is not known, or that have none. */
   get global(): Plan {
     return (this.#global ??= this.#compile(GLOBAL));
   }
 
-  /** @param route one object for each route of a snapshot; plans are kept by it. */
-  planOf(route: { readonly id: string; readonly service: { readonly id: string } | null }): Plan {
+  of(route: PlannedRoute): Plan {
     let plan = this.#plans.get(route);
     if (plan === undefined) {
       plan = this.#compile({ routeId: route.id, serviceId: route.service?.id ?? null });
@@ -131,15 +65,64 @@ export class PluginSet {
   #compile(scope: Scope): Plan {
     const candidates = this.#candidates.filter((one) => one.concerns(scope));
     const entries = candidates.map((one) => one.select(scope, null, []));
-    if (!candidates.some(({ asksWho }) => asksWho)) return new Plan(entries, null);
-    const reselect = (plan: Plan, from: number, consumerId: string | null, groups: readonly string[]): Plan =>
-      new Plan(
+    const selection: Selection = {
+      memory: this.#memory,
+      consumers: this.#consumers,
+      groups: this.#groups,
+      select: (before: Entries, from, consumerId, groups) =>
         candidates.map((one, place) =>
-          place < from ? (plan.entries[place] ?? null) : one.select(scope, consumerId, groups),
+          place < from ? (before[place] ?? null) : one.select(scope, consumerId, groups),
         ),
-        reselect,
-      );
-    return new Plan(entries, reselect);
+    };
+    const asksWho = candidates.some(({ consumers, groups }) => consumers.size + groups.size > 0);
+    return new Plan(entries, asksWho ? selection : null);
+  }
+}
+
+/** Nearly always none or one of them has members. */
+function union(sets: ReadonlyArray<ReadonlySet<string>>): ReadonlySet<string> {
+  const some = sets.filter(({ size }) => size > 0);
+  return some.length === 1 ? (some[0] as ReadonlySet<string>) : new Set(some.flatMap((set) => [...set]));
+}
+
+export class PluginSet {
+  /** By id of their entity. */
+  readonly instances: ReadonlyMap<string, PluginInstance>;
+  readonly #requests: Plans;
+  readonly #streams: Plans;
+
+  constructor(instances: ReadonlyMap<string, PluginInstance>) {
+    this.instances = instances;
+    const all = [...instances.values()];
+    this.#requests = new Plans(all.filter(({ entity }) => entity.protocols.some(isHttp)));
+    this.#streams = new Plans(all.filter(({ entity }) => !entity.protocols.every(isHttp)));
+  }
+
+  /** Without any plugin a request passes no code of plugins at all. */
+  get empty(): boolean {
+    return this.#requests.empty;
+  }
+
+  get streamsEmpty(): boolean {
+    return this.#streams.empty;
+  }
+
+  /** For requests whose route is not known, or that have none. */
+  get global(): Plan {
+    return this.#requests.global;
+  }
+
+  planOf(route: PlannedRoute): Plan {
+    return this.#requests.of(route);
+  }
+
+  /** The same for a route of `stream_listen`. */
+  streamPlanOf(route: PlannedRoute): Plan {
+    return this.#streams.of(route);
+  }
+
+  get globalStream(): Plan {
+    return this.#streams.global;
   }
 }
 

@@ -19,8 +19,9 @@ export function clientHead(exchange: Exchange, head: ResponseHead): void {
 export function stampReply(exchange: Exchange, head: ResponseHead): void {
   const { headers } = head;
   const { policy } = exchange.context;
-  headers.add('Date', httpDate());
-  if (policy.sendServer) headers.add('Server', policy.serverToken);
+  // A plugin may have set them.
+  if (!headers.has('date')) headers.add('Date', httpDate());
+  if (policy.sendServer && !headers.has('server')) headers.add('Server', policy.serverToken);
   if (exchange.proxied) stampProxied(exchange, head);
   else if (policy.sendResponseLatency) {
     headers.set('X-Kong-Response-Latency', milliseconds(performance.now() - exchange.startedAt));

@@ -20,8 +20,8 @@ import type { HashInput } from '../balancer/hash-source.ts';
 import type { Captures } from '../router/regex.ts';
 import type { Match, RouterInput } from '../router/router.ts';
 import { normalizePath } from '../router/path.ts';
-import type { PluginSet } from '../plugins/plugin-set.ts';
-import type { RouteTarget } from '../snapshot/snapshot.ts';
+import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
+import { FlatHeaders } from '../wire/flat-headers.ts';
 import { NO_BODY } from '../wire/message.ts';
 import type {
   Headers,
@@ -40,6 +40,9 @@ import { isGrpcContentType } from './grpc-status.ts';
 import { guardError } from './guard.ts';
 import { replyError } from './reply.ts';
 import { editedService, type UpstreamEdits } from './plugins/edits.ts';
+import { copyOf } from './plugins/headers.ts';
+import { BufferedResponse } from './plugins/buffered-response.ts';
+import { filterBody, filterHead, framed, isBodiless } from './plugins/response-filters.ts';
 import { PluginRun, type RequestPhase } from './plugins/run.ts';
 import { payloadTooLarge, RequestBody } from './request-body.ts';
 import { requestId } from './request-id.ts';
@@ -56,6 +59,8 @@ const OVER = 3;
 
 export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
   readonly context: ProxyContext;
+  /** What was served when the request began. */
+  readonly snapshot: Snapshot;
   readonly stream: ServerStream;
   /** Who calls, as the settings judged when the request began. */
   readonly peer: Peer;
@@ -107,11 +112,16 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
   source: 'service' | 'exit' | 'error' = 'error';
   /** Of the upstream's response, as the client gets them; null while there is none. */
   upstreamHeaders: Headers | null = null;
+  /** Of the response that the client got, whoever made it. */
+  sentHeaders: Headers | null = null;
+  /** A plugin wants the upstream's response whole; null: none does, or it has been let go of. */
+  #buffered: BufferedResponse | null = null;
 
   #state = REQUEST;
 
   constructor(context: ProxyContext, stream: ServerStream, request: RequestHead) {
     this.context = context;
+    this.snapshot = context.snapshot;
     this.stream = stream;
     this.request = request;
     const { peer } = stream;
@@ -206,28 +216,33 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
     const refused = guard === null || guard === undefined ? null : guardError(guard, this.request);
     if (refused !== null) return this.fail(refused);
     if (this.request.bodyLength > this.context.policy.maxBody) return this.fail(payloadTooLarge());
-    const { plugins } = this.context.snapshot;
-    if (plugins.empty) return this.#findRoute(plugins);
+    const { plugins } = this.snapshot;
+    if (plugins.empty) return this.#findRoute();
     this.plugins = new PluginRun(this, plugins.global);
-    if (this.plugins.start('rewrite')) this.#findRoute(plugins);
+    if (this.plugins.start('rewrite')) this.#findRoute();
   }
 
   /** A phase of plugins that had to wait is over. */
   proceed(phase: RequestPhase): void {
     if (phase === 'access') this.#forwardRequest();
-    else this.#findRoute(this.context.snapshot.plugins);
+    else this.#findRoute();
   }
 
-  #findRoute(plugins: PluginSet): void {
+  #findRoute(): void {
     const match = routeRequest(this);
     if (match === null) return;
     const route = match.value;
     this.#match = match;
     this.route = route;
     this.matchedPrefix = match.matchedPrefix;
-    if (this.plugins !== null) this.plugins.plan = plugins.planOf(route);
+    // What is refused here meets global plugins only, as in Kong.
     if (refuseRequest(this, route)) return;
-    if (this.plugins === null || this.plugins.start('access')) this.#forwardRequest();
+    const { plugins } = this;
+    if (plugins !== null) {
+      plugins.plan = this.snapshot.plugins.planOf(route);
+      if (!plugins.start('access')) return;
+    }
+    this.#forwardRequest();
   }
 
   #forwardRequest(): void {
@@ -236,6 +251,7 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
     const service = serviceOf(this, route);
     if (service === null) return;
     const { edits } = this;
+    this.plugins?.madeView?.forwarded();
     this.forward = new Forward(this, route, edits === null ? service : editedService(service, edits));
     if (this.body === null) {
       const { bodyLength } = this.request;
@@ -247,17 +263,17 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
 
   /** The whole body, for a plugin. @throws BodyTooLarge */
   async readBody(limit: number): Promise<Buffer> {
-    if (this.forward !== null || this.responded)
+    if (this.forward !== null || this.responded || this.over)
       throw new Error('the request has been forwarded or answered');
     const { bodyLength } = this.request;
-    if (this.body === null && (bodyLength === NO_BODY || bodyLength === 0)) return Buffer.alloc(0);
+    if (this.body === null && (bodyLength === NO_BODY || bodyLength === 0)) return NOTHING;
     this.body ??= new RequestBody(this);
     return this.body.readWhole(limit);
   }
 
   /** What a plugin sends in place of the body. */
   replaceBody(bytes: Buffer): void {
-    if (this.forward !== null || this.responded)
+    if (this.forward !== null || this.responded || this.over)
       throw new Error('the request has been forwarded or answered');
     this.body ??= new RequestBody(this);
     this.body.replace(bytes);
@@ -267,34 +283,78 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
 
   /** The head of the upstream's final response. */
   respond(head: ResponseHead): void {
-    this.upstreamStatus = head.status;
+    this.#answered(head);
+    this.body?.settle();
+    const { plugins } = this;
+    if (plugins === null) return this.#sendUpstream(head);
+    if (plugins.plan.response.length === 0) return void this.#filterAndSend(plugins, head);
+    const buffered = new BufferedResponse(this, plugins, head);
+    this.upstreamHeaders = buffered.head.headers;
+    if (!buffered.tooLarge) this.#buffered = buffered;
+  }
+
+  #answered({ status, headers }: ResponseHead): void {
+    this.upstreamStatus = status;
     this.upstreamHeadAt = performance.now();
     this.proxied = true;
     this.source = 'service';
-    this.body?.settle();
-    this.upstreamHeaders = head.headers;
-    const filtered = this.plugins === null ? head : this.plugins.filterHead(head);
-    if (filtered === null) return;
-    clientHead(this, filtered);
+    this.upstreamHeaders = headers;
+  }
+
+  /** False: a filter failed, and the request was answered otherwise. */
+  #filterAndSend(plugins: PluginRun, head: ResponseHead): boolean {
+    const filtered = filterHead(this, plugins, head);
+    if (filtered === null) return false;
+    this.#sendUpstream(framed(this, filtered));
+    return true;
+  }
+
+  #sendUpstream(head: ResponseHead): void {
+    clientHead(this, head);
     this.stream.readAhead(this.route?.responseBuffering === true ? this.context.policy.responseBuffer : 0);
-    this.send(filtered);
+    this.send(head);
+  }
+
+  /** A response that was kept until plugins had seen all of it. */
+  deliver(head: ResponseHead, body: Buffer, trailers: Trailers | null): void {
+    this.#buffered = null;
+    if (this.plugins === null || !this.#filterAndSend(this.plugins, head)) return;
+    if (body.length > 0) this.sendBody(body);
+    this.sendEnd(trailers);
+    this.stream.flush();
+  }
+
+  /** Something else is sent in its place. */
+  dropBuffered(): void {
+    this.#buffered = null;
+  }
+
+  /** An upstream has answered, though perhaps the client has not heard of it. */
+  get answered(): boolean {
+    return this.responded || this.#buffered !== null;
   }
 
   /** Sends a head that is ready as it is. */
   send(head: ResponseHead): void {
     this.#state = RESPONSE;
     this.status = head.status;
+    this.sentHeaders = head.headers;
     this.stream.respond(head);
   }
 
   /** False: the client is slow, stop until `forward.resume`. */
   sendBody(chunk: Buffer): boolean {
+    if (this.#buffered !== null) {
+      this.#buffered.add(chunk);
+      return true;
+    }
     if (this.plugins?.filtersBody === true) return this.#sendFiltered(this.plugins, chunk, false);
     this.bytesSent += chunk.length;
     return this.stream.write(chunk);
   }
 
   sendEnd(trailers: Trailers | null): void {
+    if (this.#buffered !== null) return this.#buffered.end(trailers);
     if (this.plugins?.filtersBody === true) this.#sendFiltered(this.plugins, NOTHING, true);
     if (this.#state !== OVER) this.stream.end(trailers);
   }
@@ -302,28 +362,36 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
   #sendFiltered(plugins: PluginRun, chunk: Buffer, last: boolean): boolean {
     let bytes: Buffer;
     try {
-      bytes = plugins.filterBody(chunk, last);
+      bytes = filterBody(plugins, chunk, last);
     } catch (error) {
       this.fail(error as GatewayError);
       return true;
     }
-    if (bytes.length === 0 || this.method === 'HEAD') return true;
+    if (bytes.length === 0 || isBodiless(this, this.status)) return true;
     this.bytesSent += bytes.length;
     return this.stream.write(bytes);
   }
 
   switchProtocols(head: ResponseHead, upstream: Tunnel): void {
-    this.upstreamStatus = this.status = head.status;
-    this.upstreamHeadAt = performance.now();
-    this.proxied = true;
-    this.source = 'service';
-    this.upstreamHeaders = head.headers;
-    const filtered = this.plugins === null ? head : this.plugins.filterHead(head);
+    this.#answered(head);
+    const { plugins } = this;
+    const filtered = plugins === null ? head : filterHead(this, plugins, head, false);
     if (filtered === null) return upstream.destroy();
+    this.status = head.status;
     clientHead(this, filtered);
+    this.sentHeaders = filtered.headers;
     this.#state = TUNNEL;
     const client = this.stream.upgrade(filtered);
     spliceTunnels(this, client, upstream);
+  }
+
+  /** The upstream is done and the client is not: what plugins may still ask for gets memory of its own. */
+  keepHeaders(): void {
+    const { plugins } = this;
+    if (plugins === null || plugins.plan.logs.length === 0 || this.#state !== RESPONSE) return;
+    if (this.upstreamHeaders === null || this.upstreamHeaders instanceof FlatHeaders) return;
+    this.upstreamHeaders = this.sentHeaders = copyOf(this.upstreamHeaders);
+    plugins.madeView?.keepHeaders();
   }
 
   /** Answers with an error, or breaks off a response that has begun. */
@@ -331,7 +399,10 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
     if (this.#state === OVER) return;
     this.context.reportError(this, error);
     this.forward?.cancel();
+    this.#buffered = null;
+    this.plugins?.stop();
     if (this.#state === REQUEST) {
+      this.source = 'error';
       // Too large, malformed or late: nobody wants the rest of such a body.
       if (error.source === 'client') this.stream.lastResponse();
       return replyError(this, error);
@@ -344,7 +415,8 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
   finish(): void {
     if (this.#state === OVER) return;
     this.#state = OVER;
-    this.body?.release();
+    this.#buffered = null;
+    this.body?.over();
     this.forward?.over();
     finishExchange(this);
   }

@@ -1,11 +1,12 @@
 /** The finish phase: the log filters of plugins, and one line in the access log. */
 import { CELL } from '../zone/worker-zone.ts';
 import type { Exchange } from './exchange.ts';
+import { runLogs } from './plugins/response-filters.ts';
 
 export function finishExchange(exchange: Exchange): void {
   const { accessLog, zone } = exchange.context;
   zone.add(CELL.bytesOut, exchange.bytesSent);
-  exchange.plugins?.log();
+  if (exchange.plugins !== null) runLogs(exchange, exchange.plugins);
   if (accessLog === null) return;
   const { request } = exchange;
   const { headers } = request;

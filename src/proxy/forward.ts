@@ -65,7 +65,8 @@ export class Forward implements ClientStreamHandler {
     this.#exchange = exchange;
     this.#route = route;
     this.#service = service;
-    const { snapshot, resolver } = exchange.context;
+    const { snapshot } = exchange;
+    const { resolver } = exchange.context;
     const balancer = snapshot.upstreams.of(service);
     this.#peers = balancer === null ? null : new Peers(balancer, resolver);
     this.#hashSource = balancer?.hashSource ?? null;
@@ -230,7 +231,12 @@ export class Forward implements ClientStreamHandler {
   }
 
   onReadEnd(): boolean {
-    return this.#exchange.responded && !this.#exchange.over && this.#exchange.stream.flush();
+    const exchange = this.#exchange;
+    if (!exchange.responded || exchange.over) return false;
+    const held = exchange.stream.flush();
+    // Its connection goes on to another exchange, which has the memory of the head.
+    if (this.#stream === null && !exchange.over) exchange.keepHeaders();
+    return held;
   }
 
   onDrain(): void {
@@ -276,9 +282,9 @@ export class Forward implements ClientStreamHandler {
     const repeatable =
       error.retry !== 'never' &&
       (exchange.body === null || exchange.body.replayable) &&
-      (!this.#sent || unprocessed || !NOT_IDEMPOTENT.has(exchange.method));
+      (!this.#sent || unprocessed || !NOT_IDEMPOTENT.has(exchange.edits?.method ?? exchange.method));
     const spared = this.#spare();
-    if (!repeatable || exchange.responded || (!stale && !spared && this.#tries >= this.#service.retries))
+    if (!repeatable || exchange.answered || (!stale && !spared && this.#tries >= this.#service.retries))
       return exchange.fail(error);
     if (!stale) {
       if (!spared) this.#tries++;

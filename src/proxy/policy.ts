@@ -22,6 +22,10 @@ export interface Policy {
   /** Octets of a request body kept before streaming, and of a response read ahead of a slow client. */
   readonly requestBuffer: number;
   readonly responseBuffer: number;
+  /** Milliseconds that a filter of a plugin may wait. */
+  readonly pluginTimeout: number;
+  /** Octets of a response that plugins want whole. */
+  readonly pluginResponseLimit: number;
 }
 
 export function policyOf(settings: Settings): Policy {
@@ -42,5 +46,7 @@ export function policyOf(settings: Settings): Policy {
       settings.nginx_http_client_max_body_size === 0 ? Infinity : settings.nginx_http_client_max_body_size,
     requestBuffer: settings.request_buffer_size,
     responseBuffer: settings.response_buffer_size,
+    pluginTimeout: settings.plugin_timeout,
+    pluginResponseLimit: settings.plugin_response_limit,
   };
 }

@@ -6,7 +6,8 @@ import type { Reply, ReplyHeaders } from '../plugins/kit/reply.ts';
 import type { Headers } from '../wire/message.ts';
 import { stampReply } from './client-head.ts';
 import type { Exchange } from './exchange.ts';
-import { check } from './plugins/headers.ts';
+import { check, isFraming } from './plugins/headers.ts';
+import { filterHead, framed, isBodiless } from './plugins/response-filters.ts';
 
 /** Kong's own refusals (`kong.response.error`): a message in the form that the client accepts. */
 export function replyMessage(
@@ -52,14 +53,17 @@ function replyBody(
   sendReply(exchange, made.status, reply, made.body);
 }
 
-/** What a plugin answers in place of an upstream. */
+/** What a plugin answers in place of an upstream. @throws TypeError, RangeError for what is no answer; nothing is sent then. */
 export function replyOfPlugin(exchange: Exchange, reply: Reply): void {
+  const { status, message } = reply;
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new RangeError(`${status} is no status`);
+  const fields = flat(reply.headers);
   exchange.source = 'exit';
-  if (reply.message !== null) {
-    const text = reply.message === '' ? undefined : reply.message;
-    return replyBody(exchange, 'kong', reply.status, text, flat(reply.headers));
+  if (message !== null) {
+    return replyBody(exchange, 'kong', status, message === '' ? undefined : message, fields);
   }
-  sendReply(exchange, reply.status, new FlatHeaders(flat(reply.headers)), reply.body ?? Buffer.alloc(0));
+  sendReply(exchange, status, new FlatHeaders(fields), reply.body ?? Buffer.alloc(0));
 }
 
 /** @throws TypeError for what is no header. */
@@ -68,7 +72,7 @@ function flat(headers: ReplyHeaders): string[] {
   for (const [name, values] of Object.entries(headers)) {
     for (const value of typeof values === 'string' ? [values] : values) {
       check(name, value);
-      fields.push(name, value);
+      if (!isFraming(name)) fields.push(name, value);
     }
   }
   return fields;
@@ -76,11 +80,13 @@ function flat(headers: ReplyHeaders): string[] {
 
 function sendReply(exchange: Exchange, status: number, headers: Headers, body: Buffer): void {
   const made = { status, reason: reasonPhrase(status), headers, bodyLength: body.length };
-  const head = exchange.plugins === null ? made : exchange.plugins.filterHead(made);
-  if (head === null) return;
+  const { plugins } = exchange;
+  const filtered = plugins === null ? made : filterHead(exchange, plugins, made);
+  if (filtered === null) return;
+  const head = framed(exchange, filtered);
   stampReply(exchange, head);
   exchange.send(head);
-  if (body.length > 0 && exchange.method !== 'HEAD') exchange.sendBody(body);
+  if (body.length > 0 && !isBodiless(exchange, head.status)) exchange.sendBody(body);
   exchange.sendEnd(null);
   exchange.stream.flush();
 }

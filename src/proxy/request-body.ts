@@ -49,8 +49,10 @@ export class RequestBody {
   /** It is a plugin's, not the client's. */
   #replaced = false;
   /** A plugin waits for all of it, and wants no more octets than these. */
-  #reading: PromiseWithResolvers<Buffer> | null = null;
+  #waiting: PromiseWithResolvers<Buffer> | null = null;
   #limit = 0;
+  /** It was too large for a plugin that did without: what was read waits to be sent on. */
+  #begun = false;
   /** Of a body that ended before an upstream was ready. */
   #trailers: Trailers | null = null;
 
@@ -76,7 +78,7 @@ export class RequestBody {
   begin(mode: BodyMode): void {
     const { forward, stream } = this.#exchange;
     // A plugin has read it, or put another in its place.
-    if (this.#whole) return forward?.start();
+    if (this.#whole || this.#begun) return forward?.start();
     if (mode === 'kept') {
       this.#state = KEEPING;
       this.#buffered = true;
@@ -101,23 +103,54 @@ export class RequestBody {
     else stream.pauseBody();
   }
 
+  /** A plugin waits for octets of the client. */
+  get reading(): boolean {
+    return this.#waiting !== null;
+  }
+
   /** For a plugin, before the request is forwarded. @throws BodyTooLarge */
-  readWhole(limit: number): Promise<Buffer> {
-    if (this.#whole) return Promise.resolve(this.#joined());
-    this.#limit = limit;
-    this.#reading ??= Promise.withResolvers();
-    if (this.#state !== KEEPING) {
-      this.#state = KEEPING;
-      this.#buffered = true;
-      this.#exchange.stream.readBody();
+  async readWhole(limit: number): Promise<Buffer> {
+    if (!this.#whole) {
+      const declared = this.#exchange.request.bodyLength;
+      if (declared > limit || this.#length > limit) throw tooLarge(limit);
+      this.#limit = Math.max(this.#limit, limit);
+      await this.#readOn();
     }
-    return this.#reading.promise;
+    const bytes = this.#joined();
+    // Another plugin may have wanted more of it.
+    if (bytes.length > limit) throw tooLarge(limit);
+    return bytes;
+  }
+
+  #readOn(): Promise<Buffer> {
+    if (this.#waiting !== null) return this.#waiting.promise;
+    this.#waiting = Promise.withResolvers();
+    // Whoever does not wait for it any more must not end the worker.
+    this.#waiting.promise.catch(() => {});
+    const { promise } = this.#waiting;
+    this.#state = KEEPING;
+    this.#buffered = true;
+    const { stream } = this.#exchange;
+    stream.readBody();
+    if (this.#begun) stream.resumeBody();
+    return promise;
+  }
+
+  /** A plugin's limit is reached: the rest waits with the client, in case that the plugin does without. */
+  #overflow(): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    this.#begun = true;
+    this.#state = STREAMING;
+    this.#exchange.stream.pauseBody();
+    waiting?.reject(tooLarge(this.#limit));
   }
 
   /** In place of what the client sent, whose rest is read and dropped. */
   replace(bytes: Buffer): void {
     const { stream, request } = this.#exchange;
-    const unread = !this.#whole && request.bodyLength !== NO_BODY && request.bodyLength !== 0;
+    const unread =
+      !this.#whole && !this.#replaced && request.bodyLength !== NO_BODY && request.bodyLength !== 0;
     this.release();
     this.#whole = true;
     this.#replaced = true;
@@ -125,7 +158,9 @@ export class RequestBody {
     this.#trailers = null;
     this.#kept = [bytes];
     this.#length = bytes.length;
-    if (unread) stream.readBody();
+    if (!unread) return;
+    stream.readBody();
+    if (this.#begun) stream.resumeBody();
   }
 
   #joined(): Buffer {
@@ -139,10 +174,9 @@ export class RequestBody {
     const exchange = this.#exchange;
     this.#length += chunk.length;
     if (this.#length > exchange.context.policy.maxBody) return exchange.fail(payloadTooLarge());
-    if (this.#reading !== null) {
-      if (this.#length > this.#limit)
-        return this.#reading.reject(new BodyTooLarge(`more than ${this.#limit} octets`));
-      this.#keep(chunk);
+    if (this.#waiting !== null) {
+      const mayKeep = this.#keep(chunk);
+      if (!mayKeep || this.#length > this.#limit) this.#overflow();
       return;
     }
     const upstream = this.#state === STREAMING ? exchange.forward?.upstream : null;
@@ -167,10 +201,11 @@ export class RequestBody {
     const before = this.#state;
     this.#state = COMPLETE;
     this.#trailers = trailers;
-    if (this.#reading !== null) {
+    if (this.#waiting !== null) {
+      const waiting = this.#waiting;
+      this.#waiting = null;
       this.#whole = true;
-      this.#reading.resolve(this.#joined());
-      this.#reading = null;
+      waiting.resolve(this.#joined());
       return;
     }
     const { forward } = this.#exchange;
@@ -181,6 +216,13 @@ export class RequestBody {
   /** The response has begun: there will be no other try. */
   settle(): void {
     if (this.#replay > 0) this.#forget();
+  }
+
+  /** The exchange is: who waits for octets waits in vain. */
+  over(): void {
+    this.#waiting?.reject(new Error('the request is over'));
+    this.#waiting = null;
+    this.release();
   }
 
   #forget(): void {
@@ -224,6 +266,10 @@ export class RequestBody {
     this.#block = null;
     this.#blockUsed = 0;
   }
+}
+
+function tooLarge(limit: number): BodyTooLarge {
+  return new BodyTooLarge(`the body has more than ${limit} octets`);
 }
 
 export function payloadTooLarge(): GatewayError {

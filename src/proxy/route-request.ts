@@ -9,7 +9,7 @@ import { replyEmpty, replyMessage } from './reply.ts';
 
 /** The match, or null when the request was answered. */
 export function routeRequest(exchange: Exchange): Match<RouteTarget> | null {
-  const match = exchange.context.snapshot.router.match(exchange);
+  const match = exchange.snapshot.router.match(exchange);
   if (match !== null) return match;
   replyMessage(exchange, 404, 'no Route matched with those values');
   return null;

@@ -187,6 +187,10 @@ export interface Settings
   readonly request_buffer_size: number;
   /** Sluice's own, bytes: how far a response is read ahead of a slow client (`response_buffering`). */
   readonly response_buffer_size: number;
+  /** Sluice's own, milliseconds: how long a filter of a plugin may take to settle. */
+  readonly plugin_timeout: number;
+  /** Sluice's own, bytes: largest response that is kept for a plugin with a `response` filter. */
+  readonly plugin_response_limit: number;
   /** Kong's `headers` setting, expanded: lower-case names that the gateway adds to responses. */
   readonly headers: ReadonlySet<string>;
   readonly headers_upstream: ReadonlySet<string>;

@@ -68,6 +68,7 @@ export type Section =
   | 'Headers'
   | 'Errors'
   | 'Upstream side'
+  | 'Plugins'
   | 'DNS';
 
 type Table = { readonly [K in keyof Settings]: SettingSpec<Settings[K]> };
@@ -333,6 +334,20 @@ export const SETTINGS: Table = {
     takesEffect: 'live',
     section: 'Client side',
     doc: "Sluice's own: how far a response is read ahead of a slow client on routes with `response_buffering`.",
+  },
+  plugin_timeout: {
+    initial: '60000',
+    parse: integer(1, 2 ** 31 - 1),
+    takesEffect: 'live',
+    section: 'Plugins',
+    doc: "Sluice's own: milliseconds that a plugin may make a request wait in one phase; then the request is answered with 504, and the log names the plugin. Time in which the plugin waits for the request's body does not count.",
+  },
+  plugin_response_limit: {
+    initial: '8m',
+    parse: size(4096, 2 ** 30),
+    takesEffect: 'live',
+    section: 'Plugins',
+    doc: "Sluice's own: how large a response may be on routes with a plugin that wants it whole (`response` phase); a larger one is answered with 502.",
   },
 
   headers: {

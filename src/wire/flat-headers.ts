@@ -1,5 +1,5 @@
 /** Header fields as a flat list of strings: for messages that the gateway makes itself, and for HTTP/2. */
-import type { FoldedNames } from './folded-names.ts';
+import type { NameSet } from './folded-names.ts';
 import type { Headers } from './message.ts';
 
 const NONE: readonly string[] = [];
@@ -63,7 +63,7 @@ export class FlatHeaders implements Headers {
     for (let at = this.#find(lower); at >= 0; at = this.#find(lower)) this.#fields.splice(at, 2);
   }
 
-  removeSpellings(names: FoldedNames): void {
+  removeSpellings(names: NameSet): void {
     const fields = this.#fields;
     for (let at = fields.length - 2; at >= 0; at -= 2) {
       if (names.has(fields[at] as string)) fields.splice(at, 2);

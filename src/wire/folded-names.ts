@@ -1,8 +1,16 @@
+/** Names that fields are looked up in. */
+export interface NameSet {
+  /** False: no name of that length is among them. */
+  hasLength(length: number): boolean;
+  /** Asked in any case. */
+  has(name: string): boolean;
+}
+
 /**
  * Header names of which no spelling may pass: case aside, and with `_` for `-` anywhere, since CGI and what came of it takes
  * `X_Consumer-ID` for `X-Consumer-ID`. Made once and asked for each line of a request, most of which differ in length.
  */
-export class FoldedNames {
+export class FoldedNames implements NameSet {
   readonly #names: ReadonlySet<string>;
   /** By length. */
   readonly #lengths: Uint8Array;

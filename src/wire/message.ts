@@ -11,7 +11,7 @@
  * Memory: a chunk handed to `onBody` may be a view of a buffer that is read into again. It is valid until the call to
  * `onReadEnd` that follows; whoever keeps it longer copies it, or answers `true` there.
  */
-import type { FoldedNames } from './folded-names.ts';
+import type { NameSet } from './folded-names.ts';
 import type { GatewayError } from '../lib/gateway-error.ts';
 import type { ProxiedAddresses } from './proxy-protocol/header.ts';
 
@@ -33,7 +33,7 @@ export interface Headers {
   add(name: string, value: string): void;
   remove(name: string): void;
   /** Removes all lines whose names are spellings of these. */
-  removeSpellings(names: FoldedNames): void;
+  removeSpellings(names: NameSet): void;
 }
 
 /** Octets of a body: a number when the head tells, else one of these two. */

@@ -27,6 +27,8 @@ export interface PlaneOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly route?: Partial<RouteTarget>;
   readonly service?: Partial<ServiceTarget>;
+  /** False: the route takes nothing. */
+  readonly routed?: boolean;
   readonly trust?: Trust;
   /** Memory of ticket keys, to be shared by several. */
   readonly tickets?: SharedArrayBuffer;
@@ -119,7 +121,7 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
   });
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
-  const router = { match: () => match } as unknown as Router<RouteTarget>;
+  const router = { match: () => (options.routed === false ? null : match) } as unknown as Router<RouteTarget>;
   const streams = options.streams ?? StreamRouter.empty<RouteTarget>('traditional_compatible');
   const plugins = await pluginSet(plane, options.plugins ?? []);
   const snapshot = { revision: 1, hash: EMPTY_HASH, router, streams, upstreams: NO_UPSTREAMS, plugins };

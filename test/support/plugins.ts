@@ -23,6 +23,8 @@ export interface ConfiguredPlugin {
 export interface InlinePlugin extends ConfiguredPlugin {
   readonly priority: number;
   readonly filters: Filters;
+  readonly identifies?: boolean;
+  readonly protocols?: readonly string[];
 }
 
 export type TestPlugin = ConfiguredPlugin | InlinePlugin;
@@ -53,18 +55,28 @@ export function pluginProblems({ name, config = {} }: ConfiguredPlugin): string 
   return JSON.stringify(issues);
 }
 
-function inlineEntity({ name, config = {}, ...references }: ConfiguredPlugin): Plugin {
+/** The complete entity of a plugin that has no schema. */
+export function inlineEntity({ name, config = {}, ...references }: ConfiguredPlugin): Plugin {
   const none = { route: null, service: null, consumer: null, consumer_group: null };
-  return { id: randomUUID(), name, config, enabled: true, ...none, ...references } as unknown as Plugin;
+  const protocols = ['grpc', 'grpcs', 'http', 'https'];
+  return {
+    id: randomUUID(),
+    name,
+    config,
+    enabled: true,
+    protocols,
+    ...none,
+    ...references,
+  } as unknown as Plugin;
 }
 
 export async function pluginSet(plane: DataPlane, plugins: readonly TestPlugin[]): Promise<PluginSet> {
   const instances = new Map<string, PluginInstance>();
   for (const plugin of plugins) {
     if ('filters' in plugin) {
-      const { filters, priority, ...rest } = plugin;
+      const { filters, priority, identifies = false, ...rest } = plugin;
       const entity = inlineEntity(rest);
-      instances.set(entity.id, { entity, priority, filters, broken: null });
+      instances.set(entity.id, { entity, priority, filters, identifies, broken: null });
     } else {
       const instance = await plane.createPlugin(pluginEntity(plugin));
       assert.equal(instance.broken, null);

@@ -24,7 +24,8 @@ for (let n = id; Atomics.load(stop, 0) === 0; n++) {
   const count = counters.increment(`key ${key}`);
   done[key]! += 1;
   if (count < done[key]!) throw new Error(`key ${key} counts ${count}, of which ${done[key]} are mine`);
-  if (n % 8 === 0 && name < claimed.length && values.add(`name ${name}`, `${id}`)) Atomics.add(claimed, name, 1);
+  if (n % 8 === 0 && name < claimed.length && values.add(`name ${name}`, `${id}`))
+    Atomics.add(claimed, name, 1);
   if (n % 8 === 1) name++;
   if (n % 16 === 2) values.set(`value ${n % 7}`, Buffer.alloc((n * 37) % 3000, n % 256));
   if (n % 16 === 3) {

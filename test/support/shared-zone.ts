@@ -55,5 +55,9 @@ function checkShard(shards: Shards, shard: number): void {
     });
   }
   assert.equal(control[own + CONTROL.entries], entries);
-  assert.equal(seen.size, control[own + CONTROL.fresh]! - shard * shards.blocks - 1, 'blocks that are nowhere');
+  assert.equal(
+    seen.size,
+    control[own + CONTROL.fresh]! - shard * shards.blocks - 1,
+    'blocks that are nowhere',
+  );
 }

@@ -8,7 +8,7 @@ import type { Consumer } from '../../entities/consumer.ts';
 import type { ConsumerGroup } from '../../entities/consumer-group.ts';
 import type { Route } from '../../entities/route.ts';
 import type { Service } from '../../entities/service.ts';
-import type { FoldedNames } from '../../wire/folded-names.ts';
+import type { NameSet } from '../../wire/folded-names.ts';
 
 /** Header fields of a message, to read. */
 export interface ReadHeaders {
@@ -28,7 +28,7 @@ export interface EditHeaders extends ReadHeaders {
   add(name: string, value: string): void;
   remove(name: string): void;
   /** Removes all lines whose names are spellings of these, `_` for `-` included. */
-  removeSpellings(names: FoldedNames): void;
+  removeSpellings(names: NameSet): void;
 }
 
 /** The connection and who is behind it. */

@@ -1,4 +1,5 @@
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
+import type { Exchange } from '../exchange.ts';
 
 /** What plugins want of the upstream request in place of what route and service say; null: as those say. */
 export class UpstreamEdits {
@@ -14,16 +15,29 @@ export class UpstreamEdits {
   retries: number | null = null;
 }
 
+/** To be changed. @throws Error when that would come too late. */
+export function editsOf(exchange: Exchange): UpstreamEdits {
+  if (exchange.forward !== null || exchange.responded || exchange.over)
+    throw new Error('the request has been forwarded or answered');
+  return (exchange.edits ??= new UpstreamEdits());
+}
+
 /** The service as the exchange is forwarded to. */
 export function editedService(service: ServiceTarget, edits: UpstreamEdits): ServiceTarget {
-  const { target, tls, timeouts, retries } = edits;
-  if (target === null && tls === null && timeouts === null && retries === null) return service;
+  const { target, timeouts, retries } = edits;
+  if (target === null && edits.tls === null && timeouts === null && retries === null) return service;
+  const tls = edits.tls ?? service.tls;
+  const host = target?.host ?? service.host;
+  const port = target?.port ?? service.port;
+  const authority = host.includes(':') ? `[${host}]` : host;
   return {
     ...service,
-    ...target,
+    host,
+    port,
+    hostHeader: port === (tls ? 443 : 80) ? authority : `${authority}:${port}`,
     // It was found for the service's own host.
     balancing: target === null ? service.balancing : { upstreams: null, balancer: null },
-    tls: tls ?? service.tls,
+    tls,
     timeouts: { ...service.timeouts, ...timeouts },
     retries: retries ?? service.retries,
   };

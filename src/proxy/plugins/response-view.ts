@@ -13,14 +13,18 @@ export interface EditedHead {
   bodyLength: number;
 }
 
+const TOO_LATE = 'the head of the response can only be changed before it is sent';
+
 export class ResponseView implements OutgoingResponse {
   readonly #exchange: Exchange;
   /** Null before there is a response, and when it has been sent. */
   #head: EditedHead | null = null;
-  #headers: EditHeaders = new HeaderView(new FlatHeaders());
+  #headers: HeaderView;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
+    this.#headers = new HeaderView(exchange.sentHeaders ?? new FlatHeaders());
+    this.#headers.close(TOO_LATE);
   }
 
   /** For the runner: filters see this head from now on. */
@@ -32,6 +36,12 @@ export class ResponseView implements OutgoingResponse {
   /** For the runner: it is sent, and what is changed now would be lost. */
   sent(): void {
     this.#head = null;
+    this.#headers.close(TOO_LATE);
+  }
+
+  /** For the runner: see `HeaderView.detach`. */
+  detach(copy: boolean): void {
+    this.#headers.detach(copy);
   }
 
   get status(): number {
@@ -39,11 +49,10 @@ export class ResponseView implements OutgoingResponse {
   }
 
   set status(status: number) {
-    if (this.#head === null) throw new Error('the status can only be changed before the head is sent');
+    if (this.#head === null) throw new Error(TOO_LATE);
     if (!Number.isInteger(status) || status < 200 || status > 599)
       throw new RangeError(`${status} is no status`);
     this.#head.status = status;
-    this.#head.reason = '';
   }
 
   get headers(): EditHeaders {

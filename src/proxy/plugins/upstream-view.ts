@@ -1,4 +1,5 @@
 /** The upstream's side of an exchange, for plugins. */
+import { isIP } from 'node:net';
 import type {
   EditHeaders,
   ReadHeaders,
@@ -8,12 +9,18 @@ import type {
 import { FlatHeaders } from '../../wire/flat-headers.ts';
 import type { Exchange } from '../exchange.ts';
 import { upstreamTarget } from '../upstream-head.ts';
-import { UpstreamEdits } from './edits.ts';
-import { check, HeaderView } from './headers.ts';
+import { editsOf, type UpstreamEdits } from './edits.ts';
+import { HeaderView, setHost } from './headers.ts';
+import { asBytes } from './response-filters.ts';
 
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What may stand in a request target as it is (RFC 9112 §3.2): no space, no control character, Latin-1. */
 const TARGET = /^[\u0021-\u007e\u0080-\u00ff]*$/;
+
+const HOST_NAME = /^[\w](?:[\w.-]*[\w])?$/;
+/** Kong's bounds of a service's fields. */
+const MAX_TIMEOUT = 2 ** 31 - 2;
+const MAX_RETRIES = 32_767;
 
 export class UpstreamRequestView implements UpstreamRequest {
   readonly #exchange: Exchange;
@@ -25,7 +32,7 @@ export class UpstreamRequestView implements UpstreamRequest {
   }
 
   get #edits(): UpstreamEdits {
-    return (this.#exchange.edits ??= new UpstreamEdits());
+    return editsOf(this.#exchange);
   }
 
   get method(): string {
@@ -64,20 +71,23 @@ export class UpstreamRequestView implements UpstreamRequest {
   }
 
   set host(host: string) {
-    check('Host', host);
-    this.#edits.host = host;
+    setHost(this.#exchange, host);
   }
 
   setBody(body: Uint8Array | string): void {
-    this.#exchange.replaceBody(Buffer.from(body as Uint8Array));
+    this.#exchange.replaceBody(asBytes(body));
   }
 
   setTarget(host: string, port: number): void {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`${port} is not a port`);
-    this.#edits.target = { host, port };
+    const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+    if (!HOST_NAME.test(bare) && isIP(bare) === 0) throw new TypeError(`'${host}' is not a host`);
+    this.#edits.target = { host: bare, port };
   }
 
   setScheme(scheme: 'http' | 'https'): void {
+    if (scheme !== 'http' && scheme !== 'https')
+      throw new TypeError(`'${String(scheme)}' is not http or https`);
     this.#edits.tls = scheme === 'https';
   }
 
@@ -86,23 +96,31 @@ export class UpstreamRequestView implements UpstreamRequest {
     readonly write?: number;
     readonly read?: number;
   }): void {
+    for (const ms of Object.values(timeouts)) {
+      if (!Number.isInteger(ms) || ms < 1 || ms > MAX_TIMEOUT)
+        throw new RangeError(`${ms} is not a time-out`);
+    }
     this.#edits.timeouts = { ...this.#edits.timeouts, ...timeouts };
   }
 
   setRetries(retries: number): void {
-    if (!Number.isInteger(retries) || retries < 0)
+    if (!Number.isInteger(retries) || retries < 0 || retries > MAX_RETRIES)
       throw new RangeError(`${retries} is not a number of retries`);
     this.#edits.retries = retries;
   }
 }
 
-const NONE = new HeaderView(new FlatHeaders());
-
 export class UpstreamResponseView implements UpstreamResponse {
   readonly #exchange: Exchange;
+  #headers: HeaderView | null = null;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
+  }
+
+  /** For the runner: see `HeaderView.detach`. */
+  detach(copy: boolean): void {
+    this.#view().detach(copy);
   }
 
   get status(): number {
@@ -110,7 +128,12 @@ export class UpstreamResponseView implements UpstreamResponse {
   }
 
   get headers(): ReadHeaders {
+    return this.#view();
+  }
+
+  #view(): HeaderView {
     const { upstreamHeaders } = this.#exchange;
-    return upstreamHeaders === null ? NONE : new HeaderView(upstreamHeaders);
+    if (upstreamHeaders === null) return new HeaderView(new FlatHeaders());
+    return (this.#headers ??= new HeaderView(upstreamHeaders));
   }
 }

@@ -5,18 +5,19 @@ import type { Route } from '../../entities/route.ts';
 import type { Service } from '../../entities/service.ts';
 import type * as kit from '../../plugins/kit/exchange.ts';
 import type { Exchange } from '../exchange.ts';
-import { HeaderView } from './headers.ts';
+import { RequestHeaderView } from './headers.ts';
 import { LogView } from './log-view.ts';
 import { ClientView, RequestView } from './request-view.ts';
 import { ResponseView } from './response-view.ts';
 import { UpstreamRequestView, UpstreamResponseView } from './upstream-view.ts';
 
+const FORWARDED = 'the request has been forwarded or answered';
 const NO_GROUPS: readonly ConsumerGroup[] = [];
 
 export class ExchangeView implements kit.Exchange {
   readonly #exchange: Exchange;
   #client: ClientView | null = null;
-  #headers: HeaderView | null = null;
+  #headers: RequestHeaderView | null = null;
   #request: RequestView | null = null;
   #upstreamRequest: UpstreamRequestView | null = null;
   #upstreamResponse: UpstreamResponseView | null = null;
@@ -25,6 +26,8 @@ export class ExchangeView implements kit.Exchange {
   #log: LogView | null = null;
   #aborter: AbortController | null = null;
   #groups: readonly ConsumerGroup[] | null = null;
+  /** Whether fields were copied when the exchange ended; null: it has not. */
+  #detached: boolean | null = null;
   consumer: Consumer | null = null;
   credential: kit.Credential | null = null;
   authenticatedGroups: readonly string[] | null = null;
@@ -51,7 +54,7 @@ export class ExchangeView implements kit.Exchange {
     return (this.#upstreamRequest ??= new UpstreamRequestView(this.#exchange, this.#requestHeaders));
   }
 
-  get upstreamResponse(): kit.UpstreamResponse {
+  get upstreamResponse(): UpstreamResponseView {
     return (this.#upstreamResponse ??= new UpstreamResponseView(this.#exchange));
   }
 
@@ -101,13 +104,40 @@ export class ExchangeView implements kit.Exchange {
     this.#exchange.consumerId = consumer?.id ?? credential?.id ?? null;
   }
 
-  /** For the runner: the exchange is over. */
-  over(): void {
-    this.#aborter?.abort();
+  /** For the runner: the request's head is on its way. */
+  forwarded(): void {
+    this.#headers?.close(FORWARDED);
   }
 
-  get #requestHeaders(): HeaderView {
-    return (this.#headers ??= new HeaderView(this.#exchange.request.headers));
+  /** For the runner: the heads of the response have been copied. */
+  keepHeaders(): void {
+    this.#response?.detach(true);
+    this.#upstreamResponse?.detach(true);
+  }
+
+  /**
+   * For the runner: the exchange is over, and the memory of its heads will be another's.
+   *
+   * @param waited a log filter still works on it.
+   */
+  over(waited: boolean): void {
+    this.#aborter?.abort();
+    // Made now of what is still there: it may be asked for later.
+    if (waited) this.#requestHeaders.detach(true);
+    else this.#headers?.detach(false);
+    if (waited) this.response.detach(true);
+    else this.#response?.detach(false);
+    if (waited || this.#upstreamResponse !== null) this.upstreamResponse.detach(waited);
+    this.#detached = waited;
+  }
+
+  get #requestHeaders(): RequestHeaderView {
+    if (this.#headers === null) {
+      this.#headers = new RequestHeaderView(this.#exchange);
+      if (this.#exchange.forward !== null) this.#headers.close(FORWARDED);
+      if (this.#detached !== null) this.#headers.detach(false);
+    }
+    return this.#headers;
   }
 }
 

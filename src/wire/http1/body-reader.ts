@@ -231,7 +231,10 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
 
 /** Also what a gateway says of a client: a reader that merges trailers into the head would believe it. */
 export function isForbiddenTrailer(name: string): boolean {
-  return FORBIDDEN_TRAILERS.has(name) || /^x-(?:forwarded|kong|consumer|credential|anonymous)-/.test(name);
+  return (
+    FORBIDDEN_TRAILERS.has(name) ||
+    /^x[-_](?:forwarded|kong|consumer|credential|anonymous|authenticated)[-_]/.test(name)
+  );
 }
 
 function hexDigit(byte: number): number {

@@ -8,7 +8,7 @@
  * Names that the gateway asks for on every request are known by a small number, so that finding them costs no search.
  */
 import { latin1, putLatin1 } from '../../lib/bytes.ts';
-import type { FoldedNames } from '../folded-names.ts';
+import type { NameSet } from '../folded-names.ts';
 import type { Headers } from '../message.ts';
 import { hashName, KNOWN_COUNT, knownId, knownIdOfBytes } from './field-names.ts';
 import { LOWER } from './syntax.ts';
@@ -175,7 +175,7 @@ export class FieldLines implements Headers {
     this.#removeAdded(lower);
   }
 
-  removeSpellings(names: FoldedNames): void {
+  removeSpellings(names: NameSet): void {
     const lines = this.#lines;
     for (let line = 0; line < this.count; line++) {
       const at = line * STRIDE;

@@ -5,7 +5,7 @@
  * `node:http2` has decoded the strings already, so there are no bytes to keep offsets into (compare `http1/field-lines.ts`);
  * a look-up runs over some twenty short strings and mostly compares lengths.
  */
-import type { FoldedNames } from '../folded-names.ts';
+import type { NameSet } from '../folded-names.ts';
 import type { Headers } from '../message.ts';
 
 export class Http2Fields implements Headers {
@@ -75,7 +75,7 @@ export class Http2Fields implements Headers {
     this.#removeFrom(name.toLowerCase(), 0);
   }
 
-  removeSpellings(names: FoldedNames): void {
+  removeSpellings(names: NameSet): void {
     this.#drop(0, (name) => names.has(name));
   }
 

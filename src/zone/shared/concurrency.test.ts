@@ -14,7 +14,8 @@ const NAMES = 20_000;
 const ENOUGH = 30_000;
 const DEATHS = 8;
 
-const cells = (length: number): Int32Array<SharedArrayBuffer> => new Int32Array(new SharedArrayBuffer(length * 4));
+const cells = (length: number): Int32Array<SharedArrayBuffer> =>
+  new Int32Array(new SharedArrayBuffer(length * 4));
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, one) => total + one, 0);
 
 test('no increment is lost, nothing is claimed twice, and who dies harms nobody', async () => {
@@ -56,7 +57,10 @@ test('no increment is lost, nothing is claimed twice, and who dies harms nobody'
     // One that died may have counted without saying so.
     assert.ok(count >= told && count <= told + deaths, `${count} of ${told}`);
   }
-  assert.ok(claimed.every((times) => times <= 1), 'claimed twice');
+  assert.ok(
+    claimed.every((times) => times <= 1),
+    'claimed twice',
+  );
   assert.ok(sum(claimed) > 100);
   assert.equal(node.usage().evicted, 0, 'room for all');
 });

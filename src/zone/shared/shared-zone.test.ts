@@ -12,7 +12,12 @@ import { Shards } from './shards.ts';
 
 const SMALL = 256 * 1024;
 
-function open(bytes = SMALL): { node: NodeSharedZone; zone: SharedZone; other: SharedZone; clock: { now: number } } {
+function open(bytes = SMALL): {
+  node: NodeSharedZone;
+  zone: SharedZone;
+  other: SharedZone;
+  clock: { now: number };
+} {
   const node = new NodeSharedZone(bytes);
   const clock = { now: 0 };
   const [zone, other] = [0, 1].map((id) => new SharedZone(node.buffer, id, () => clock.now));
@@ -116,7 +121,10 @@ test('a zone has shards by its size, and its memory is not there until it is use
   ] as const) {
     const { buffer } = new NodeSharedZone(mib * 1024 * 1024);
     assert.equal(new Shards(viewsOf(buffer)).count, shards);
-    assert.ok(Math.abs(buffer.byteLength / (mib * 1024 * 1024) - 1) < 0.06, `${buffer.byteLength} of ${mib} MiB`);
+    assert.ok(
+      Math.abs(buffer.byteLength / (mib * 1024 * 1024) - 1) < 0.06,
+      `${buffer.byteLength} of ${mib} MiB`,
+    );
   }
 });
 
@@ -135,7 +143,20 @@ test('hashes differ by text, by key and by family', () => {
   const hash = new Hash64(1, 2);
   const seen = new Set<string>();
   const of = (from: Hash64, text: string): string => (from.of(text), `${from.low} ${from.high}`);
-  const texts = ['', '\0', '\0\0', 'a', 'ab', 'ba', 'abc', 'a\0', 'ä', '\u{1f600}', 'x'.repeat(256), 'x'.repeat(255)];
+  const texts = [
+    '',
+    '\0',
+    '\0\0',
+    'a',
+    'ab',
+    'ba',
+    'abc',
+    'a\0',
+    'ä',
+    '\u{1f600}',
+    'x'.repeat(256),
+    'x'.repeat(255),
+  ];
   for (const text of texts) seen.add(of(hash, text));
   for (const text of texts) seen.add(of(new Hash64(2, 1), text));
   for (const text of texts) seen.add(of(hash.derive('a'), text));
@@ -214,7 +235,13 @@ for (const full of [false, true]) {
 }
 
 /** The block of a value: the one that goes when it is deleted, found on a copy. */
-function findValue(ints: Int32Array, fresh: number, node: NodeSharedZone, key: string, zone: SharedZone): number {
+function findValue(
+  ints: Int32Array,
+  fresh: number,
+  node: NodeSharedZone,
+  key: string,
+  zone: SharedZone,
+): number {
   const before = ints.slice(0, fresh * BLOCK_INTS);
   const whole = new Uint8Array(node.buffer).slice();
   zone.values('a').delete(key);
@@ -234,7 +261,12 @@ interface ValueStep {
 }
 
 type Step =
-  | { readonly op: 'increment' | 'get' | 'delete'; readonly key: number; readonly by: number; readonly ttl: number }
+  | {
+      readonly op: 'increment' | 'get' | 'delete';
+      readonly key: number;
+      readonly by: number;
+      readonly ttl: number;
+    }
   | ValueStep
   | { readonly op: 'pass'; readonly ms: number }
   | { readonly op: 'mend' };
@@ -242,7 +274,12 @@ type Step =
 const key = fc.nat({ max: 30 });
 const ttl = fc.constantFrom(Infinity, 5, 50);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ op: fc.constantFrom('increment', 'get', 'delete'), key, by: fc.integer({ min: -3, max: 9 }), ttl }),
+  fc.record({
+    op: fc.constantFrom('increment', 'get', 'delete'),
+    key,
+    by: fc.integer({ min: -3, max: 9 }),
+    ttl,
+  }),
   fc.record({ op: fc.constantFrom('set', 'add', 'read', 'drop'), key, size: fc.nat({ max: 4000 }), ttl }),
   fc.record({ op: fc.constant('pass'), ms: fc.nat({ max: 20 }) }),
   fc.constant({ op: 'mend' } as const),

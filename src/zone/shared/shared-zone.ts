@@ -60,7 +60,8 @@ export class SharedZone {
   }
 
   hold(shard: number): void {
-    if (Atomics.compareExchange(this.#views.control, shard * CONTROL_INTS, 0, this.#me) !== 0) this.#wait(shard);
+    if (Atomics.compareExchange(this.#views.control, shard * CONTROL_INTS, 0, this.#me) !== 0)
+      this.#wait(shard);
   }
 
   release(shard: number): void {
