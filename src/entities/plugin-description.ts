@@ -23,6 +23,12 @@ export interface PluginDescription<F extends Fields = Fields> {
   readonly priority: number;
   /** `x.y.z`; that of the gateway unless said. */
   readonly version?: string;
+  /**
+   * Its access filter says who calls (`exchange.authenticate`). On its routes, what a client says of that itself never
+   * reaches the upstream: `X-Consumer-*`, `X-Credential-*`, `X-Authenticated-*`, `X-Anonymous-Consumer`, with hyphens or
+   * underscores. They are taken out before any access filter runs, so that what plugins set of them stays.
+   */
+  readonly identifies?: boolean;
   /** One sentence for people. */
   readonly description?: string;
   /** Protocols that `protocols` may name, and those that it has unless said; HTTP's and gRPC's unless said. */

@@ -4,6 +4,7 @@ import { describePlugin } from '../../entities/plugin-description.ts';
 export const basicAuth = describePlugin({
   name: 'basic-auth',
   priority: 1100,
+  identifies: true,
   description: 'Lets in who shows a user name and its password (RFC 7617).',
   never: ['consumer', 'consumer_group'],
   example: { hide_credentials: true, realm: 'orders' },

@@ -6,6 +6,7 @@ const ALGORITHMS = ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as
 export const hmacAuth = describePlugin({
   name: 'hmac-auth',
   priority: 1030,
+  identifies: true,
   description: 'Lets in who signs requests with a secret that only client and gateway know.',
   never: ['consumer'],
   example: {

@@ -4,6 +4,7 @@ import { describePlugin } from '../../entities/plugin-description.ts';
 export const jwt = describePlugin({
   name: 'jwt',
   priority: 1450,
+  identifies: true,
   description: 'Lets in who shows a JSON Web Token that is signed with the key of a consumer.',
   never: ['consumer'],
   example: { claims_to_verify: ['exp', 'nbf'], maximum_expiration: 3600 },

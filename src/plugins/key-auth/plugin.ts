@@ -30,7 +30,6 @@ type Search = Found | typeof DUPLICATE | null;
 
 export default definePlugin({
   ...keyAuth,
-  identifies: true,
   create(config, gateway) {
     const { entities } = gateway;
     const { key_in_header: inHeader, key_in_query: inQuery, key_in_body: inBody } = config;

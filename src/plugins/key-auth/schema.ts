@@ -5,6 +5,7 @@ import * as t from '../../entities/typedefs.ts';
 export const keyAuth = describePlugin({
   name: 'key-auth',
   priority: 1250,
+  identifies: true,
   description: 'Lets in who shows an API key.',
   never: ['consumer', 'consumer_group'],
   example: { key_names: ['apikey', 'x-api-key'], hide_credentials: true, realm: 'orders' },

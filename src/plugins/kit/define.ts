@@ -6,12 +6,6 @@ import type { PluginServices } from './services.ts';
 
 export interface PluginDefinition<F extends Fields = Fields> extends PluginDescription<F> {
   /**
-   * Its access filter says who calls (`exchange.authenticate`). On its routes, what a client says of that itself never
-   * reaches the upstream: `X-Consumer-*`, `X-Credential-*`, `X-Authenticated-*`, `X-Anonymous-Consumer`, with hyphens or
-   * underscores. They are taken out before any access filter runs, so that what plugins set of them stays.
-   */
-  readonly identifies?: boolean;
-  /**
    * Called once for each configuration, in each worker, when it is compiled. Throws when the configuration cannot work:
    * its routes then answer 500, and the reason is logged.
    */

@@ -17,6 +17,7 @@ const inHeaderName = (text: string): string | null =>
 export const oauth2Introspection = describePlugin({
   name: 'oauth2-introspection',
   priority: 1700,
+  identifies: true,
   description: 'Lets in who shows an access token that another authorization server says is good (RFC 7662).',
   never: ['consumer', 'consumer_group'],
   example: {

@@ -14,6 +14,7 @@ const off = (description: string) =>
 export const oauth2 = describePlugin({
   name: 'oauth2',
   priority: 1400,
+  identifies: true,
   description: 'Gives out OAuth 2.0 tokens (RFC 6749) and lets in who shows one.',
   never: ['consumer', 'consumer_group'],
   needsDatabase: () => 'oauth2 keeps codes and tokens in the database: it cannot be used without one',
