@@ -1,5 +1,4 @@
 /** Header filters, body filters and logs: what runs on every response, whoever made it. */
-import { reasonPhrase } from '../../lib/reason-phrases.ts';
 import type { PluginInstance } from '../../plugins/instance.ts';
 import { NO_BODY, type ResponseHead, UNKNOWN_LENGTH } from '../../wire/message.ts';
 import type { Exchange } from '../exchange.ts';
@@ -35,7 +34,6 @@ export function filterHead(
   }
   response.sent();
   if (!hasBody) return { ...edited, status, reason };
-  if (edited.status !== status) edited.reason = reasonPhrase(edited.status);
   const filtered = bodyFilters.length > 0 && !isBodiless(exchange, edited.status);
   edited.bodyLength = filtered ? UNKNOWN_LENGTH : bodyLength;
   return edited;

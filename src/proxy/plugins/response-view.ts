@@ -1,4 +1,5 @@
 /** The response that the client gets, for plugins. */
+import { reasonPhrase } from '../../lib/reason-phrases.ts';
 import type { EditHeaders, OutgoingResponse } from '../../plugins/kit/exchange.ts';
 import { FlatHeaders } from '../../wire/flat-headers.ts';
 import type { Headers } from '../../wire/message.ts';
@@ -53,6 +54,7 @@ export class ResponseView implements OutgoingResponse {
     if (!Number.isInteger(status) || status < 200 || status > 599)
       throw new RangeError(`${status} is no status`);
     this.#head.status = status;
+    this.#head.reason = reasonPhrase(status);
   }
 
   get headers(): EditHeaders {
