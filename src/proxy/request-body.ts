@@ -209,8 +209,10 @@ export class RequestBody {
       return;
     }
     const { forward } = this.#exchange;
-    if (before === KEEPING) forward?.start();
-    else forward?.upstream?.end(trailers);
+    // The rest came with what was too much for a plugin.
+    if (forward === null) this.#whole = true;
+    else if (before === KEEPING) forward.start();
+    else forward.upstream?.end(trailers);
   }
 
   /** The response has begun: there will be no other try. */
