@@ -24,6 +24,8 @@ export interface WorkerData {
   readonly targets: Pick<NodeTargets, 'buffer' | 'shape'>;
   /** The health of targets. */
   readonly health: SharedArrayBuffer;
+  /** Counters and values that plugins share. */
+  readonly shared: SharedArrayBuffer;
   /** The node's consumers and credentials. */
   readonly directory: DirectoryFeed;
   /** What lies in it; said, because a worker does not load the definitions of entities. */

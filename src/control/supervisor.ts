@@ -7,6 +7,7 @@ import { NO_BUNDLE, type PluginBundle } from '../plugins/users/live.ts';
 import type { Settings } from '../settings/settings.ts';
 import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import { DirectoryWriter } from '../zone/directory/writer.ts';
+import { NodeSharedZone } from '../zone/shared/node-shared-zone.ts';
 import { TicketKeyRing } from '../zone/ticket-keys.ts';
 import { NodeTargets } from '../zone/targets/node-targets.ts';
 import { HealthWriter } from '../zone/health/health-writer.ts';
@@ -66,6 +67,8 @@ export class Supervisor {
   /** Users' plugins, and those of them that answer 503: what a worker that starts is given. */
   plugins: PluginBundle = NO_BUNDLE;
   blocked: readonly BlockedPlugin[] = [];
+  /** What plugins of all workers share. */
+  readonly shared: NodeSharedZone;
   /** Hears of each publication before workers serve it. Never fails. */
   follow: (next: Publication) => Promise<void> = () => Promise.resolve();
   readonly #log: Log;
@@ -88,6 +91,7 @@ export class Supervisor {
     this.#publisher = new Publisher(options.log, options.tuning, (next) => this.follow(next));
     this.zone = new NodeZone(options.settings.nginx_worker_processes);
     this.targets = new NodeTargets(options.settings.nginx_worker_processes);
+    this.shared = new NodeSharedZone(options.settings.plugin_zone_size);
     this.health = new HealthWriter({ now: monotonicMs, oldestHeartbeat: () => this.#oldestHeartbeat() });
   }
 
@@ -175,6 +179,7 @@ export class Supervisor {
       tickets: this.#tickets.memory,
       targets: { buffer: this.targets.buffer, shape: this.targets.shape },
       health: this.health.buffer,
+      shared: this.shared.buffer,
       directory: { control: feed.control, port: feed.port },
       directoryKinds: DIRECTORY_KINDS,
       dataPlane: this.#dataPlane,
@@ -193,6 +198,7 @@ export class Supervisor {
   #onExit(worker: WorkerHandle, error: unknown): void {
     this.zone.clearGauges(worker.id);
     this.targets.clearWorker(worker.id);
+    this.shared.clearWorker(worker.id);
     if (this.#stopping) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log('crit', `worker ${worker.id} died: ${text}`);

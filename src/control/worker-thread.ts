@@ -56,6 +56,7 @@ interface DataPlaneModule {
     recordCache: CachedRecords;
     directory: Directory<DirectoryEntities>;
     tickets: SharedArrayBuffer;
+    shared: SharedArrayBuffer;
   }) => SupervisedDataPlane;
 }
 
@@ -75,6 +76,7 @@ const {
   tickets,
   targets,
   health,
+  shared,
   directory: feed,
   directoryKinds,
   dataPlane: dataPlaneUrl,
@@ -115,7 +117,7 @@ async function loadDataPlane(): Promise<SupervisedDataPlane> {
   const module = (await (dataPlaneUrl === null
     ? import('../proxy/data-plane.ts')
     : import(dataPlaneUrl))) as DataPlaneModule;
-  return new module.DataPlane({ settings, workerId, zone, directory, tickets, records, recordCache });
+  return new module.DataPlane({ settings, workerId, zone, directory, tickets, shared, records, recordCache });
 }
 
 async function obey(command: Command): Promise<Reply> {

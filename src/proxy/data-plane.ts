@@ -64,6 +64,8 @@ export interface DataPlaneOptions {
   readonly directory: Directory<DirectoryEntities>;
   /** Memory of the node's `TicketKeyRing`; without it the tickets of this worker are its own. */
   readonly tickets?: SharedArrayBuffer;
+  /** Memory of the node's `NodeSharedZone`; without it plugins share among themselves. */
+  readonly shared?: SharedArrayBuffer;
   /** Where tokens and sessions are, and the worker's cache of them; without both there are none. */
   readonly records?: RecordAccess['writer'];
   readonly recordCache?: RecordAccess['reader'];
@@ -155,6 +157,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       settings,
       workerId,
       records: recordsOf(options),
+      shared: options.shared ?? null,
       log: (level, kind, message) => this.errorLog.log(level, kind, message),
     });
     this.#plugins = new PluginHost({ zone, services: (plugin) => this.services.of(plugin) });

@@ -161,6 +161,8 @@ export interface Settings
   readonly declarative_config_string: string | null;
   /** Kong's `plugins`: names, `bundled` for all that come with the gateway; empty when `off`. */
   readonly plugins: readonly string[];
+  /** Octets. */
+  readonly plugin_zone_size: number;
   readonly router_flavor: 'traditional_compatible' | 'expressions' | 'traditional';
   /** Resolved: `auto` is the number of cores. */
   readonly nginx_worker_processes: number;

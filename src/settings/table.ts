@@ -167,6 +167,13 @@ export const SETTINGS: Table = {
     section: 'General',
     doc: 'Plugins that configurations may use: names, `bundled` for all that there are (those of `plugins_dir` too), or `off`. A name that is no plugin keeps the gateway from starting.',
   },
+  plugin_zone_size: {
+    initial: '16m',
+    parse: size(256 * 1024, 4 * 1024 ** 3),
+    takesEffect: 'restart',
+    section: 'General',
+    doc: "Sluice's own: memory in which plugins of all workers count and keep what they share, such as the counters of rate limits. It is taken from the system as it is used; when it is full, what was not used lately makes room. A counter takes 64 octets.",
+  },
 
   proxy_listen: {
     initial: '0.0.0.0:8000 reuseport backlog=16384, 0.0.0.0:8443 http2 ssl reuseport backlog=16384',

@@ -32,6 +32,9 @@ export interface PlaneOptions {
   readonly trust?: Trust;
   /** Memory of ticket keys, to be shared by several. */
   readonly tickets?: SharedArrayBuffer;
+  /** Memory of the zone that plugins share, to be shared by several; `workerId` tells them apart. */
+  readonly shared?: SharedArrayBuffer;
+  readonly workerId?: number;
   /** Routes of `stream_listen`; none unless said. */
   readonly streams?: StreamRouter<RouteTarget>;
   /** Configurations of plugins, and plugins that the test defines itself. */
@@ -113,10 +116,11 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
   for (const { kind, entity } of options.entities ?? []) directory.put(kind, entity);
   const plane = new DataPlane({
     settings,
-    workerId: 0,
+    workerId: options.workerId ?? 0,
     zone,
     directory: new Directory(DIRECTORY_KINDS, directory.open()),
     ...(options.tickets === undefined ? {} : { tickets: options.tickets }),
+    ...(options.shared === undefined ? {} : { shared: options.shared }),
     ...(options.records === undefined ? {} : { records: options.records, recordCache: options.records }),
   });
   const value = routeTarget(upstreamPort, options);

@@ -6,7 +6,7 @@
  */
 import type { Plugin } from '../../entities/plugin.ts';
 import type { HandedServices } from '../../plugins/host.ts';
-import type { PluginLog, PluginServices } from '../../plugins/kit/services.ts';
+import type { PluginLog, PluginServices, SharedCounters, SharedValues } from '../../plugins/kit/services.ts';
 import { HttpFetch } from '../../plugins/services/http-fetch.ts';
 import { MemoryCache } from '../../plugins/services/memory-cache.ts';
 import { type RecordAccess, StoredRecords } from '../../plugins/services/records.ts';
@@ -16,11 +16,15 @@ import type { LogLevel, Settings } from '../../settings/settings.ts';
 import { SecretTexts } from '../../snapshot/secret-texts.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { Trust } from '../../snapshot/trust.ts';
+import { makeZone } from '../../zone/shared/layout.ts';
+import { SharedZone } from '../../zone/shared/shared-zone.ts';
 import type { ProxyContext } from '../context.ts';
 
 export interface ServiceOptions {
   readonly settings: Settings;
   readonly workerId: number;
+  /** Memory of the zone that plugins of all workers share; null: one of this worker's own. */
+  readonly shared: SharedArrayBuffer | null;
   /** Null: there is no database. */
   readonly records: RecordAccess | null;
   readonly log: (level: LogLevel, kind: string, message: string) => void;
@@ -32,6 +36,7 @@ export class ServiceMaker {
   readonly #fetch: HttpFetch;
   readonly #texts: SecretTexts;
   readonly #node: PluginServices['node'];
+  #zone: SharedZone | null = null;
   /** Of the snapshot that is being built. */
   coming: Trust | null = null;
 
@@ -55,23 +60,39 @@ export class ServiceMaker {
     const log = this.#log(plugin);
     const trust = this.#trust();
     const schedule = new Schedule((error) => log.error(`scheduled work: ${textOf(error)}`));
+    const zone = (): SharedZone => this.#sharedZone();
+    let counters: SharedCounters | null = null;
+    let shared: SharedValues | null = null;
     const services = {
       plugin,
       log,
       node: this.#node,
       entities: this.#context.directory,
+      get counters() {
+        return (counters ??= zone().counters(plugin.name));
+      },
+      get shared() {
+        return (shared ??= zone().values(plugin.name));
+      },
       records: new StoredRecords(this.#options.records, plugin.name),
       cache: (options) => new MemoryCache(options),
       fetch: (url, options) => this.#fetch.fetch(url, options),
       secret: (text) => this.#texts.of(text, trust()),
       caCertificate: (id) => trust().authorities.get(id)?.cert ?? null,
-      every: (ms, task) => schedule.every(ms, task),
+      every: (ms, task, on = 'worker') =>
+        schedule.every(ms, task, on === 'node' ? () => zone().leads() : undefined),
     } satisfies Partial<PluginServices> as unknown as PluginServices;
     return { services, release: () => schedule[Symbol.dispose]() };
   }
 
   close(): void {
+    this.#zone?.resign();
     this.#fetch.close();
+  }
+
+  #sharedZone(): SharedZone {
+    const { shared, settings, workerId } = this.#options;
+    return (this.#zone ??= new SharedZone(shared ?? makeZone(settings.plugin_zone_size), workerId));
   }
 
   #log({ name }: Plugin): PluginLog {

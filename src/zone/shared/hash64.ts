@@ -23,18 +23,32 @@ export class Hash64 {
 
   of(text: string): void {
     const { length } = text;
-    const words = length >> 1;
+    const whole = length & ~1;
     let v0 = this.#k0;
     let v1 = this.#k1 ^ 0xee;
     let v2 = 0x6c796765 ^ this.#k0;
     let v3 = 0x74656462 ^ this.#k1;
-    // The text, a last word with the length, three rounds for each half of the output.
-    for (let i = 0; i < words + 7; i++) {
-      let word = 0;
-      if (i < words) word = text.charCodeAt(i * 2) | (text.charCodeAt(i * 2 + 1) << 16);
-      else if (i === words) word = (length << 24) | ((length & 1) === 0 ? 0 : text.charCodeAt(length - 1));
-      else if (i === words + 1) v2 ^= 0xee;
-      else if (i === words + 4) {
+    for (let i = 0; i < whole; i += 2) {
+      const word = text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16);
+      v3 ^= word;
+      v0 = (v0 + v1) | 0;
+      v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+      v0 = (v0 << 16) | (v0 >>> 16);
+      v2 = (v2 + v3) | 0;
+      v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+      v2 = (v2 << 16) | (v2 >>> 16);
+      v0 ^= word;
+    }
+    // A last word with the length, and three rounds for each half of the output.
+    const last = (length << 24) | (whole === length ? 0 : text.charCodeAt(whole));
+    for (let round = 0; round < 7; round++) {
+      const word = round === 0 ? last : 0;
+      if (round === 1) v2 ^= 0xee;
+      else if (round === 4) {
         this.low = v1 ^ v3;
         v1 ^= 0xdd;
       }
