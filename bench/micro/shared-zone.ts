@@ -69,6 +69,6 @@ function casesOf(buffer: SharedArrayBuffer): MicroCase[] {
 
 function countOn({ buffer, stop, mask }: Other): void {
   const counters = new SharedZone(buffer, 1).counters('bench');
-  parentPort?.postMessage('ready');
+  parentPort?.postMessage('ready', []);
   for (let n = 0; Atomics.load(stop, 0) === 0; n++) counters.increment(KEYS[n & mask]!, 1, 60_000);
 }

@@ -34,4 +34,4 @@ for (let n = id; Atomics.load(stop, 0) === 0; n++) {
   }
   if (n % 16 === 4) values.delete(`value ${n % 7}`);
 }
-parentPort?.postMessage('done');
+parentPort?.postMessage('done', []);

@@ -54,7 +54,8 @@ export class Shards {
   addCounter(shard: number, low: number, high: number, value: number, end: number): void {
     const block = this.#take(shard);
     this.views.floats[(block * BLOCK_INTS + BLOCK.length) >> 1] = value;
-    this.#add(shard, block, low, high, end, KIND.counter);
+    this.#name(block, low, high, end);
+    this.#enter(shard, block, KIND.counter);
   }
 
   addValue(shard: number, low: number, high: number, value: Uint8Array, end: number): void {
@@ -74,7 +75,8 @@ export class Shards {
       }
       ints[at + BLOCK.first] = next;
     }
-    this.#add(shard, block, low, high, end, KIND.value);
+    this.#name(block, low, high, end);
+    this.#enter(shard, block, KIND.value);
   }
 
   readValue(block: number): Buffer {
@@ -147,14 +149,17 @@ export class Shards {
     this.views.buckets.fill(0, shard * this.#buckets, (shard + 1) * this.#buckets);
   }
 
-  #add(shard: number, block: number, low: number, high: number, end: number, kind: number): void {
+  #name(block: number, low: number, high: number, end: number): void {
     const { ints, floats } = this.views;
     const at = block * BLOCK_INTS;
     floats[(at + BLOCK.end) >> 1] = end;
     ints[at + BLOCK.low] = low;
     ints[at + BLOCK.high] = high;
     ints[at + BLOCK.used] = 0;
-    ints[at + BLOCK.kind] = kind;
+  }
+
+  #enter(shard: number, block: number, kind: number): void {
+    this.views.ints[block * BLOCK_INTS + BLOCK.kind] = kind;
     this.link(shard, block);
   }
 
