@@ -143,7 +143,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   life.onSignals(() => void reloader.reload());
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
   let store: OpenStore | null = null;
-  let watcher: Disposable | null = null;
+  using watching = new DisposableStack();
   try {
     await readPlugins(plugins);
     if (settings.database !== 'off') {
@@ -157,13 +157,14 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
         store ??= await openedStore(gateway, settings);
       });
       life.running();
-      watcher = watchPlugins(plugins.keeper, () => void reloader.reloadPlugins(), log.log);
+      watching.use(watchPlugins(plugins.keeper, () => void reloader.reloadPlugins(), log.log));
+      watching.use(plugins.watchdog(() => reloader.settings.plugin_block_limit));
       log.log('notice', `${settings.nginx_worker_processes} workers serve revision ${supervisor.revision}`);
     }
     await life.stopped;
     return EXIT_STOPPED;
   } finally {
-    watcher?.[Symbol.dispose]();
+    watching.dispose();
     await supervisor.stop(0);
     health.close();
     adminSide?.close();

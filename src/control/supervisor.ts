@@ -62,6 +62,8 @@ export class Supervisor {
   readonly #tickets = new TicketKeyRing();
   /** Of targets, for all workers. */
   readonly health: HealthWriter;
+  /** Name of the user's plugin that stands in a worker's zone as running, or null. */
+  runningPlugin: (cell: number) => string | null = () => null;
   /** Hears of errors of users' plugins that no request waits for. */
   onFault: (worker: number, plugin: string, error: string) => void = () => undefined;
   /** Users' plugins, and those of them that answer 503: what a worker that starts is given. */
@@ -191,17 +193,19 @@ export class Supervisor {
       this.#onExit(worker, error);
     };
     const onFault = (plugin: string, error: string): void => this.onFault(id, plugin, error);
-    const { workerHeapMb: heapMb } = this.#tuning;
+    const heapMb = this.#settings.worker_heap_limit ?? this.#tuning.workerHeapMb;
     return new WorkerHandle(data, { heapMb, records: this.#records, onExit, onFault });
   }
 
   #onExit(worker: WorkerHandle, error: unknown): void {
+    const running = this.runningPlugin(this.zone.stripe(worker.id).get(CELL.pluginRunning));
     this.zone.clearGauges(worker.id);
     this.targets.clearWorker(worker.id);
     this.shared.clearWorker(worker.id);
     if (this.#stopping) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#log('crit', `worker ${worker.id} died: ${text}`);
+    const suspect = running === null ? '' : ` (plugin ${running} was running)`;
+    this.#log('crit', `worker ${worker.id} died${suspect}: ${text}`);
     if (this.#publisher.current === null || this.#workers[worker.id] !== worker) return;
     const lived = monotonicMs() - worker.startedAt;
     const failures = lived > HEALTHY_MS ? 0 : this.#failures[worker.id]!;

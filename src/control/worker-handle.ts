@@ -1,4 +1,5 @@
 /** One worker thread as the main thread sees it: its life and calls to it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -26,6 +27,9 @@ export type CallResult =
  * (docs/adr/0017).
  */
 const WORKER_YOUNG_GENERATION_MB = 12;
+
+/** How long a thread may take until it is interrupted. */
+const PROFILE_PATIENCE_MS = 1000;
 
 /** Called once, with the reason: an error of the thread, or how it ended. */
 export type ExitListener = (handle: WorkerHandle, error: unknown) => void;
@@ -116,6 +120,20 @@ export class WorkerHandle {
       () => null,
     );
     return await Promise.race([statistics, late]);
+  }
+
+  /**
+   * Samples what the thread does for that long, as V8's CPU profile; null when it cannot be interrupted. An endless loop
+   * can be.
+   */
+  async profile(ms: number): Promise<string | null> {
+    const sampled = this.#worker.startCpuProfile().then(async (handle) => {
+      await delay(ms);
+      return await handle.stop();
+    });
+    sampled.catch(() => undefined);
+    const late = delay(ms + PROFILE_PATIENCE_MS, null, { ref: false });
+    return await Promise.race([sampled, late]).catch(() => null);
   }
 
   async terminate(): Promise<void> {

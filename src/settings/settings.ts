@@ -124,6 +124,8 @@ export interface PluginSettings {
   readonly plugins_dir: string | null;
   /** Milliseconds; 0: no limit. */
   readonly plugin_block_limit: number;
+  /** MiB; null: Node's choice. */
+  readonly worker_heap_limit: number | null;
 }
 
 /** Process settings, typed: kong.conf's names and units (reference §7); read from file, environment and defaults. */

@@ -22,4 +22,12 @@ export const PLUGIN_SETTINGS: Table = {
     section: 'General',
     doc: "Sluice's own: milliseconds that one of your own plugins may keep a worker from everything else. Past them the worker is replaced, and the routes of that plugin answer 503 until its code or its configuration changes. 0: it is only named in the log.",
   },
+  worker_heap_limit: {
+    initial: null,
+    parse: integer(16, 1_048_576),
+    unset: null,
+    takesEffect: 'restart',
+    section: 'General',
+    doc: "Sluice's own: MiB of JavaScript heap that a worker may have. One that needs more is replaced, and what it served breaks off; the others go on. Unset, Node chooses by the machine's memory.",
+  },
 };

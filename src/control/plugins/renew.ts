@@ -27,7 +27,7 @@ export async function renewPlugins(supervisor: Supervisor, bundle: PluginBundle)
     })),
   );
   const refused = staged.flatMap(({ worker, result }) =>
-    !result.ok && 'message' in result ? [`worker ${worker.id}: ${result.message}`] : [],
+    result.ok ? [] : [`worker ${worker.id}: ${failureText(result)}`],
   );
   if (refused.length > 0) {
     await Promise.all(running.map((worker) => worker.call({ type: 'drop-plugins' }, TAKE_MS)));

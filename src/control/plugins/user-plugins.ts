@@ -3,6 +3,7 @@
  * workers is noticed. Whatever is wrong with files that have changed, the plugins go on as they were.
  */
 import type { Values } from '../../entities/schema/field.ts';
+import { type BlockedPlugin, configDigest } from '../../plugins/users/blocked.ts';
 import { PluginProblems } from '../../plugins/users/find.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { CELL } from '../../zone/worker-zone.ts';
@@ -11,7 +12,9 @@ import type { HeldByPlugins } from '../protocol.ts';
 import type { Supervisor } from '../supervisor.ts';
 import { configProblems } from './in-use.ts';
 import { PluginKeeper } from './plugin-keeper.ts';
+import type { WorkerHandle } from '../worker-handle.ts';
 import { renewPlugins } from './renew.ts';
+import { Watchdog } from './watchdog.ts';
 
 export interface UserPluginsOptions {
   readonly settings: Settings;
@@ -27,6 +30,8 @@ export type Refreshed =
   /** `inUse`: it is not the plugins that are wrong, but configurations could not go on with them. */
   | { readonly ok: false; readonly inUse: boolean; readonly problems: readonly string[] };
 
+const BLOCK_MS = 30_000;
+
 const UNCHANGED: Refreshed = { ok: true, changed: [], warnings: [] };
 
 export class UserPlugins {
@@ -34,6 +39,8 @@ export class UserPlugins {
   readonly #options: UserPluginsOptions;
   /** Errors outside of requests that were logged, by plugin. */
   readonly #faults = new Map<string, number>();
+  /** Workers try code that is not accepted yet: what it does is held against it alone. */
+  #staging = false;
   #reloads = 0;
   #refused = 0;
   #held: ReadonlyMap<number, HeldByPlugins> = new Map();
@@ -41,6 +48,7 @@ export class UserPlugins {
   constructor(options: UserPluginsOptions) {
     this.#options = options;
     this.keeper = new PluginKeeper(options.settings);
+    options.supervisor.runningPlugin = (cell) => this.keeper.named(cell);
     options.supervisor.onFault = (worker, plugin, error) => this.#onFault(worker, plugin, error);
   }
 
@@ -51,6 +59,55 @@ export class UserPlugins {
     supervisor.plugins = this.keeper.bundle;
     const names = this.keeper.bundle.plugins.map(({ name }) => name);
     if (names.length > 0) log('notice', `plugins of ${String(this.keeper.folder)}: ${names.join(', ')}`);
+  }
+
+  /** Looks after workers from now on; null: there is nothing to look for. */
+  watchdog(limitMs: () => number): Disposable | null {
+    if (this.keeper.folder === null) return null;
+    const { supervisor, log } = this.#options;
+    return new Watchdog({
+      supervisor,
+      log,
+      named: (cell) => this.keeper.named(cell),
+      limitMs,
+      pastLimit: (worker, plugin, ms) => this.#block(worker, plugin, ms),
+    });
+  }
+
+  /** Its routes answer 503 on all workers, of which the one that stands still is replaced. */
+  #block(worker: WorkerHandle, name: string, ms: number): void {
+    const { supervisor, log, configured } = this.#options;
+    if (this.#staging) {
+      log(
+        'crit',
+        `plugin ${name}, as it is in its files now, kept worker ${worker.id} for ${ms} ms: the worker is replaced`,
+      );
+      return void worker.terminate();
+    }
+    const plugin = this.keeper.bundle.plugins.find((one) => one.name === name);
+    log(
+      'crit',
+      `plugin ${name} (${plugin?.file ?? 'which is gone'}) kept worker ${worker.id} for ${ms} ms, longer than plugin_block_limit: the worker is replaced, and the plugin's routes answer 503 until its code or its configuration changes`,
+    );
+    if (plugin !== undefined) {
+      const configs = new Map<string, string>();
+      for (const { name: of, id, config } of configured()) {
+        if (of === name) configs.set(String(id), configDigest(config));
+      }
+      this.#setBlocked([
+        ...supervisor.blocked.filter((one) => one.name !== name),
+        { name, version: plugin.version, configs },
+      ]);
+    }
+    void worker.terminate();
+  }
+
+  #setBlocked(blocked: readonly BlockedPlugin[]): void {
+    const { supervisor } = this.#options;
+    supervisor.blocked = blocked;
+    for (const worker of supervisor.workers) {
+      if (worker.state !== 'dead') void worker.call({ type: 'block-plugins', blocked }, BLOCK_MS);
+    }
   }
 
   /** Reads the folder again. The caller sees to it that no configuration changes meanwhile. */
@@ -69,8 +126,14 @@ export class UserPlugins {
     const { supervisor, settings, configured, log } = this.#options;
     const problems = configProblems(next.staged, configured(), settings.router_flavor);
     if (problems.length > 0) return this.#refuse(true, problems);
-    const { warnings, held } = await renewPlugins(supervisor, next.bundle);
+    this.#staging = true;
+    const { warnings, held } = await renewPlugins(supervisor, next.bundle).finally(() => {
+      this.#staging = false;
+    });
     this.keeper.take(next);
+    const changedNames = new Set([...next.staged.changed.keys(), ...next.staged.gone]);
+    // New code has begun anew in the workers already.
+    supervisor.blocked = supervisor.blocked.filter(({ name }) => !changedNames.has(name));
     this.#held = held;
     this.#reloads++;
     const changed = [...next.staged.changed.keys()];
@@ -103,6 +166,7 @@ export class UserPlugins {
       generation: bundle.generation,
       reloads: this.#reloads,
       reloads_refused: this.#refused,
+      blocked: this.#options.supervisor.blocked.map(({ name }) => name),
       faults: this.#options.supervisor.zone.sum(CELL.pluginFaults),
       faults_logged: Object.fromEntries(this.#faults),
       held: [...this.#held].map(([worker, { versions, timers }]) => ({ worker, versions, timers })),
