@@ -16,6 +16,8 @@ import { keyAuth } from './key-auth/schema.ts';
 import { oauth2Introspection } from './oauth2-introspection/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
 import { opa } from './opa/schema.ts';
+import { postFunction } from './post-function/schema.ts';
+import { preFunction } from './pre-function/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
   acl,
@@ -30,4 +32,6 @@ export const SCHEMAS: readonly PluginDescription[] = [
   oauth2,
   oauth2Introspection,
   opa,
+  postFunction,
+  preFunction,
 ];

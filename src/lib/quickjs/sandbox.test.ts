@@ -9,7 +9,7 @@ const PATIENT = { ...LIMITS, callMs: 20_000 };
 
 interface Made {
   readonly sandbox: Sandbox;
-  run(text?: string): string | undefined;
+  readonly run: (this: void, text?: string) => string | undefined;
 }
 
 /** @param body of a function `(host, text)`. */
@@ -27,7 +27,7 @@ function make(body: string, limits = PATIENT): Made {
       throw new TypeError('no such header');
     },
   };
-  const run = sandbox.install(source, 'test', functions, ['run']).get('run');
+  const [run] = sandbox.install(source, 'test', functions, ['run']);
   assert.ok(run !== undefined);
   return { sandbox, run: (text = '') => sandbox.call(run, text) };
 }

@@ -19,6 +19,9 @@ export interface SandboxLimits {
 /** @throws Error, whose message the script gets. */
 export type HostFunction = (...texts: string[]) => Plain;
 
+/** A function in the sandbox. */
+export type Script = Pointer & { readonly script?: never };
+
 /** The script was stopped, or its engine failed. */
 export class SandboxBroken extends Error {
   override readonly name = 'SandboxBroken';
@@ -80,24 +83,29 @@ export class Sandbox {
   /**
    * Runs a script whose value is a function, and calls that with the host's functions.
    *
-   * @returns the functions that it answers, by name. @throws ScriptError, SandboxBroken
+   * @returns the functions that it answers, in the order of their names. @throws ScriptError, SandboxBroken
    */
   install(
     source: string,
     file: string,
     host: Readonly<Record<string, HostFunction>>,
     names: readonly string[],
-  ): Map<string, Pointer> {
+  ): Script[] {
     return this.#guarded(() => {
       const table = this.#engine.functions._QTS_NewObject(this.#context);
       for (const [name, fn] of Object.entries(host)) this.#setFunction(table, name, fn);
       const made = this.#call(this.#eval(source, file, 0), [table]);
-      return new Map(names.map((name) => [name, this.#checked(this.#property(made, name))]));
+      return names.map((name) => this.#checked(this.#property(made, name)) as Script);
     });
   }
 
+  /** Calls one of the installed functions with a text and the value of a script. @throws ScriptError, SandboxBroken */
+  pass(fn: Script, text: string, source: string, file: string): void {
+    this.#guarded(() => this.#free(this.#call(fn, [this.#texts.make(text), this.#eval(source, file, 0)])));
+  }
+
   /** Calls one of the installed functions, and then what it left to be done later. @throws ScriptError, SandboxBroken */
-  call(fn: Pointer, ...texts: string[]): string | undefined {
+  call(fn: Script, ...texts: string[]): string | undefined {
     return this.#guarded(() => {
       const values = texts.length === 0 ? NOTHING : texts.map((text) => this.#texts.make(text));
       const result = this.#call(fn, values);

@@ -1,0 +1,154 @@
+/**
+ * The filters of pre-function and post-function. Each configuration has a sandbox in each worker, in which its snippets
+ * keep what they like from one request to the next (as in Kong); when it breaks, the next request gets a new one.
+ */
+import { functionSource } from '../../lib/quickjs/check.ts';
+import { Sandbox, SandboxBroken, type Script, ScriptError } from '../../lib/quickjs/sandbox.ts';
+import type { Exchange } from '../kit/exchange.ts';
+import type { Filters, FilterResult } from '../kit/filters.ts';
+import type { PluginServices } from '../kit/services.ts';
+import { SnippetHost } from './host.ts';
+import { BodyPiece } from './piece.ts';
+import { PRELUDE } from './prelude.ts';
+import { SNIPPET_PARAMETERS, SNIPPET_PHASES, type SnippetPhase } from './schema.ts';
+
+const LIMITS = { memoryBytes: 24 * 1024 * 1024, stackBytes: 256 * 1024, callMs: 50 };
+/** Snippets that name the body get it: it has to be there before they run. */
+const WANTS_BODY = /\bget_?(?:raw_?)?body\b/i;
+const MOST_REQUEST_BODY = 1024 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+type SnippetConfig = Readonly<Record<SnippetPhase, readonly string[]>>;
+
+/** What a snippet did wrong: its own words, and no stack of ours. */
+class SnippetFailed extends Error {
+  override readonly name = 'SnippetFailed';
+
+  constructor(message: string) {
+    super(message);
+    this.stack = message;
+  }
+}
+
+interface Loaded {
+  readonly sandbox: Sandbox;
+  readonly run: Script;
+  readonly runBody: Script;
+}
+
+class Snippets {
+  readonly host: SnippetHost;
+  readonly #config: SnippetConfig;
+  #loaded: Loaded;
+
+  /** @throws Error when a snippet is no JavaScript. */
+  constructor(config: SnippetConfig, gateway: PluginServices) {
+    this.#config = config;
+    this.host = new SnippetHost(gateway);
+    this.#loaded = this.#load();
+  }
+
+  #load(): Loaded {
+    const sandbox = new Sandbox(LIMITS);
+    const [add, run, runBody] = sandbox.install(PRELUDE, 'kong', this.host.table, ['add', 'run', 'runBody']);
+    if (add === undefined || run === undefined || runBody === undefined) throw new Error('no prelude');
+    for (const phase of SNIPPET_PHASES) {
+      this.#config[phase].forEach((source, index) => {
+        const file = `${phase}[${index + 1}]`;
+        sandbox.pass(add, phase, functionSource(source, SNIPPET_PARAMETERS), file);
+      });
+    }
+    return { sandbox, run, runBody };
+  }
+
+  run(phase: SnippetPhase): void {
+    this.#guard(phase, ({ sandbox, run }) => sandbox.call(run, phase));
+  }
+
+  /** @returns JSON of the text in place of the piece, or undefined. */
+  runBody(last: boolean): string | undefined {
+    return this.#guard('body_filter', ({ sandbox, runBody }) => sandbox.call(runBody, last ? 'last' : ''));
+  }
+
+  #guard<T>(phase: SnippetPhase, call: (loaded: Loaded) => T): T {
+    if (this.#loaded.sandbox.broken) this.#loaded = this.#load();
+    try {
+      return call(this.#loaded);
+    } catch (error) {
+      if (!(error instanceof ScriptError || error instanceof SandboxBroken)) throw error;
+      const lost = this.#loaded.sandbox.broken ? '; what snippets kept is lost' : '';
+      const where = error instanceof SandboxBroken ? `${phase}: ` : '';
+      throw new SnippetFailed(`${where}${error.message}${lost}`);
+    } finally {
+      this.host.end();
+    }
+  }
+}
+
+export function snippetFilters(config: SnippetConfig, gateway: PluginServices): Filters {
+  const has = (phase: SnippetPhase): boolean => config[phase].length > 0;
+  const snippets = new Snippets(config, gateway);
+  const early = has('rewrite') || has('access');
+  return {
+    ...(has('certificate') ? { certificate: handshakeFilter(snippets) } : {}),
+    ...(has('rewrite') ? { rewrite: requestFilter(snippets, 'rewrite', config.rewrite) } : {}),
+    ...(has('access') ? { access: requestFilter(snippets, 'access', config.access) } : {}),
+    ...(early || has('header_filter') ? { headerFilter: headFilter(snippets, has('header_filter')) } : {}),
+    ...(has('body_filter') ? { bodyFilter: bodyFilter(snippets) } : {}),
+    ...(has('log')
+      ? {
+          log(exchange: Exchange): void {
+            snippets.host.begin('log', exchange);
+            snippets.run('log');
+          },
+        }
+      : {}),
+  };
+}
+
+function handshakeFilter(snippets: Snippets): NonNullable<Filters['certificate']> {
+  return (handshake) => {
+    snippets.host.beginHandshake(handshake);
+    snippets.run('certificate');
+  };
+}
+
+function requestFilter(
+  snippets: Snippets,
+  phase: 'rewrite' | 'access',
+  sources: readonly string[],
+): NonNullable<Filters['access']> {
+  const { host } = snippets;
+  const run = (exchange: Exchange, body: Buffer | null): FilterResult => {
+    host.begin(phase, exchange);
+    if (body !== null) host.requestBody = body.toString();
+    snippets.run(phase);
+    return host.reply ?? undefined;
+  };
+  if (!sources.some((source) => WANTS_BODY.test(source))) return (exchange) => run(exchange, null);
+  return async (exchange) => run(exchange, await exchange.request.body({ limit: MOST_REQUEST_BODY }));
+}
+
+function headFilter(snippets: Snippets, runs: boolean): NonNullable<Filters['headerFilter']> {
+  const { host } = snippets;
+  return (exchange) => {
+    host.knownState(exchange)?.applyDeferred(exchange);
+    if (!runs) return;
+    host.begin('header_filter', exchange);
+    snippets.run('header_filter');
+  };
+}
+
+function bodyFilter(snippets: Snippets): NonNullable<Filters['bodyFilter']> {
+  const { host } = snippets;
+  return (exchange, chunk, last) => {
+    const state = host.stateOf(exchange);
+    if (state.replaced) return NOTHING;
+    const piece = new BodyPiece(state, chunk, last);
+    host.begin('body_filter', exchange);
+    host.piece = piece;
+    const replaced = snippets.runBody(last);
+    if (replaced !== undefined) piece.set(JSON.parse(replaced) as string);
+    return piece.result;
+  };
+}
