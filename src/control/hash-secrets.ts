@@ -9,7 +9,8 @@ import { readImage } from '../snapshot/image.ts';
 
 type Entities = ReadonlyMap<string, readonly Values[]>;
 
-const SLOW = DEFINITIONS.filter(({ slow_hash: slow }) => slow !== undefined);
+/** Of the others a file has Kong's form, which their kind's `transform` makes: thousands of slow hashes would hold up a reload. */
+const SLOW = DEFINITIONS.filter(({ slow_hash: slow }) => slow?.when !== undefined);
 /** As many as are worth waiting for at once. */
 const TOGETHER = 64;
 
@@ -32,7 +33,7 @@ export async function hashSecrets(entities: Entities, served: SharedArrayBuffer 
 }
 
 function isHashed({ slow_hash: slow }: EntityDefinition): (entity: Values) => boolean {
-  return (entity) => slow !== undefined && entity[slow.when] === true;
+  return (entity) => slow?.when !== undefined && entity[slow.when] === true;
 }
 
 function servedById(image: SharedArrayBuffer, kinds: readonly EntityDefinition[]): Map<string, Values> {

@@ -1,5 +1,6 @@
 /** User names and passwords (Kong's `basicauth_credentials`, plugin basic-auth). */
 import { createHash } from 'node:crypto';
+import { isSecretHash } from '../lib/secret-hash.ts';
 import type { Entity, EntityDefinition } from './schema/field.ts';
 import { consumerOwned } from './credential-fields.ts';
 
@@ -23,8 +24,13 @@ export const basicauthCredentials: EntityDefinition = {
     from: 'consumer',
     message: "all or none of these fields must be set: 'password', 'consumer.id'",
   },
-  /** Kong stores SHA-1 of password and consumer id; existing stores and exports hold that. */
+  slow_hash: { field: 'password' },
+  /**
+   * What is written is an argon2id hash by now. What comes from a file is kept as Kong keeps it, SHA-1 of password and consumer
+   * id, unless the file has the slow hash.
+   */
   transform: (entity) => {
+    if (isSecretHash(String(entity['password']))) return;
     const salt = (entity['consumer'] as { readonly id: string }).id;
     entity['password'] = createHash('sha1')
       .update(`${String(entity['password'])}${salt}`)

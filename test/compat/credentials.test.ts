@@ -113,13 +113,15 @@ const key: readonly Case[] = [
   { ask: 'DELETE /consumers/bob/key-auth/{k}', status: 204 },
 ];
 
+/** Where Kong has SHA-1. */
+const ARGON2ID = /^\$argon2id\$v=19\$/;
 const SET = "all or none of these fields must be set: 'password', 'consumer.id'";
 const basic: readonly Case[] = [
   {
     ask: 'POST /consumers/bob/basic-auth',
     json: { username: 'bob', password: 'kong' },
     status: 201,
-    body: { ...shared, username: 'bob', password: /^[0-9a-f]{40}$/ },
+    body: { ...shared, username: 'bob', password: ARGON2ID },
     keep: 'b',
   },
   {
@@ -149,7 +151,7 @@ const basic: readonly Case[] = [
   {
     ask: 'GET /consumers/bob/basic-auth/bob',
     status: 200,
-    body: having({ id: '{b}', password: /^[0-9a-f]{40}$/ }),
+    body: having({ id: '{b}', password: ARGON2ID }),
   },
   { ask: 'PATCH /basic-auths/bob', json: { consumer: { id: '{eve}' } }, status: 400, body: wrongEntity(SET) },
   {

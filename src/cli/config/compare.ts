@@ -1,5 +1,6 @@
 /** One entity as it is and as the file wants it: which fields differ, and what has to be sent. */
 import { createHash } from 'node:crypto';
+import { isSecretHash, verifySecretNow } from '../../lib/secret-hash.ts';
 import { complete, type FieldSchemas, sameValue } from './field-schema.ts';
 import { type ConfigKind, idOf } from './kinds.ts';
 import { isObject } from './server.ts';
@@ -85,13 +86,14 @@ function sameSecret(kind: ConfigKind, name: string, current: Entity, wanted: Ent
   const after = wanted[name];
   if (typeof before !== 'string' || typeof after !== 'string') return false;
   if (kind.name === 'basicauth_credentials' && name === 'password') {
+    if (isSecretHash(before)) return verifySecretNow(after, before);
     return before === hashedPassword(after, idOf(wanted['consumer']) ?? '');
   }
   if (kind.name === 'oauth2_credentials' && name === 'client_secret') return before.startsWith('$');
   return name === 'cert' && before.trim() === after.trim();
 }
 
-/** Kong's, which is the form that an Admin API answers. */
+/** Kong's, which is the form that its Admin API answers. */
 function hashedPassword(password: string, consumer: string): string {
   return createHash('sha1')
     .update(password + consumer)

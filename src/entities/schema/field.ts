@@ -215,8 +215,8 @@ export interface EntityDefinition {
   readonly subschema_error?: (key: unknown) => string | null;
   /** A secret that is stored as a function of another field: a change of that field needs the secret anew. */
   readonly derived?: { readonly secret: string; readonly from: string; readonly message: string };
-  /** The secret `field` is kept as a slow hash where the boolean `when` is true (`_transform`). */
-  readonly slow_hash?: { readonly field: string; readonly when: string };
+  /** The secret `field` is kept as a slow hash: where the boolean `when` is true (`_transform`), else always when it is written. */
+  readonly slow_hash?: { readonly field: string; readonly when?: string };
   /** Runs on a valid entity on its way to the store (`_transform`). */
   readonly transform?: (entity: Record<string, unknown>) => void;
 }
