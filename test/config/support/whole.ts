@@ -19,8 +19,8 @@ const PLUGINS = `plugins:
 `;
 
 /**
- * A configuration with something of every kind that a Kong without plugins of its own takes; without plugins for a
- * gateway that has none yet.
+ * A configuration with something of every kind that a Kong without plugins of its own takes; without the plugins that a
+ * gateway has not yet.
  */
 export const whole = (plugins: boolean): string => `_format_version: "3.0"
 services:
@@ -33,7 +33,7 @@ ${plugins ? SERVICE_PLUGIN : ''}    routes:
         paths: [/orders, "~/o/\\\\d+$"]
         methods: [POST, GET]
         headers: {x-version: ["1", "2"]}
-${plugins ? ROUTE_PLUGIN : ''}      - paths: [/unnamed]
+${ROUTE_PLUGIN}      - paths: [/unnamed]
       - paths: [/unnamed-2]
   - host: nameless.internal
 routes:
