@@ -57,7 +57,7 @@ function exchangeOf(headers: ReadonlyMap<string, string>): Exchange {
     headers: { get: (name: string) => headers.get(name), has: (name: string) => headers.has(name) },
     received: (name: string) => [headers.get(name)],
   };
-  const upstreamRequest = { headers: { set: () => {}, remove: () => {} } };
+  const upstreamRequest = { headers: { add: () => {}, remove: () => {}, removeSpellings: () => {} } };
   const exchange = { request, upstreamRequest, shared: new Map(), credential: null, authenticate: () => {} };
   return exchange as unknown as Exchange;
 }

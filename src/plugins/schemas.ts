@@ -9,12 +9,14 @@ import { basicAuth } from './basic-auth/schema.ts';
 import { botDetection } from './bot-detection/schema.ts';
 import { cors } from './cors/schema.ts';
 import { forwardAuth } from './forward-auth/schema.ts';
+import { headerCertAuth } from './header-cert-auth/schema.ts';
 import { hmacAuth } from './hmac-auth/schema.ts';
 import { ipRestriction } from './ip-restriction/schema.ts';
 import { jwt } from './jwt/schema.ts';
 import { keyAuth } from './key-auth/schema.ts';
-import { oauth2Introspection } from './oauth2-introspection/schema.ts';
+import { mtlsAuth } from './mtls-auth/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
+import { oauth2Introspection } from './oauth2-introspection/schema.ts';
 import { opa } from './opa/schema.ts';
 import { postFunction } from './post-function/schema.ts';
 import { preFunction } from './pre-function/schema.ts';
@@ -25,10 +27,12 @@ export const SCHEMAS: readonly PluginDescription[] = [
   botDetection,
   cors,
   forwardAuth,
+  headerCertAuth,
   hmacAuth,
   ipRestriction,
   jwt,
   keyAuth,
+  mtlsAuth,
   oauth2,
   oauth2Introspection,
   opa,

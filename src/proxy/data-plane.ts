@@ -54,6 +54,7 @@ import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
 import { RealIp } from './real-ip.ts';
 import { Streams } from './stream/streams.ts';
+import { clientAsking } from './client-asking.ts';
 import { TlsListeners } from './tls-listeners.ts';
 import { UpstreamTerms } from './upstream-terms.ts';
 
@@ -221,6 +222,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
 
   applySnapshot(snapshot: Snapshot): void {
     this.snapshot = snapshot;
+    this.#tls.ask(clientAsking(snapshot));
   }
 
   /** Settings that take effect live; the caller has refused all others. */

@@ -15,11 +15,12 @@ import type { ConnectionGuard } from '../wire/message.ts';
 import { type Arrival, TlsAcceptor } from '../wire/tls/acceptor.ts';
 import type { ClientHello } from '../wire/tls/client-hello.ts';
 import { ServerContexts, type TlsProfile } from '../wire/tls/server-contexts.ts';
-import { type ServerMaterial, readServerMaterial } from '../wire/tls/server-material.ts';
+import { type ClientVerify, type ServerMaterial, readServerMaterial } from '../wire/tls/server-material.ts';
 import { Staples } from '../wire/tls/staples.ts';
 import type { TicketKeys } from '../zone/ticket-keys.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
 import type { ArrivalFacts } from './arrival.ts';
+import { asks, type ClientAsking } from './client-asking.ts';
 
 export interface TlsListenersOptions {
   readonly wheel: TimerWheel;
@@ -42,12 +43,16 @@ const MAX_HANDSHAKES = 4096;
 const HTTP1 = ['http/1.1', 'http/1.0'];
 const HTTP2 = ['h2', ...HTTP1];
 
+type Profiles = Readonly<Record<'http1' | 'http2', TlsProfile>>;
+
 export class TlsListeners {
   readonly acceptor: TlsAcceptor;
   readonly #options: TlsListenersOptions;
   readonly #staples: Staples;
   #contexts: ServerContexts | null = null;
-  #profiles: Readonly<Record<'http1' | 'http2', TlsProfile>> | null = null;
+  #profiles: Profiles | null = null;
+  /** Clients that plugins want a certificate of; null: there are none. */
+  #asking: (ClientAsking & { readonly profiles: Profiles }) | null = null;
   #handshakeMs = HANDSHAKE_MS;
   /** Counts the rules by which clients were asked for certificates. */
   #rules = 0;
@@ -88,6 +93,17 @@ export class TlsListeners {
     return outdated;
   }
 
+  /** Who is asked for a certificate from the next handshake on; where the settings ask, everybody is asked as they say. */
+  ask(asking: ClientAsking | null): void {
+    const before = this.#asking;
+    if (asking !== null && before?.authorities === asking.authorities) {
+      this.#asking = { ...asking, profiles: before.profiles };
+      return;
+    }
+    for (const profile of Object.values(before?.profiles ?? {})) this.#contexts?.forget(profile);
+    this.#asking = asking === null ? null : { ...asking, profiles: askingProfiles(asking.authorities) };
+  }
+
   /** Handshakes that are not over. */
   get pending(): number {
     return this.acceptor.pending;
@@ -99,9 +115,16 @@ export class TlsListeners {
     facts: ArrivalFacts,
     serve: (socket: Socket, facts: ArrivalFacts) => void,
   ): void {
-    const profile = this.#have(this.#profiles)[listener.http2 ? 'http2' : 'http1'];
+    const kind = listener.http2 ? 'http2' : 'http1';
+    const profile = this.#have(this.#profiles)[kind];
     const rules = this.#rules;
-    this.acceptor.accept(socket, profile, facts.remoteAddress, (arrival) => {
+    const profileOf = (serverName: string): TlsProfile => {
+      const asking = this.#asking;
+      return asking !== null && profile.verify === null && asks(asking, serverName)
+        ? asking.profiles[kind]
+        : profile;
+    };
+    this.acceptor.accept(socket, profileOf, facts.remoteAddress, (arrival) => {
       if (arrival.kind === 'gone') return this.#options.onGone();
       if (arrival.kind === 'plain') return serve(socket, { ...facts, guard: PLAIN_HTTP });
       const { socket: secure, facts: tls, protocol } = arrival;
@@ -149,6 +172,14 @@ export class TlsListeners {
     if (value === null) throw new Error('TLS is not configured');
     return value;
   }
+}
+
+function askingProfiles(authorities: string): Profiles {
+  const verify: ClientVerify = { mode: 'plugins', authorities: authorities || null, crl: null, depth: 100 };
+  return {
+    http1: { name: 'http1-plugins', alpn: HTTP1, verify },
+    http2: { name: 'http2-plugins', alpn: HTTP2, verify },
+  };
 }
 
 /** What is inside is nobody's business here: no protocol is negotiated. */

@@ -118,6 +118,11 @@ export class Router<T> {
       : expressionMatch(best, best.evaluate, input);
   }
 
+  /** Of the route with this id; null: there is none. */
+  valueOf(routeId: string): T | null {
+    return lookup(this.#routes, encodeBytes(routeId))?.entries[0]?.value ?? null;
+  }
+
   /** Starts a copy that shares what the edit does not touch. This router stays as it is. */
   edit(): RouterEdit<T> {
     const contents = { size: this.size, hosts: this.#hosts, routes: this.#routes };

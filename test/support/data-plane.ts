@@ -125,7 +125,12 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
   });
   const value = routeTarget(upstreamPort, options);
   const match = { value, routeId: value.id, matchedPrefix: '', captures: null };
-  const router = { match: () => (options.routed === false ? null : match) } as unknown as Router<RouteTarget>;
+  const valueOf = (id: string): RouteTarget | null => (id === value.id ? value : null);
+  const routed = options.routed !== false;
+  const router = {
+    match: () => (routed ? match : null),
+    valueOf,
+  } as unknown as Router<RouteTarget>;
   const streams = options.streams ?? StreamRouter.empty<RouteTarget>('traditional_compatible');
   const plugins = await pluginSet(plane, options.plugins ?? []);
   const snapshot = { revision: 1, hash: EMPTY_HASH, router, streams, upstreams: NO_UPSTREAMS, plugins };

@@ -12,7 +12,15 @@ export interface StreamRefusal {
   readonly refuse: string;
 }
 
+/** What clients are told when they are asked. */
+export interface ClientCertificateRequest {
+  /** Ids of CA certificates whose names are sent, so that a client can choose; empty: no names. */
+  readonly authorities: readonly string[];
+}
+
 export interface Filters {
+  /** Clients of the plugin's routes are asked for a certificate when they shake hands. */
+  readonly clientCertificates?: ClientCertificateRequest;
   /** A TLS handshake; only plugins without route, service and consumer. */
   certificate?(handshake: CertificateExchange): void | Promise<void>;
   /** Before the route is known; only plugins without route, service and consumer. */

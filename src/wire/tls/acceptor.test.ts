@@ -40,10 +40,15 @@ test('at the limit the oldest handshake gives way, and who speaks is served', as
   const arrivals: Arrival[] = [];
   const profile = { name: 'test', alpn: [], verify: null };
   await using server = createServer({ allowHalfOpen: true }, (socket) =>
-    acceptor.accept(socket, profile, 'somebody', (arrival) => {
-      arrivals.push(arrival);
-      if (arrival.kind === 'secure') arrival.socket.end().resume();
-    }),
+    acceptor.accept(
+      socket,
+      () => profile,
+      'somebody',
+      (arrival) => {
+        arrivals.push(arrival);
+        if (arrival.kind === 'secure') arrival.socket.end().resume();
+      },
+    ),
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -55,9 +55,13 @@ export type Arrival =
   | { readonly kind: 'plain' }
   | { readonly kind: 'gone' };
 
+/** What the handshake is to be like, by the server name that the client asks for (lower case, or ''). */
+export type ProfileOf = (serverName: string) => TlsProfile;
+
 interface Handshake {
   readonly raw: Socket;
-  readonly profile: TlsProfile;
+  readonly profileOf: ProfileOf;
+  profile: TlsProfile | null;
   readonly done: (arrival: Arrival) => void;
   readonly client: string;
   readonly startedAt: number;
@@ -84,8 +88,8 @@ export class TlsAcceptor {
   }
 
   /** Takes a socket without a reader. `done` is called once. @param client for the log. */
-  accept(raw: Socket, profile: TlsProfile, client: string, done: (arrival: Arrival) => void): void {
-    const handshake = this.#begin(raw, profile, client, done);
+  accept(raw: Socket, profileOf: ProfileOf, client: string, done: (arrival: Arrival) => void): void {
+    const handshake = this.#begin(raw, profileOf, client, done);
     const { wheel, timeoutMs } = this.#options;
     const limits = { wheel, timeoutMs: timeoutMs(), limit: MAX_CLIENT_HELLO_BYTES };
     peek(raw, lookAtFirst, limits, (peeked) => this.#onFirst(handshake, peeked));
@@ -98,7 +102,10 @@ export class TlsAcceptor {
     { profile, client }: { readonly profile: TlsProfile; readonly client: string },
     done: (arrival: Arrival) => void,
   ): void {
-    this.#shake(this.#begin(raw, profile, client, done), hello);
+    this.#shake(
+      this.#begin(raw, () => profile, client, done),
+      hello,
+    );
   }
 
   /** Listeners of a server of `ServerContexts`. */
@@ -114,7 +121,7 @@ export class TlsAcceptor {
     for (const handshake of this.#inFlight.values()) this.#drop(handshake, 'the worker ends');
   }
 
-  #begin(raw: Socket, profile: TlsProfile, client: string, done: Handshake['done']): Handshake {
+  #begin(raw: Socket, profileOf: ProfileOf, client: string, done: Handshake['done']): Handshake {
     const { limit, zone } = this.#options;
     if (this.#inFlight.size >= limit) {
       const [oldest] = this.#inFlight.values();
@@ -122,7 +129,8 @@ export class TlsAcceptor {
     }
     const handshake: Handshake = {
       raw,
-      profile,
+      profileOf,
+      profile: null,
       done,
       client,
       startedAt: performance.now(),
@@ -151,9 +159,10 @@ export class TlsAcceptor {
   #shake(handshake: Handshake, { serverName, ticketName }: ClientHello): void {
     const { certificateFor, contexts, wheel, timeoutMs } = this.#options;
     handshake.serverName = serverName;
+    const profile = (handshake.profile = handshake.profileOf(serverName));
     let server: Server;
     try {
-      server = contexts().serverFor(certificateFor(serverName), handshake.profile, ticketName);
+      server = contexts().serverFor(certificateFor(serverName), profile, ticketName);
     } catch (error) {
       endWithAlert(handshake.raw, ALERT.internalError);
       const why = error instanceof Error ? error.message : String(error);
@@ -176,7 +185,7 @@ export class TlsAcceptor {
     if (version === 'TLSv1.3' && !namesAlike(socket, serverName)) {
       return this.#drop(handshake, 'the server name changed within the handshake');
     }
-    const { verify, refusal } = judgeClient(socket, profile.verify);
+    const { verify, refusal } = judgeClient(socket, profile?.verify ?? null);
     const cipher = socket.getCipher().name;
     let chain: readonly Buffer[] | null = null;
     const clientChain = (): readonly Buffer[] => (chain ??= chainOf(socket));

@@ -93,6 +93,14 @@ export class ServerContexts {
     return server;
   }
 
+  /** Nobody comes with this profile any more. */
+  forget(profile: TlsProfile): void {
+    for (const { current, previous } of this.#entries.values()) {
+      current.delete(profile);
+      previous.delete(profile);
+    }
+  }
+
   #entry(id: string, certificate: Certificate | null): Entry {
     const found = this.#entries.get(id);
     const now = this.#now();

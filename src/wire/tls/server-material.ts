@@ -14,9 +14,12 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** nginx's `ssl_verify_client` with what it needs; null on a listener that asks nobody. */
+/**
+ * nginx's `ssl_verify_client` with what it needs; null on a listener that asks nobody. `plugins`: clients are asked, and
+ * whatever they show is judged by plugins.
+ */
 export interface ClientVerify {
-  readonly mode: 'on' | 'optional' | 'optional_no_ca';
+  readonly mode: 'on' | 'optional' | 'optional_no_ca' | 'plugins';
   /** PEM. */
   readonly authorities: string | null;
   readonly crl: string | null;

@@ -1,0 +1,44 @@
+/** header-cert-auth: mtls-auth for certificates that a proxy in front has asked for and writes to a header. */
+import { hash } from 'node:crypto';
+import { authentication, type Attempt } from '../identity.ts';
+import { definePlugin } from '../kit/define.ts';
+import type { Exchange } from '../kit/exchange.ts';
+import { refuse } from '../kit/reply.ts';
+import { attemptOf, cleared } from '../mtls-auth/identify.ts';
+import { CertificateJudge } from '../mtls-auth/judge.ts';
+import { readCertificateHeader } from './read-header.ts';
+import { headerCertAuth } from './schema.ts';
+
+const NONE = 'No required TLS certificate header was sent';
+const FAILED = 'TLS certificate failed verification';
+
+export default definePlugin({
+  ...headerCertAuth,
+  create(config, gateway) {
+    const judge = new CertificateJudge({
+      authority: (id) => gateway.caCertificate(id),
+      ids: config.ca_certificates,
+      allowPartial: config.allow_partial_chain,
+      ttlMs: config.cache_ttl * 1000,
+    });
+    const { certificate_header_name: header, certificate_header_format: format } = config;
+
+    function attempt(exchange: Exchange): Attempt {
+      const [value = '', ...more] = exchange.request.headers.all(header);
+      if (value === '') return refuse(401, NONE);
+      if (config.secure_source && !exchange.client.trusted) {
+        gateway.log.info(`${header} of ${exchange.client.socketIp}, which is not one of trusted_ips`);
+        return refuse(401, FAILED);
+      }
+      // A proxy in front writes one; another line is somebody else's.
+      if (more.length > 0) return refuse(401, FAILED);
+      return attemptOf(
+        exchange,
+        gateway,
+        config,
+        judge.judge(hash('sha256', value, 'base64'), () => readCertificateHeader(value, format)),
+      );
+    }
+    return { access: cleared(config, authentication(gateway, config, attempt)) };
+  },
+});
