@@ -66,7 +66,7 @@ function run(filters: Filters, exchange: Exchange): void {
   if (filters.access?.(exchange) instanceof Reply) throw new Error('it was not let in');
 }
 
-const jwtFilters = (await jwt.create(
+const jwtFilters = await jwt.create(
   {
     key_claim_name: 'iss',
     claims_to_verify: ['exp'],
@@ -75,8 +75,8 @@ const jwtFilters = (await jwt.create(
     anonymous: null,
   } as never,
   services,
-)) as Filters;
-const hmacFilters = (await hmacAuth.create(
+);
+const hmacFilters = await hmacAuth.create(
   {
     algorithms: ['hmac-sha256'],
     enforce_headers: [],
@@ -85,7 +85,7 @@ const hmacFilters = (await hmacAuth.create(
     anonymous: null,
   } as never,
   services,
-)) as Filters;
+);
 
 const tokens = Array.from({ length: TOKENS }, (_, number) => token(number));
 const exchanges = tokens.map((text) => exchangeOf(new Map([['authorization', `Bearer ${text}`]])));

@@ -4,7 +4,7 @@
  * A key is held against its algorithm before it is used: the kind, and for ECDSA the curve. So a public key is never the
  * secret of an HMAC, and a key of one algorithm none of another's.
  */
-import { constants, createHmac, KeyObject, sign as signNow, timingSafeEqual, verify } from 'node:crypto';
+import { constants, createHmac, type KeyObject, sign as signNow, timingSafeEqual, verify } from 'node:crypto';
 
 interface Algorithm {
   readonly kinds: readonly string[];

@@ -80,8 +80,8 @@ function nobody(exchange: Exchange, config: IdentifyConfig, holder: Holder): Att
 
 /** Nothing in a certificate begins a line of a header, or an entry of its list. */
 function printable(name: string): string {
-  // eslint-disable-next-line no-control-regex
   return name.replaceAll(
+    // eslint-disable-next-line no-control-regex
     /[\u0000-\u001f\u007f,\\]/g,
     (one) => `\\${one.charCodeAt(0).toString(16).padStart(2, '0')}`,
   );
