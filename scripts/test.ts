@@ -27,6 +27,8 @@ const SERVERS = [
   'curl',
   'h2load=nghttp2-client',
   'nghttpd=nghttp2-server',
+  'slapd',
+  'ldapadd=ldap-utils',
 ];
 
 const USAGE = `Usage: npm test                 every check and every test

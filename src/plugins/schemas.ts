@@ -14,6 +14,7 @@ import { hmacAuth } from './hmac-auth/schema.ts';
 import { ipRestriction } from './ip-restriction/schema.ts';
 import { jwt } from './jwt/schema.ts';
 import { keyAuth } from './key-auth/schema.ts';
+import { ldapAuth } from './ldap-auth/schema.ts';
 import { mtlsAuth } from './mtls-auth/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
 import { oauth2Introspection } from './oauth2-introspection/schema.ts';
@@ -32,6 +33,7 @@ export const SCHEMAS: readonly PluginDescription[] = [
   ipRestriction,
   jwt,
   keyAuth,
+  ldapAuth,
   mtlsAuth,
   oauth2,
   oauth2Introspection,

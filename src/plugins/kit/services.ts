@@ -216,6 +216,8 @@ export interface PluginServices {
   fetch(url: string | URL, options?: FetchOptions): Promise<FetchResponse>;
   /** What a vault reference leads to; the text itself when it is none. @throws VaultError */
   secret(text: string): string;
+  /** Makes `lua_ssl_trusted_certificate` what TLS connections of the plugin's own are verified against. @throws Error */
+  trust(): void;
   /** PEM of a configured CA certificate, by id; null: there is none. */
   caCertificate(id: string): string | null;
   /**

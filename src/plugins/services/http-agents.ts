@@ -63,7 +63,7 @@ export class HttpAgents {
 }
 
 /** Makes them the ones that OpenSSL takes in this thread where none are named, as those of upstreams are. */
-function trust(files: TrustedFiles): void {
+export function trust(files: TrustedFiles): void {
   const tls = process.getBuiltinModule('node:tls');
   tls.setDefaultCACertificates(
     files.flatMap((file) =>

@@ -7,6 +7,7 @@
 import type { Plugin } from '../../entities/plugin.ts';
 import type { HandedServices } from '../../plugins/host.ts';
 import type { PluginLog, PluginServices, SharedCounters, SharedValues } from '../../plugins/kit/services.ts';
+import { trust as trustFiles } from '../../plugins/services/http-agents.ts';
 import { HttpFetch } from '../../plugins/services/http-fetch.ts';
 import { MemoryCache } from '../../plugins/services/memory-cache.ts';
 import { type RecordAccess, StoredRecords } from '../../plugins/services/records.ts';
@@ -78,6 +79,7 @@ export class ServiceMaker {
       cache: (options) => new MemoryCache(options),
       fetch: (url, options) => this.#fetch.fetch(url, options),
       secret: (text) => this.#texts.of(text, trust()),
+      trust: () => trustFiles(this.#options.settings.lua_ssl_trusted_certificate),
       caCertificate: (id) => trust().authorities.get(id)?.cert ?? null,
       every: (ms, task, on = 'worker') =>
         schedule.every(ms, task, on === 'node' ? () => zone().leads() : undefined),
