@@ -21,6 +21,7 @@ import { oauth2Introspection } from './oauth2-introspection/schema.ts';
 import { opa } from './opa/schema.ts';
 import { postFunction } from './post-function/schema.ts';
 import { preFunction } from './pre-function/schema.ts';
+import { session } from './session/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
   acl,
@@ -40,4 +41,5 @@ export const SCHEMAS: readonly PluginDescription[] = [
   opa,
   postFunction,
   preFunction,
+  session,
 ];
