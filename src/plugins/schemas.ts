@@ -19,6 +19,7 @@ import { mtlsAuth } from './mtls-auth/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
 import { oauth2Introspection } from './oauth2-introspection/schema.ts';
 import { opa } from './opa/schema.ts';
+import { openidConnect } from './openid-connect/schema.ts';
 import { postFunction } from './post-function/schema.ts';
 import { preFunction } from './pre-function/schema.ts';
 import { session } from './session/schema.ts';
@@ -39,6 +40,7 @@ export const SCHEMAS: readonly PluginDescription[] = [
   oauth2,
   oauth2Introspection,
   opa,
+  openidConnect,
   postFunction,
   preFunction,
   session,
