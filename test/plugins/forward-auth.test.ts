@@ -57,7 +57,7 @@ test('the service is told what it is asked about, and nothing that the client ma
   await using plane = await startPlane(upstream.port, { plugins: plugin(config) });
   const forged =
     'X-Forwarded-Uri: /forged\r\nX-Forwarded-Method: PUT\r\nX-Forwarded-Host: forged\r\nX-Forwarded-Prefix: /p\r\n' +
-    'X-Forwarded-For: 9.9.9.9\r\nX-Real-IP: 9.9.9.9\r\nForwarded: for=9.9.9.9\r\nX-User: admin\r\nX-Role: root\r\n';
+    'X-Forwarded-For: 9.9.9.9\r\nX-Real-IP: 9.9.9.9\r\nForwarded: for=9.9.9.9\r\nX-User: admin\r\nX-Role: root\r\nX_Role: root\r\n';
   const response = await ask(
     plane,
     `${forged}Authorization: Bearer t\r\nContent-Type: text/a\r\n`,
@@ -82,6 +82,7 @@ test('the service is told what it is asked about, and nothing that the client ma
   const echo = JSON.parse(response.text()) as Echo;
   assert.equal(echo.headers['x-user'], 'anna');
   assert.equal(echo.headers['x-role'], undefined);
+  assert.equal(echo.headers['x_role'], undefined);
   assert.equal(echo.headers['x-other'], undefined);
   assert.equal(response.header('set-cookie'), undefined);
 });

@@ -6,6 +6,7 @@
  * Permissions may be kept; refusals never are, so that a login is seen at once. Requests of the same credentials that come
  * while the service is being asked wait for the one answer.
  */
+import { FoldedNames } from '../../wire/folded-names.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { FilterResult, Filters } from '../kit/filters.ts';
@@ -38,7 +39,7 @@ export default definePlugin({
   create(config, gateway): Filters {
     const { log, plugin } = gateway;
     const permissions = gateway.cache<Permission>({ max: config.cache_size, ttlMs: config.cache_ttl * 1000 });
-    const replaced = config.upstream_headers.filter((name) => passes(name.toLowerCase()));
+    const replaced = new FoldedNames(config.upstream_headers.filter((name) => passes(name.toLowerCase())));
     const told = new WeakMap<Exchange, ReplyHeaders>();
 
     async function ask(exchange: Exchange): Promise<FetchResponse> {
@@ -101,7 +102,7 @@ export default definePlugin({
     function apply(exchange: Exchange, decision: Permission | Reply): FilterResult {
       if (decision instanceof Reply) return decision;
       const { headers } = exchange.upstreamRequest;
-      for (const name of replaced) headers.remove(name);
+      headers.removeSpellings(replaced);
       for (const [name, value] of Object.entries(decision.upstream)) headers.set(name, value);
       if (decision.downstream !== NOTHING) told.set(exchange, decision.downstream);
       return undefined;

@@ -2,6 +2,7 @@
  * What the upstream and the client are told: tokens and claims, in headers that the configuration names. What a client
  * sends of them itself goes no further, whoever it is.
  */
+import { FoldedNames } from '../../wire/folded-names.ts';
 import { headerText } from '../header-text.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { findClaim } from './claims.ts';
@@ -49,15 +50,14 @@ export class IdentityHeaders {
   readonly #upstream: Side;
   readonly #downstream: Side;
   /** Names that are the gateway's own. */
-  readonly #own: readonly string[];
+  readonly #own: FoldedNames;
 
   constructor(config: OidcConfig) {
     this.#upstream = sideOf(config, 'upstream');
     this.#downstream = sideOf(config, 'downstream');
     const credentials = new Set(['authorization', config.refresh_token_param_name.toLowerCase()]);
-    this.#own = [...this.#upstream.names, ...this.#upstream.texts.map(([name]) => name)].filter(
-      (name) => !credentials.has(name.toLowerCase()),
-    );
+    const names = [...this.#upstream.names, ...this.#upstream.texts.map(([name]) => name)];
+    this.#own = new FoldedNames(names.filter((name) => !credentials.has(name.toLowerCase())));
   }
 
   /** Somebody is told what the provider says of the user. */
@@ -71,7 +71,7 @@ export class IdentityHeaders {
   }
 
   strip(exchange: Exchange): void {
-    for (const name of this.#own) exchange.upstreamRequest.headers.remove(name);
+    exchange.upstreamRequest.headers.removeSpellings(this.#own);
   }
 
   /** @param hidden the client's credential is not to reach the upstream: it is not put back, either. */

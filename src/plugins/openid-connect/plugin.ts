@@ -72,8 +72,8 @@ export default definePlugin({
 
     return {
       access(exchange) {
-        if (!config.run_on_preflight && exchange.request.method === 'OPTIONS') return undefined;
         headers.strip(exchange);
+        if (!config.run_on_preflight && exchange.request.method === 'OPTIONS') return guarded(exchange);
         if (logout.isAsked(exchange)) return logout.run(exchange);
         const mayBeAnswer =
           logsIn && (config.response_mode === 'form_post' || exchange.request.query.includes('state='));
@@ -128,7 +128,12 @@ function ended(parts: Parts, exchange: Exchange, { tokens, client, to }: LoggedI
     return reply(302, null, { Location: url.href, ...headers });
   }
   // With a session the request that led to the login is made again, without the code in its URL.
-  if (session !== null) return reply(303, null, { Location: to, ...headers });
+  if (session !== null) {
+    // A strict cookie is not sent with what follows a redirect from elsewhere; a page of ours that goes on is ours.
+    if (config.session_cookie_same_site === 'Strict')
+      return reply(200, null, { Refresh: `0;url=${to}`, ...headers });
+    return reply(303, null, { Location: to, ...headers });
+  }
   const { search } = new URL(to);
   exchange.upstreamRequest.query = search.slice(1);
   return evidenceOf(tokens, client);
