@@ -6,6 +6,7 @@ import { certificateFields } from '../mtls-auth/schema.ts';
 export const headerCertAuth = describePlugin({
   name: 'header-cert-auth',
   priority: 1009,
+  identifies: true,
   description:
     'Lets in who has shown a proxy in front a client certificate that one of the named authorities has issued.',
   never: ['consumer'],

@@ -8,6 +8,7 @@ const off = (description: string) =>
 export const ldapAuth = describePlugin({
   name: 'ldap-auth',
   priority: 1200,
+  identifies: true,
   description: 'Lets in who has a name and password in an LDAP directory.',
   never: ['consumer', 'consumer_group'],
   checks: [

@@ -69,6 +69,7 @@ export const certificateFields = {
 export const mtlsAuth = describePlugin({
   name: 'mtls-auth',
   priority: 1600,
+  identifies: true,
   description: 'Lets in who shows a client certificate that one of the named authorities has issued.',
   never: ['consumer'],
   example: {

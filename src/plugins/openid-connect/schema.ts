@@ -73,6 +73,7 @@ const tokenHeader = (description: string) =>
 export const openidConnect = describePlugin({
   name: 'openid-connect',
   priority: 1050,
+  identifies: true,
   description: 'Lets in who an OpenID Connect provider knows: by its tokens, or by logging in there.',
   never: ['consumer', 'consumer_group'],
   config: {

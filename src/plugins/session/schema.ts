@@ -33,6 +33,7 @@ const attribute = (text: string): string | null =>
 export const session = describePlugin({
   name: 'session',
   priority: 1900,
+  identifies: true,
   description: 'Who was recognized once is recognized again by a cookie.',
   never: ['consumer', 'consumer_group'],
   protocols: ALL_PROTOCOLS,
