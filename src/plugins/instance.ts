@@ -6,7 +6,7 @@ export interface PluginInstance {
   readonly entity: Plugin;
   readonly priority: number;
   readonly filters: Filters;
-  /** Its access filter says who calls (`identifies` of the definition). */
+  /** Its access filter says who calls (`identifies` of the description). */
   readonly identifies?: boolean;
   /** Why the filters could not be made, or null. They refuse every request then. */
   readonly broken: string | null;

@@ -1,0 +1,17 @@
+/** A plugin that says who calls is known to do so before it runs: only then is what clients claim taken out on its routes. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { SCHEMAS } from './schemas.ts';
+
+const IDENTIFIES = /\b(?:authentication|identify)\(|\.authenticate\(/;
+
+for (const { name, identifies = false } of SCHEMAS) {
+  test(`${name}: \`identifies\` in its schema says what its code does`, () => {
+    const folder = new URL(`${name}/`, import.meta.url);
+    assert.ok(existsSync(folder), `no folder of ${name}`);
+    const sources = readdirSync(folder).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
+    const does = sources.some((file) => IDENTIFIES.test(readFileSync(new URL(file, folder), 'utf8')));
+    assert.equal(identifies, does);
+  });
+}
