@@ -38,12 +38,6 @@ export interface PluginDescription<F extends Fields = Fields> {
   };
   /** References that the plugin's entity may not have (Kong's `no_consumer` and the like). */
   readonly never?: ReadonlyArray<'route' | 'service' | 'consumer' | 'consumer_group'>;
-  /**
-   * Its access filter says who calls (`exchange.authenticate`). On its routes, what a client says of that itself never
-   * reaches the upstream: `X-Consumer-*`, `X-Credential-*`, `X-Authenticated-*`, `X-Anonymous-Consumer`, with hyphens or
-   * underscores. They are taken out before any access filter runs, so that what plugins set of them stays.
-   */
-  readonly identifies?: boolean;
   /** The fields of `config`. */
   readonly config: F;
   /** Rules across the fields of `config`. */

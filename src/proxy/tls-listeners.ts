@@ -11,7 +11,7 @@ import type { TimerWheel } from '../lib/timer-wheel.ts';
 import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
 import { SecretTexts } from '../snapshot/secret-texts.ts';
 import type { Trust } from '../snapshot/trust.ts';
-import type { ConnectionGuard } from '../wire/message.ts';
+import type { ConnectionGuard, TlsFacts } from '../wire/message.ts';
 import { type Arrival, TlsAcceptor } from '../wire/tls/acceptor.ts';
 import type { ClientHello } from '../wire/tls/client-hello.ts';
 import { ServerContexts, type TlsProfile } from '../wire/tls/server-contexts.ts';
@@ -138,9 +138,14 @@ export class TlsListeners {
   }
 
   /** For a route of `tls`: the ClientHello has been read and given back. `done` gets null when nothing came of it. */
-  terminate(socket: Socket, hello: ClientHello, client: string, done: (secure: Socket | null) => void): void {
+  terminate(
+    socket: Socket,
+    hello: ClientHello,
+    client: string,
+    done: (secure: Socket | null, facts: TlsFacts | null) => void,
+  ): void {
     this.acceptor.terminate(socket, hello, { profile: STREAM, client }, (arrival) =>
-      done(arrival.kind === 'secure' ? arrival.socket : null),
+      arrival.kind === 'secure' ? done(arrival.socket, arrival.facts) : done(null, null),
     );
   }
 

@@ -189,8 +189,19 @@ export interface StreamExchange {
   readonly id: string;
   readonly client: Client;
   readonly transport: 'tcp' | 'tls' | 'tls_passthrough' | 'udp';
+  /** Of the ClientHello, lower case, or ''. */
+  readonly serverName: string;
   readonly route: Route | null;
   readonly service: Service | null;
+  /** 200, or what the access log says why it came to nothing (nginx's `$status`). */
+  readonly status: number;
+  /** Octets to and from the client so far. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** `tcp://ADDRESS:PORT` of the upstream; '' while there is none. */
+  readonly upstream: string;
   readonly shared: Map<string, unknown>;
   readonly log: LogFields;
 }

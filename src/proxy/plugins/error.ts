@@ -31,7 +31,8 @@ export function defect(cause: unknown): GatewayError {
   return new GatewayError('defect', 'An unexpected error occurred', init);
 }
 
-function causeText(cause: unknown): string {
+/** For the log. */
+export function causeText(cause: unknown): string {
   try {
     return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
   } catch {

@@ -11,9 +11,11 @@ import {
   MAX_CLIENT_HELLO_BYTES,
   readClientHello,
 } from '../../wire/tls/client-hello.ts';
+import type { ServiceTarget } from '../../snapshot/snapshot.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import { type ArrivalFacts, arrivalOf, readProxyHeader } from '../arrival.ts';
 import { connectStream } from './connect.ts';
+import { prereadStream } from './plugins.ts';
 import { routeStream } from './route.ts';
 import { Stream, type StreamContext } from './stream.ts';
 
@@ -55,8 +57,7 @@ function accept(socket: net.Socket, listener: Listener, context: StreamContext):
   socket.once('close', gone);
   const ready = (): void => {
     if (listener.ssl) return readHello(stream, socket, gone);
-    socket.off('close', gone);
-    serve(stream, socket);
+    serve(stream, socket, gone);
   };
   if (!listener.proxyProtocol) return ready();
   const trusts = (address: string): boolean => context.trusts(address);
@@ -77,10 +78,21 @@ function addressesOf({ proxied, remoteAddress, remotePort, localAddress, localPo
   return { clientIp, clientPort, localIp: localAddress, localPort };
 }
 
-function serve(stream: Stream, socket: net.Socket): void {
+function serve(stream: Stream, socket: net.Socket, gone: () => void): void {
   const service = routeStream(stream);
-  if (service !== null) connectStream(stream, socket, service);
-  else socket.destroy();
+  if (service === null) {
+    socket.destroy();
+    return;
+  }
+  connectAllowed(stream, socket, service, gone);
+}
+
+/** Behind plugins, which may make it wait: the client may go meanwhile. */
+function connectAllowed(stream: Stream, socket: net.Socket, service: ServiceTarget, gone: () => void): void {
+  prereadStream(stream, () => {
+    socket.off('close', gone);
+    connectStream(stream, socket, service);
+  });
 }
 
 const BLIND: Readonly<Record<Blindness, string>> = {
@@ -104,14 +116,17 @@ function readHello(stream: Stream, socket: net.Socket, gone: () => void): void {
     const service = routeStream(stream);
     if (service === null) return;
     if (stream.route?.entity.protocols.includes('tls') !== true) {
-      socket.off('close', gone);
-      return connectStream(stream, socket, service);
+      return connectAllowed(stream, socket, service, gone);
     }
-    tls.terminate(socket, hello, stream.arrival.clientIp, (secure) => {
+    tls.terminate(socket, hello, stream.arrival.clientIp, (secure, facts) => {
       if (secure === null) return stream.refuse(400, 'stream_handshake', 'no TLS with the client', 'info');
-      socket.off('close', gone);
       secure.on('error', ignore);
-      connectStream(stream, secure, service);
+      stream.tls = facts;
+      stream.cut = () => secure.destroy();
+      prereadStream(stream, () => {
+        socket.off('close', gone);
+        connectStream(stream, secure, service);
+      });
     });
   });
 }

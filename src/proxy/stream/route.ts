@@ -1,6 +1,6 @@
 /**
- * The route step of a stream. Plugins' preread phase will run behind it: a stream whose route is known and whose upstream
- * is not asked yet.
+ * The route step of a stream. Plugins' preread phase runs behind it (`plugins.ts`): a stream whose route is known and whose
+ * upstream is not asked yet.
  */
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
 import type { Stream } from './stream.ts';

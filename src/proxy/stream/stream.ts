@@ -16,9 +16,11 @@ import type { LogLevel } from '../../settings/settings.ts';
 import type { RouteTarget, Snapshot } from '../../snapshot/snapshot.ts';
 import type { TargetLoad } from '../../zone/targets/target-load.ts';
 import { CELL, type WorkerZone } from '../../zone/worker-zone.ts';
+import type { TlsFacts } from '../../wire/message.ts';
 import type { TlsListeners } from '../tls-listeners.ts';
 import type { UpstreamTerms } from '../upstream-terms.ts';
 import { finishStream } from './finish.ts';
+import type { StreamView } from './stream-view.ts';
 
 /** What all streams of a worker share. */
 export interface StreamContext {
@@ -46,6 +48,8 @@ export interface StreamBounds {
   readonly connections: number;
   /** Of the node. */
   readonly udpSessions: number;
+  /** Milliseconds that a filter of a plugin may wait. */
+  readonly pluginTimeout: number;
   /** nginx's `proxy_responses`. */
   readonly responses: number | null;
 }
@@ -61,6 +65,12 @@ export class Stream {
   readonly context: StreamContext;
   /** Replaced when a PROXY header says more. */
   arrival: StreamArrival;
+  /** Of the socket: that of a proxy in front, where there is one. */
+  readonly socketIp: string;
+  /** What the handshake said, where TLS ends here. */
+  tls: TlsFacts | null = null;
+  /** For plugins; made when the first one asks. */
+  view: StreamView | null = null;
   readonly startedAt = performance.now();
   transport: StreamTransport;
   /** Of the ClientHello. */
@@ -82,6 +92,7 @@ export class Stream {
   constructor(context: StreamContext, arrival: StreamArrival, transport: StreamTransport) {
     this.context = context;
     this.arrival = arrival;
+    this.socketIp = arrival.clientIp;
     this.transport = transport;
     this.snapshot = context.snapshot;
     context.open.add(this);

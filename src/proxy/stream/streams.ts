@@ -99,6 +99,7 @@ function boundsOf(settings: Settings): StreamBounds {
   return {
     connections: settings.stream_connections,
     udpSessions: settings.stream_udp_sessions,
+    pluginTimeout: settings.plugin_timeout,
     responses: settings.nginx_sproxy_proxy_responses,
   };
 }

@@ -9,6 +9,7 @@ import { createSocket } from 'node:dgram';
 import { WheelTimer } from '../../lib/timer-wheel.ts';
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
 import { CELL } from '../../zone/worker-zone.ts';
+import { prereadStream } from './plugins.ts';
 import type { Stream } from './stream.ts';
 import { StreamTargets, type StreamTarget } from './targets.ts';
 import { literal, MAX_QUEUED } from './udp-sockets.ts';
@@ -48,7 +49,9 @@ export class UdpSession {
     if (this.#service.tls) {
       return this.#stream.refuse(502, 'udp_tls', 'a service of tls cannot take datagrams');
     }
-    new StreamTargets(this.#stream, this.#service).next((target) => this.#open(target));
+    prereadStream(this.#stream, () =>
+      new StreamTargets(this.#stream, this.#service).next((target) => this.#open(target)),
+    );
   }
 
   end(): void {
