@@ -65,6 +65,8 @@ const HEARTBEAT_MS = 250;
 const MAX_FAULT = 4000;
 /** Milliseconds that a request may wait for a record. */
 const RECORDS_MS = 2000;
+/** Milliseconds between two looks at the vaults of plugins' configurations; vaults have times of their own. */
+const SECRETS_MS = 1000;
 const RECORDS_KEPT: CacheBounds = { entries: 10_000, characters: 8 * 1024 * 1024 };
 
 if (parentPort === null) throw new Error('this module runs as a worker thread');
@@ -199,6 +201,7 @@ port.on('message', (message: ToWorker) => {
   );
 });
 
+setInterval(() => void plugins.renewSecrets(), SECRETS_MS).unref();
 zone.set(CELL.heartbeat, monotonicMs());
 setInterval(() => {
   zone.set(CELL.heartbeat, monotonicMs());

@@ -7,16 +7,20 @@ import type { PluginInstance } from './instance.ts';
 import type { Filters } from './kit/filters.ts';
 import { refuse } from './kit/reply.ts';
 import type { PluginServices } from './kit/services.ts';
+import { ConfigSecrets } from './services/config-secrets.ts';
+import type { InstanceCost } from './services/cost.ts';
 import { type UserPlugin, userPlugin } from './users/live.ts';
 
 /** A `PluginDefinition`, whatever its fields. */
 interface AnyPlugin {
+  readonly identifies?: boolean;
   create(config: unknown, gateway: PluginServices): Filters | Promise<Filters>;
 }
 
-/** Services of one instance, and what ends with it: scheduled work, series of metrics. */
+/** Services of one instance, and what ends with it: scheduled work, the account of its cost. */
 export interface HandedServices {
   readonly services: PluginServices;
+  readonly cost: InstanceCost;
   readonly release: () => void;
 }
 
@@ -25,6 +29,11 @@ const BROKEN: Filters = {
   access: () => refuse(500),
   preread: () => ({ refuse: 'a plugin of the route is broken' }),
 };
+
+interface Made {
+  readonly filters: Filters;
+  readonly identifies: boolean;
+}
 
 export interface PluginHostOptions {
   /** Everything a plugin is handed, for one of its configurations. */
@@ -50,28 +59,33 @@ export class PluginHost {
     const user = staged ?? userPlugin(entity.name);
     const description = user?.definition ?? PLUGIN_SCHEMAS.get(entity.name)?.description;
     const priority = description?.priority ?? 0;
-    const identifies = description?.identifies === true;
-    const { services, release } = this.#options.services(entity);
+    const { services, cost, release } = this.#options.services(entity);
+    const secrets = new ConfigSecrets((text) => services.secret(text));
+    const common = { entity, priority };
     try {
-      const filters = await (user === null
-        ? this.#create(entity, services)
-        : this.#createForUser(user, entity, services));
-      return { entity, priority, filters, identifies, broken: null, release };
+      const config = secrets.resolve(description?.config ?? {}, entity.config);
+      const { filters, identifies } = await (user === null
+        ? this.#create(entity.name, config, services)
+        : this.#createForUser(user, { ...entity, config }, services));
+      const measured = cost.measured(filters);
+      return { ...common, ...kept(secrets), filters: measured, identifies, broken: null, cost, release };
     } catch (error) {
       release();
-      const broken = error instanceof Error ? error.message : String(error);
-      return { entity, priority, filters: BROKEN, broken };
+      const broken = secrets.masked(error instanceof Error ? error.message : String(error));
+      return { ...common, ...kept(secrets), filters: BROKEN, broken };
     }
   }
 
-  async #create(entity: Plugin, services: PluginServices): Promise<Filters> {
-    const definition = await this.#load(entity.name);
-    return await definition.create(entity.config, services);
+  async #create(name: string, config: unknown, services: PluginServices): Promise<Made> {
+    const definition = await this.#load(name);
+    const filters = await definition.create(config, services);
+    return { filters, identifies: definition.identifies === true };
   }
 
-  async #createForUser(user: UserPlugin, entity: Plugin, services: PluginServices): Promise<Filters> {
+  async #createForUser(user: UserPlugin, entity: Plugin, services: PluginServices): Promise<Made> {
     const { createForUser } = await import('./users/create.ts');
-    return await createForUser(user, entity, services, this.#options.zone);
+    const filters = await createForUser(user, entity, services, this.#options.zone);
+    return { filters, identifies: user.definition.identifies === true };
   }
 
   #load(name: string): Promise<AnyPlugin> {
@@ -83,6 +97,10 @@ export class PluginHost {
     }
     return loading;
   }
+}
+
+function kept(secrets: ConfigSecrets): { readonly secrets?: ConfigSecrets } {
+  return secrets.none ? {} : { secrets };
 }
 
 async function loadDefinition(name: string): Promise<AnyPlugin> {

@@ -25,6 +25,7 @@ export {
   type UpstreamRequest,
   type UpstreamResponse,
 } from './kit/exchange.ts';
+export { FetchError, type FetchFailure } from './kit/fetch-error.ts';
 export type { FilterResult, Filters, StreamRefusal } from './kit/filters.ts';
 export { Reply, refuse, reply, type ReplyHeaders } from './kit/reply.ts';
 export type {
@@ -33,6 +34,8 @@ export type {
   EntityLookup,
   FetchOptions,
   FetchResponse,
+  FetchTls,
+  OwnRecords,
   PluginLog,
   PluginMetrics,
   PluginServices,

@@ -113,8 +113,8 @@ export class SnapshotBuilder {
   }
 
   /** Instances of these plugins made anew, by other code; `replacePlugins` serves them. */
-  renewPlugins(names: ReadonlySet<string>, create: RenewPlugin): Promise<Map<string, PluginInstance>> {
-    return this.#next(() => this.#plugins.renew(names, create));
+  renewPlugins(wanted: ReadonlySet<string>, create: RenewPlugin): Promise<Map<string, PluginInstance>> {
+    return this.#next(() => this.#plugins.renew(wanted, create));
   }
 
   /** The current snapshot with other instances. A build that is not committed yet has to be made again. */

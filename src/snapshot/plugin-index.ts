@@ -19,11 +19,12 @@ export class PluginIndex {
     this.#create = create;
   }
 
-  /** Instances of these plugins made anew, by other code. Nothing is served of them yet. */
-  async renew(names: ReadonlySet<string>, create: RenewPlugin): Promise<Map<string, PluginInstance>> {
+  /** Instances of these plugins, or with these ids, made anew. Nothing is served of them yet. */
+  async renew(wanted: ReadonlySet<string>, create: RenewPlugin): Promise<Map<string, PluginInstance>> {
     const renewed = new Map<string, PluginInstance>();
     for (const entity of this.#entities.values()) {
-      if (entity.enabled && names.has(entity.name)) renewed.set(entity.id, await create(entity));
+      const asked = wanted.has(entity.name) || wanted.has(entity.id);
+      if (entity.enabled && asked) renewed.set(entity.id, await create(entity));
     }
     return renewed;
   }

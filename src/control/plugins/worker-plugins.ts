@@ -67,6 +67,23 @@ export class WorkerPlugins {
     });
   }
 
+  /** Makes those anew whose vaults say something else than when they were made. One that cannot be made goes on as it was. */
+  renewSecrets(): Promise<void> {
+    return this.#next(async () => {
+      const { builder, create, serve } = this.#options;
+      const { instances } = builder.current.plugins;
+      const changed = new Set(
+        [...instances].filter(([, { secrets }]) => secrets?.changed() === true).map(([id]) => id),
+      );
+      if (changed.size === 0) return;
+      const renewed = await builder.renewPlugins(changed, (entity) => create(entity));
+      for (const [id, { broken }] of renewed) {
+        if (broken !== null && instances.get(id)?.broken === null) renewed.delete(id);
+      }
+      if (renewed.size > 0) serve(await builder.replacePlugins(renewed));
+    });
+  }
+
   async #stage(bundle: PluginBundle): Promise<void> {
     this.#drop();
     const { stageBundle } = await import('../../plugins/users/bundle.ts');

@@ -4,9 +4,10 @@ import type { PluginInstance } from '../../plugins/instance.ts';
 import { BodyTooLarge } from '../../plugins/kit/exchange.ts';
 import { payloadTooLarge } from '../request-body.ts';
 
-export function pluginError({ entity }: PluginInstance, cause: unknown): GatewayError {
+export function pluginError({ entity, cost }: PluginInstance, cause: unknown): GatewayError {
   if (cause instanceof GatewayError) return cause;
   if (cause instanceof BodyTooLarge) return payloadTooLarge();
+  cost?.failed();
   const init = {
     source: 'plugin',
     status: 500,
@@ -16,7 +17,8 @@ export function pluginError({ entity }: PluginInstance, cause: unknown): Gateway
 }
 
 /** A filter's promise did not settle. */
-export function pluginTimeout({ entity }: PluginInstance, phase: string, ms: number): GatewayError {
+export function pluginTimeout({ entity, cost }: PluginInstance, phase: string, ms: number): GatewayError {
+  cost?.failed();
   const init = {
     source: 'plugin',
     status: 504,

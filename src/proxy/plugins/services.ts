@@ -10,6 +10,7 @@ import type { PluginLog, PluginServices, SharedCounters, SharedValues } from '..
 import { trust as trustFiles } from '../../plugins/services/http-agents.ts';
 import { HttpFetch } from '../../plugins/services/http-fetch.ts';
 import { MemoryCache } from '../../plugins/services/memory-cache.ts';
+import { WorkerMetrics } from '../../plugins/services/metrics.ts';
 import { type RecordAccess, StoredRecords } from '../../plugins/services/records.ts';
 import { Schedule } from '../../plugins/services/schedule.ts';
 import { nodeId } from '../../settings/node-id.ts';
@@ -37,6 +38,7 @@ export class ServiceMaker {
   readonly #fetch: HttpFetch;
   readonly #texts: SecretTexts;
   readonly #node: PluginServices['node'];
+  readonly metrics = new WorkerMetrics();
   #zone: SharedZone | null = null;
   /** Of the snapshot that is being built. */
   coming: Trust | null = null;
@@ -76,6 +78,7 @@ export class ServiceMaker {
         return (shared ??= zone().values(plugin.name));
       },
       records: new StoredRecords(this.#options.records, plugin.name),
+      metrics: this.metrics.of(plugin.name),
       cache: (options) => new MemoryCache(options),
       fetch: (url, options) => this.#fetch.fetch(url, options),
       secret: (text) => this.#texts.of(text, trust()),
@@ -83,8 +86,13 @@ export class ServiceMaker {
       caCertificate: (id) => trust().authorities.get(id)?.cert ?? null,
       every: (ms, task, on = 'worker') =>
         schedule.every(ms, task, on === 'node' ? () => zone().leads() : undefined),
-    } satisfies Partial<PluginServices> as unknown as PluginServices;
-    return { services, release: () => schedule[Symbol.dispose]() };
+    } satisfies PluginServices;
+    const cost = this.metrics.join(plugin.id, plugin.name);
+    const release = (): void => {
+      schedule[Symbol.dispose]();
+      this.metrics.leave(cost);
+    };
+    return { services, cost, release };
   }
 
   close(): void {
