@@ -10,6 +10,7 @@ import type { Life } from './life.ts';
 import type { LogLevelOverride } from './log-level-override.ts';
 import type { MainLog } from './log.ts';
 import type { UserPlugins } from './plugins/user-plugins.ts';
+import type { PluginMetricsDesk } from './plugin-metrics.ts';
 import type { RecordDesk } from './record-desk.ts';
 import type { Reloader } from './reload.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -20,6 +21,8 @@ export interface Gateway {
   readonly reloader: Reloader;
   readonly life: Life;
   readonly records: RecordDesk;
+  /** What plugins of all workers count and cost. */
+  readonly pluginMetrics: PluginMetricsDesk;
   /** Of targets. */
   readonly health: HealthKeeper;
   /** Those of users. */

@@ -30,6 +30,7 @@ import { RecordDesk } from './record-desk.ts';
 import { Reloader } from './reload.ts';
 import { socketActivationProblem } from './socket-activation.ts';
 import { followLogLevel, openAdminSide, openedStore, openedUnlessStopped, start } from './start.ts';
+import { PluginMetricsDesk } from './plugin-metrics.ts';
 import { DEFAULT_TUNING, Supervisor, type SupervisorTuning } from './supervisor.ts';
 
 export interface RunOptions {
@@ -131,6 +132,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     reloader,
     life,
     records,
+    pluginMetrics: new PluginMetricsDesk(supervisor),
     logLevel: new LogLevelOverride(reloader),
     clusterLogLevel: null,
     store: null,

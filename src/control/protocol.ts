@@ -4,6 +4,7 @@
  *
  * No other part of a request ever passes here. Images are SharedArrayBuffers, so posting one copies nothing.
  */
+import type { MetricsReport } from '../observe/metrics/families.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { RouterFlavor } from '../router/router.ts';
 import type { BlockedPlugin } from '../plugins/users/blocked.ts';
@@ -46,6 +47,8 @@ export type Command =
   /** Accept no more; answer when nothing is in flight any more or the time is over. */
   | { readonly type: 'drain'; readonly graceMs: number }
   | { readonly type: 'reopen' }
+  /** What plugins count, and what they cost. */
+  | { readonly type: 'metrics' }
   /** Makes the filters of users' plugins that have changed, beside those that are served. */
   | { readonly type: 'stage-plugins'; readonly bundle: PluginBundle }
   /** Serves them (and makes them, where that was not done yet). */
@@ -68,6 +71,7 @@ export type Reply =
       readonly broken?: readonly BrokenRoute[];
       /** What the thread holds after users' plugins were replaced. */
       readonly held?: HeldByPlugins;
+      readonly metrics?: MetricsReport;
     }
   /** `stale`: a delta that does not fit; the whole image is wanted. */
   | { readonly ok: false; readonly stale: boolean; readonly message: string };

@@ -13,6 +13,7 @@ import type { PluginInstance } from '../plugins/instance.ts';
 import { blame } from '../plugins/users/blame.ts';
 import { setBlocked } from '../plugins/users/blocked.ts';
 import type { UserPlugin } from '../plugins/users/live.ts';
+import { type MetricsReport, NO_METRICS } from '../observe/metrics/families.ts';
 import type { Settings } from '../settings/settings.ts';
 import { SnapshotBuilder, StaleBase } from '../snapshot/builder.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -45,6 +46,7 @@ export interface SupervisedDataPlane {
   drain(graceMs: number): Promise<void>;
   updateSettings(settings: Settings): void;
   reopenLogs(): Promise<void>;
+  metrics?(): MetricsReport;
 }
 
 interface DataPlaneModule {
@@ -148,6 +150,8 @@ async function obey(command: Command): Promise<Reply> {
     case 'reopen':
       await dataPlane.reopenLogs();
       break;
+    case 'metrics':
+      return { ok: true, metrics: dataPlane.metrics?.() ?? NO_METRICS };
     case 'stage-plugins':
       await plugins.stage(command.bundle);
       break;

@@ -13,6 +13,7 @@ import { TimerWheel } from '../lib/timer-wheel.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { ErrorLog } from '../observe/error-log.ts';
 import { LogFile, logPath } from '../observe/log-file.ts';
+import type { MetricsReport } from '../observe/metrics/families.ts';
 import { StreamLog } from '../observe/stream-log.ts';
 import { PluginHost } from '../plugins/host.ts';
 import type { UserPlugin } from '../plugins/users/live.ts';
@@ -304,6 +305,11 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.#streams.errorLog.close();
     // The one opened last first: the access log may still have something to say in the error log.
     await Promise.all(this.#logFiles.toReversed().map(async (file) => file.close()));
+  }
+
+  /** What plugins count, and what they cost. */
+  metrics(): MetricsReport {
+    return this.services.metrics.report;
   }
 
   async reopenLogs(): Promise<void> {

@@ -41,6 +41,8 @@ export const SPECIAL_ENDPOINTS: readonly ApiEndpoint[] = [
   other('/schemas/{name}', ['GET'], 'the schema of a kind of entity'),
   other('/plugins/enabled', ['GET'], 'the names of the plugins that may be used'),
   other('/plugins/schema/{name}', ['GET'], "the schema of a plugin's configuration (deprecated)"),
+  other('/plugins/{id}/cost', ['GET'], 'what the calls of a plugin cost: how many, mean and 99th percentile'),
+  other('/metrics', ['GET'], 'metrics of plugins, as Prometheus reads them'),
   other('/cache', ['DELETE'], 'forgets cached rows'),
   other('/cache/{key}', ['GET', 'DELETE'], 'one cached row'),
   other('/debug/node/log-level', ['GET'], 'the log level'),

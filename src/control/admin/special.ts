@@ -5,6 +5,7 @@ import { cache, cacheEntry } from './cache.ts';
 import { config } from './config.ts';
 import { changeLogLevel, showLogLevel } from './log-level.ts';
 import { endpoints, openapi } from './openapi/serve.ts';
+import { metrics, pluginCost } from './metrics.ts';
 import { enabledPlugins } from './plugin-list.ts';
 import { type AdminApp, type Methods, json, resource } from './resource.ts';
 import { root } from './root.ts';
@@ -42,6 +43,8 @@ function specialHandlers(gateway: Gateway): Readonly<Record<string, Methods>> {
       GET: () => json(200, { enabled_plugins: [...enabledPlugins(gateway.reloader.settings).keys()] }),
     },
     '/plugins/schema/{name}': pluginConfigSchema(gateway),
+    '/plugins/{id}/cost': pluginCost(gateway),
+    '/metrics': metrics(gateway),
     '/cache': cache(),
     '/cache/{key}': cacheEntry(),
     '/debug/node/log-level': showLogLevel(gateway),
