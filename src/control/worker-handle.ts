@@ -1,10 +1,10 @@
 /** One worker thread as the main thread sees it: its life and calls to it. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { monotonicMs } from '../lib/monotonic.ts';
 import type { Settings } from '../settings/settings.ts';
 import { moduleUrl } from '../lib/module-url.ts';
 import type { Command, FromWorker, Reply, ToWorker, WorkerData } from './protocol.ts';
+import { stackOfThread } from './plugins/thread-stack.ts';
 import type { RecordDesk } from './record-desk.ts';
 
 /**
@@ -27,9 +27,6 @@ export type CallResult =
  * (docs/adr/0017).
  */
 const WORKER_YOUNG_GENERATION_MB = 12;
-
-/** How long a thread may take until it is interrupted. */
-const PROFILE_PATIENCE_MS = 1000;
 
 /** Called once, with the reason: an error of the thread, or how it ended. */
 export type ExitListener = (handle: WorkerHandle, error: unknown) => void;
@@ -122,18 +119,10 @@ export class WorkerHandle {
     return await Promise.race([statistics, late]);
   }
 
-  /**
-   * Samples what the thread does for that long, as V8's CPU profile; null when it cannot be interrupted. An endless loop
-   * can be.
-   */
-  async profile(ms: number): Promise<string | null> {
-    const sampled = this.#worker.startCpuProfile().then(async (handle) => {
-      await delay(ms);
-      return await handle.stop();
-    });
-    sampled.catch(() => undefined);
-    const late = delay(ms + PROFILE_PATIENCE_MS, null, { ref: false });
-    return await Promise.race([sampled, late]).catch(() => null);
+  /** Its JavaScript stack at this moment; null when it cannot be interrupted, as an endless loop can be. */
+  async stack(patienceMs: number): Promise<string | null> {
+    const interrupted = await this.heapUsed(patienceMs);
+    return interrupted === null ? null : stackOfThread(this.#worker.threadId);
   }
 
   async terminate(): Promise<void> {

@@ -191,7 +191,7 @@ test('a plugin that eats the heap ends its worker alone, and is named', async ()
   await using folder = await pluginFolder({
     'eater.ts': plugin(
       'eater',
-      'return { access() { for (;;) kept.push(new Array(1000).fill(kept.length)); } };',
+      'return { access() { for (;;) kept.push({ at: kept.length, list: [1, 2, kept.length] }); } };',
       'const kept: unknown[] = [];',
     ),
   });

@@ -31,6 +31,7 @@ export type Refreshed =
   | { readonly ok: false; readonly inUse: boolean; readonly problems: readonly string[] };
 
 const BLOCK_MS = 30_000;
+const END_MS = 10_000;
 
 const UNCHANGED: Refreshed = { ok: true, changed: [], warnings: [] };
 
@@ -77,12 +78,13 @@ export class UserPlugins {
   /** Its routes answer 503 on all workers, of which the one that stands still is replaced. */
   #block(worker: WorkerHandle, name: string, ms: number): void {
     const { supervisor, log, configured } = this.#options;
+    const end = (): void => endWorker(worker, name, log);
     if (this.#staging) {
       log(
         'crit',
         `plugin ${name}, as it is in its files now, kept worker ${worker.id} for ${ms} ms: the worker is replaced`,
       );
-      return void worker.terminate();
+      return end();
     }
     const plugin = this.keeper.bundle.plugins.find((one) => one.name === name);
     log(
@@ -99,7 +101,7 @@ export class UserPlugins {
         { name, version: plugin.version, configs },
       ]);
     }
-    void worker.terminate();
+    end();
   }
 
   #setBlocked(blocked: readonly BlockedPlugin[]): void {
@@ -172,4 +174,15 @@ export class UserPlugins {
       held: [...this.#held].map(([worker, { versions, timers }]) => ({ worker, versions, timers })),
     };
   }
+}
+
+/** A thread inside of a system call, or that V8 cannot stop for want of heap, ends when it comes out, if ever. */
+function endWorker(worker: WorkerHandle, plugin: string, log: Log): void {
+  const timer = setTimeout(() => {
+    log(
+      'alert',
+      `worker ${worker.id} cannot be ended while plugin ${plugin} is in a call that nothing interrupts: its connections wait; restart the gateway if it does not come back`,
+    );
+  }, END_MS).unref();
+  void worker.terminate().finally(() => clearTimeout(timer));
 }

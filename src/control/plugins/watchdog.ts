@@ -3,24 +3,25 @@
  *
  * - in the zone, where each call of a filter of a user's plugin says that it runs (`plugins/users/create.ts`): after
  *   `TOLD_MS` the plugin is named;
- * - where no such call runs (what comes after an `await`, a timer), by a heartbeat that is late: the worker's stack is then
- *   sampled, which interrupts even an endless loop, and the modules in it say whose it is.
+ * - where no such call runs (what comes after an `await`, a timer), by a heartbeat that is late: the worker is then
+ *   interrupted, which even an endless loop can be, and the modules in its stack say whose it is.
  *
  * Past the limit the caller is told, once for each worker and block.
  */
 import { monotonicMs } from '../../lib/monotonic.ts';
+import { pluginOfStack } from '../../plugins/users/blame.ts';
 import { CELL, type WorkerZone } from '../../zone/worker-zone.ts';
 import type { Log } from '../log.ts';
 import type { Supervisor } from '../supervisor.ts';
 import type { WorkerHandle } from '../worker-handle.ts';
-import { pluginOfProfile } from './profile.ts';
 
 const LOOK_MS = 25;
 /** Milliseconds after which a filter that has not returned is named. */
 const TOLD_MS = 100;
 /** A worker beats every 250 ms. */
 const LATE_MS = 600;
-const SAMPLE_MS = 50;
+const SAMPLE_EVERY_MS = 1000;
+const SAMPLE_PATIENCE_MS = 500;
 
 export interface WatchdogOptions {
   readonly supervisor: Supervisor;
@@ -39,7 +40,8 @@ interface Seen {
   since: number;
   /** Named already; null: not yet. */
   plugin: string | null;
-  sampling: boolean;
+  /** When its stack was looked at last. */
+  sampled: number;
   ended: boolean;
 }
 
@@ -79,13 +81,13 @@ export class Watchdog implements Disposable {
         calls,
         since: stands && running === 0 ? beat : now,
         plugin: null,
-        sampling: false,
+        sampled: -Infinity,
         ended: false,
       };
       this.#seen.set(worker.id, seen);
       if (!stands || running !== 0) return;
     }
-    if (seen.plugin === null && running === 0) void this.#sample(seen);
+    if (seen.plugin === null && running === 0) void this.#sample(seen, now);
     else if (seen.plugin === null && now - seen.since >= TOLD_MS) {
       this.#tell(seen, this.#options.named(running), now - seen.since);
     }
@@ -100,13 +102,13 @@ export class Watchdog implements Disposable {
     this.#options.pastLimit(seen.worker, seen.plugin, Math.round(ms));
   }
 
-  async #sample(seen: Seen): Promise<void> {
-    if (seen.sampling) return;
-    seen.sampling = true;
-    const profile = await seen.worker.profile(SAMPLE_MS);
-    if (this.#seen.get(seen.worker.id) !== seen) return;
-    const plugin = profile === null ? null : pluginOfProfile(profile);
-    if (plugin !== null) this.#tell(seen, plugin, monotonicMs() - seen.since);
+  /** Looks once a second: what stands still may come to the plugin's code later. */
+  async #sample(seen: Seen, now: number): Promise<void> {
+    if (now - seen.sampled < SAMPLE_EVERY_MS) return;
+    seen.sampled = now;
+    const stack = await seen.worker.stack(SAMPLE_PATIENCE_MS);
+    if (stack === null || this.#seen.get(seen.worker.id) !== seen || seen.plugin !== null) return;
+    this.#tell(seen, pluginOfStack(stack), monotonicMs() - seen.since);
   }
 
   #tell(seen: Seen, plugin: string | null, ms: number): void {

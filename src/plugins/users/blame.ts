@@ -11,7 +11,10 @@ export const creating = new AsyncLocalStorage<string>();
 /** Name of the user's plugin that an uncaught error comes from, or null. */
 export function blame(error: unknown): string | null {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  // The innermost: whoever is called by another is the one that threw.
-  const named = /[?&]sluice-plugin=([a-z0-9_-]+)\.\d+/.exec(stack)?.[1];
-  return named ?? creating.getStore() ?? null;
+  return pluginOfStack(stack) ?? creating.getStore() ?? null;
+}
+
+/** The innermost: whoever is called by another is the one that threw. */
+export function pluginOfStack(stack: string): string | null {
+  return /[?&]sluice-plugin=([a-z0-9_-]+)\.\d+/.exec(stack)?.[1] ?? null;
 }
