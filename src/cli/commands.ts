@@ -98,5 +98,13 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     'secrets status',
     { summary: 'which keys seal secrets', load: () => import('./commands/secrets-status.ts') },
   ],
+  [
+    'plugin new',
+    { summary: 'write a plugin of your own, with its test', load: () => import('./commands/plugin-new.ts') },
+  ],
+  [
+    'plugin test',
+    { summary: 'run the tests of your plugins', load: () => import('./commands/plugin-test.ts') },
+  ],
   ['version', { summary: 'print the version', load: () => import('./commands/version.ts') }],
 ]);
