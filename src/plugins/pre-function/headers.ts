@@ -1,4 +1,5 @@
 /** Changes of headers that snippets ask for. */
+import { checkHeader } from '../early-changes.ts';
 import type { EditHeaders, Exchange } from '../kit/exchange.ts';
 import type { SnippetHost } from './host.ts';
 
@@ -26,8 +27,10 @@ export function changeHeaders(
     return;
   }
   const edit = (late: Exchange): void => apply(late.response.headers, how, name, list);
-  if (host.isEarly) host.stateOf(exchange).defer(edit);
-  else if (host.phase === 'header_filter') edit(exchange);
+  if (host.isEarly) {
+    checkHeader(name, list);
+    host.early.add(exchange, edit);
+  } else if (host.phase === 'header_filter') edit(exchange);
   else throw new Error('the head of the response has been sent');
 }
 

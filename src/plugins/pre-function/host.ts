@@ -5,6 +5,7 @@
  */
 import type { HostFunction } from '../../lib/quickjs/sandbox.ts';
 import type { Plain } from '../../lib/quickjs/texts.ts';
+import { EarlyChanges } from '../early-changes.ts';
 import type { CertificateExchange, Exchange } from '../kit/exchange.ts';
 import type { Reply } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';
@@ -35,6 +36,7 @@ const MOST_KEYS = 200;
 
 export class SnippetHost {
   readonly gateway: PluginServices;
+  readonly early = new EarlyChanges();
   readonly #states = new WeakMap<Exchange, SnippetState>();
   #exchange: Exchange | null = null;
   #handshake: CertificateExchange | null = null;
@@ -77,11 +79,6 @@ export class SnippetHost {
     let state = this.#states.get(exchange);
     if (state === undefined) this.#states.set(exchange, (state = new SnippetState()));
     return state;
-  }
-
-  /** Null: nothing has been put into it. */
-  knownState(exchange: Exchange): SnippetState | null {
-    return this.#states.get(exchange) ?? null;
   }
 
   /** Kong lets snippets set headers of the response before there is one. */

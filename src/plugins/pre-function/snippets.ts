@@ -132,7 +132,7 @@ function requestFilter(
 function headFilter(snippets: Snippets, runs: boolean): NonNullable<Filters['headerFilter']> {
   const { host } = snippets;
   return (exchange) => {
-    host.knownState(exchange)?.applyDeferred(exchange);
+    host.early.apply(exchange);
     if (!runs) return;
     host.begin('header_filter', exchange);
     snippets.run('header_filter');

@@ -1,8 +1,4 @@
 /** What one exchange's snippets have done so far, from one phase to the next. */
-import type { Exchange } from '../kit/exchange.ts';
-
-/** Changes of the response's headers that were asked for before there was one. */
-const MOST_DEFERRED = 200;
 /** Log lines of one exchange. */
 const MOST_LINES = 100;
 /** Octets of a response that a snippet wants whole. */
@@ -11,7 +7,6 @@ const MOST_BODY = 8 * 1024 * 1024;
 export class SnippetState {
   /** `kong.ctx.plugin`: JSON by key. */
   readonly context = new Map<string, string>();
-  readonly #deferred: Array<(exchange: Exchange) => void> = [];
   #lines = 0;
   /** Pieces of the body that wait for the last one. */
   #pieces: Buffer[] = [];
@@ -20,16 +15,6 @@ export class SnippetState {
   partial: Buffer | null = null;
   /** The body has been set: what comes of it still is dropped. */
   replaced = false;
-
-  defer(change: (exchange: Exchange) => void): void {
-    if (this.#deferred.length >= MOST_DEFERRED) throw new RangeError('too many changes of the response');
-    this.#deferred.push(change);
-  }
-
-  applyDeferred(exchange: Exchange): void {
-    for (const change of this.#deferred) change(exchange);
-    this.#deferred.length = 0;
-  }
 
   /** False: it has said enough. */
   mayLog(): boolean {
