@@ -17,6 +17,11 @@ import { isSecretHash, unknownSecretHash, verifySecret } from '../../lib/secret-
 /** A worker's, for all configurations: some 20 ms each, so nobody waits longer than about a second and a half. */
 const queue = new HashQueue({ max: 64 });
 
+/** Whether the password is that of the hash. @throws HashQueueFull (rejection) */
+type VerifyHash = (password: Buffer, text: string, client: string) => Promise<boolean>;
+
+const verifyInQueue: VerifyHash = (password, text, client) => verifySecret(password, text, { queue, client });
+
 const KEPT = 10_000;
 const KEPT_MS = 60_000;
 /** A wrong one: a client that is set up wrongly and asks on and on costs nothing. */
@@ -34,6 +39,11 @@ export class Passwords {
   readonly #nobody = unknownSecretHash();
   readonly #verdicts = new Map<string, Verdict>();
   readonly #running = new Map<string, Promise<boolean>>();
+  readonly #verifyHash: VerifyHash;
+
+  constructor(verifyHash: VerifyHash = verifyInQueue) {
+    this.#verifyHash = verifyHash;
+  }
 
   /**
    * @param credential null: there is no such user.
@@ -53,7 +63,7 @@ export class Passwords {
     const key = this.#keyOf(credential?.id ?? '', `${stored}\0${text}`, password);
     const kept = this.#verdicts.get(key);
     if (kept !== undefined && kept.until > performance.now()) return kept.right;
-    return this.#once(key, () => verifySecret(password, text, { queue, client }));
+    return this.#once(key, () => this.#verifyHash(password, text, client));
   }
 
   #keyOf(id: string, stored: string, password: Buffer): string {
