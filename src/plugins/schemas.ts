@@ -13,6 +13,7 @@ import { headerCertAuth } from './header-cert-auth/schema.ts';
 import { hmacAuth } from './hmac-auth/schema.ts';
 import { ipRestriction } from './ip-restriction/schema.ts';
 import { jwt } from './jwt/schema.ts';
+import { jwtSigner } from './jwt-signer/schema.ts';
 import { keyAuth } from './key-auth/schema.ts';
 import { ldapAuth } from './ldap-auth/schema.ts';
 import { mtlsAuth } from './mtls-auth/schema.ts';
@@ -34,6 +35,7 @@ export const SCHEMAS: readonly PluginDescription[] = [
   hmacAuth,
   ipRestriction,
   jwt,
+  jwtSigner,
   keyAuth,
   ldapAuth,
   mtlsAuth,

@@ -222,6 +222,10 @@ export class SnapshotBuilder {
         return this.#trust.putAuthority(record.entity);
       case 'snis':
         return this.#trust.putSni(record.entity);
+      case 'key_sets':
+        return this.#trust.putKeySet(record.entity);
+      case 'keys':
+        return this.#trust.putKey(record.entity);
       case 'vaults':
         return this.#trust.putVault(record.entity);
       case 'plugins':

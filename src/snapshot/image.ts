@@ -10,6 +10,8 @@
  */
 import type { CaCertificate } from '../entities/ca-certificate.ts';
 import type { Certificate } from '../entities/certificate.ts';
+import type { KeySet } from '../entities/key-set.ts';
+import type { Key } from '../entities/key.ts';
 import type { Plugin } from '../entities/plugin.ts';
 import type { Route } from '../entities/route.ts';
 import type { Values } from '../entities/schema/field.ts';
@@ -25,6 +27,8 @@ interface RuntimeEntities {
   readonly certificates: Certificate;
   readonly ca_certificates: CaCertificate;
   readonly snis: Sni;
+  readonly key_sets: KeySet;
+  readonly keys: Key;
   readonly services: Service;
   readonly upstreams: Upstream;
   readonly routes: Route;
@@ -66,6 +70,8 @@ export const RUNTIME: ReadonlySet<string> = new Set<RuntimeKind>([
   'certificates',
   'ca_certificates',
   'snis',
+  'key_sets',
+  'keys',
   'services',
   'upstreams',
   'routes',

@@ -1,6 +1,8 @@
 /** Certificates, server names, authorities and vaults as the builder knows them, and the `Trust` that comes of them. */
 import type { CaCertificate } from '../entities/ca-certificate.ts';
 import type { Certificate } from '../entities/certificate.ts';
+import type { KeySet } from '../entities/key-set.ts';
+import type { Key } from '../entities/key.ts';
 import type { Sni } from '../entities/sni.ts';
 import type { Vault } from '../entities/vault.ts';
 import { Trust } from './trust.ts';
@@ -10,6 +12,8 @@ export class TrustIndex {
   readonly #authorities = new Map<string, CaCertificate>();
   readonly #snis = new Map<string, Sni>();
   readonly #vaults = new Map<string, Vault>();
+  readonly #keySets = new Map<string, KeySet>();
+  readonly #keys = new Map<string, Key>();
   #touched = false;
   /** In the order of their coming; the same array until one changes, so that what was read of them is kept. */
   #vaultList: readonly Vault[] = [];
@@ -29,15 +33,24 @@ export class TrustIndex {
     this.#touched = true;
   }
 
+  putKeySet(set: KeySet): void {
+    this.#keySets.set(set.id, set);
+    this.#touched = true;
+  }
+
+  putKey(key: Key): void {
+    this.#keys.set(key.id, key);
+    this.#touched = true;
+  }
+
   putVault(vault: Vault): void {
     this.#vaults.set(vault.id, vault);
     this.#touched = true;
   }
 
   remove(id: string): void {
-    const gone = [this.#certificates, this.#authorities, this.#snis, this.#vaults].some((map) =>
-      map.delete(id),
-    );
+    const maps = [this.#certificates, this.#authorities, this.#snis, this.#vaults, this.#keySets, this.#keys];
+    const gone = maps.some((map) => map.delete(id));
     if (gone) this.#touched = true;
   }
 
@@ -54,6 +67,21 @@ export class TrustIndex {
     if (vaults.length !== this.#vaultList.length || vaults.some((one, at) => one !== this.#vaultList[at])) {
       this.#vaultList = vaults;
     }
-    return new Trust(new Map(this.#certificates), new Map(this.#authorities), names, this.#vaultList);
+    const certificates = new Map(this.#certificates);
+    return new Trust(certificates, new Map(this.#authorities), names, this.#vaultList, this.#namedSets());
+  }
+
+  #namedSets(): ReadonlyMap<string, readonly Key[]> {
+    const lists = new Map<string, Key[]>();
+    for (const key of this.#keys.values()) {
+      if (key.set === null) continue;
+      const list = lists.get(key.set.id);
+      if (list === undefined) lists.set(key.set.id, [key]);
+      else list.push(key);
+    }
+    const named = new Map<string, readonly Key[]>();
+    for (const { id, name } of this.#keySets.values())
+      if (name !== null) named.set(name, lists.get(id) ?? []);
+    return named;
   }
 }

@@ -7,6 +7,7 @@
  */
 import type { CaCertificate } from '../entities/ca-certificate.ts';
 import type { Certificate } from '../entities/certificate.ts';
+import type { Key } from '../entities/key.ts';
 import type { Vault } from '../entities/vault.ts';
 
 export class Trust {
@@ -16,6 +17,8 @@ export class Trust {
   readonly authorities: ReadonlyMap<string, CaCertificate>;
   /** Of each server name (or wildcard, `*` alone too) the id of its certificate. */
   readonly serverNames: ReadonlyMap<string, string>;
+  /** Keys of each key set that has a name, by that name. */
+  readonly keySets: ReadonlyMap<string, readonly Key[]>;
   /** Where references in certificates lead (secret-texts.ts). */
   readonly vaults: readonly Vault[];
 
@@ -24,11 +27,13 @@ export class Trust {
     authorities: ReadonlyMap<string, CaCertificate>,
     serverNames: ReadonlyMap<string, string>,
     vaults: readonly Vault[] = [],
+    keySets: ReadonlyMap<string, readonly Key[]> = new Map(),
   ) {
     this.certificates = certificates;
     this.authorities = authorities;
     this.serverNames = serverNames;
     this.vaults = vaults;
+    this.keySets = keySets;
   }
 
   /**

@@ -1,5 +1,6 @@
 /** What a plugin is handed when it is created: never sockets, and never the store of the configuration. */
 import type { DirectoryEntities } from '../../entities/directory-kinds.ts';
+import type { Key } from '../../entities/key.ts';
 import type { Plugin } from '../../entities/plugin.ts';
 
 export interface PluginLog {
@@ -218,6 +219,8 @@ export interface PluginServices {
   secret(text: string): string;
   /** Makes `lua_ssl_trusted_certificate` what TLS connections of the plugin's own are verified against. @throws Error */
   trust(): void;
+  /** Keys of a configured key set, by its name; null: there is none. Private parts may be vault references. */
+  keySet(name: string): readonly Key[] | null;
   /** PEM of a configured CA certificate, by id; null: there is none. */
   caCertificate(id: string): string | null;
   /**

@@ -83,6 +83,7 @@ export class ServiceMaker {
       fetch: (url, options) => this.#fetch.fetch(url, options),
       secret: (text) => this.#texts.of(text, trust()),
       trust: () => trustFiles(this.#options.settings.lua_ssl_trusted_certificate),
+      keySet: (name) => trust().keySets.get(name) ?? null,
       caCertificate: (id) => trust().authorities.get(id)?.cert ?? null,
       every: (ms, task, on = 'worker') =>
         schedule.every(ms, task, on === 'node' ? () => zone().leads() : undefined),
