@@ -52,6 +52,7 @@ export const SPECIAL_ENDPOINTS: readonly ApiEndpoint[] = [
     ['PUT'],
     'another log level for a time, on all nodes of the database',
   ),
+  other('/jwt-signer/jwks/{name}', ['GET'], 'the public keys of a key set, as a JWK set'),
   other('/clustering/data-planes', ['GET'], 'data planes of this control plane'),
   other('/clustering/status', ['GET'], 'data planes of this control plane (deprecated)'),
 ];

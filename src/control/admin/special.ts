@@ -17,6 +17,7 @@ import {
   validateEntity,
   vaultSchema,
 } from './schemas.ts';
+import { signerKeys } from './signer-keys.ts';
 import { SPECIAL_ENDPOINTS } from './special-endpoints.ts';
 import { status } from './status.ts';
 import { clustering, dnsStatistics, robots } from './switched-off.ts';
@@ -50,6 +51,7 @@ function specialHandlers(gateway: Gateway): Readonly<Record<string, Methods>> {
     '/debug/node/log-level': showLogLevel(gateway),
     '/debug/node/log-level/{level}': changeLogLevel(gateway, 'node'),
     '/debug/cluster/log-level/{level}': changeLogLevel(gateway, 'cluster'),
+    '/jwt-signer/jwks/{name}': signerKeys(gateway),
     '/clustering/data-planes': clustering(),
     '/clustering/status': clustering(),
   };
