@@ -40,11 +40,11 @@ function parse(kind: Kind, body: Buffer, type: string): BodyArgs {
   return multipartArgs(body.toString('utf8'), type);
 }
 
-export function formArgs(text: string): BodyArgs {
+function formArgs(text: string): BodyArgs {
   return collect(new URLSearchParams(text));
 }
 
-export function jsonArgs(text: string): BodyArgs {
+function jsonArgs(text: string): BodyArgs {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return NO_ARGS;
@@ -55,7 +55,7 @@ export function jsonArgs(text: string): BodyArgs {
 }
 
 /** Fields, not files (RFC 7578). */
-export function multipartArgs(text: string, type: string): BodyArgs {
+function multipartArgs(text: string, type: string): BodyArgs {
   const boundary = /;\s*boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(type);
   const mark = boundary?.[1] ?? boundary?.[2];
   if (mark === undefined) return NO_ARGS;

@@ -8,6 +8,7 @@ import { rawRequest } from '../support/raw-client.ts';
 import { BASE_DN, type Slapd, startSlapd } from '../support/slapd.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { startEcho, type Upstream } from '../support/upstream.ts';
+import { answerBody, type AnswerBody } from './support/body.ts';
 
 const STAR = '*)(uid=*';
 const COMMA = 'Smith, James + "Jim" <x>; #1=\\';
@@ -48,15 +49,18 @@ function plane(
 
 interface Answer {
   readonly status: number;
-  readonly body: any;
+  readonly body: AnswerBody;
   readonly told: string | undefined;
 }
 
 async function get({ port }: TestPlane, headers: string): Promise<Answer> {
   const { responses } = await rawRequest(port, `GET / HTTP/1.1\r\nHost: a\r\n${headers}\r\n`);
   const text = responses[0]?.text() ?? '';
-  const body: unknown = text.startsWith('{') ? JSON.parse(text) : text;
-  return { status: responses[0]?.status ?? 0, body, told: responses[0]?.header('www-authenticate') };
+  return {
+    status: responses[0]?.status ?? 0,
+    body: answerBody(text),
+    told: responses[0]?.header('www-authenticate'),
+  };
 }
 
 function shown(user: string, password: string, type = 'ldap', header = 'Authorization'): string {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { hashSecret } from '../../src/lib/secret-hash.ts';
-import { type Echo, startEcho } from '../support/upstream.ts';
+import { startEcho } from '../support/upstream.ts';
 import { ANNA, APP, ENTITIES, KEY, type Oauth2Plane, startOauth2 } from './support/oauth2.ts';
 
 const CLIENT = { client_id: 'app', client_secret: 'app-secret' };
@@ -51,7 +51,7 @@ test('who shows a token is let in, and the upstream is told who it is', async ()
     const spoofed = 'X-Consumer-ID: evil\r\nX-Authenticated-UserId: evil\r\nX-Authenticated-Scope: all\r\n';
     const { status, body } = await oauth2.get(headers + spoofed, target);
     assert.equal(status, 200, headers + target);
-    const echo = body as Echo;
+    const echo = body;
     assert.equal(echo.headers['x-consumer-id'], ANNA);
     assert.equal(echo.headers['x-consumer-custom-id'], 'c-1');
     assert.equal(echo.headers['x-credential-identifier'], 'app');

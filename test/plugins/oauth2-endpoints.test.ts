@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startEcho } from '../support/upstream.ts';
-import { APP, type Form, HTTPS, KEY, type Oauth2Plane, SERVICE, startOauth2, URI } from './support/oauth2.ts';
+import {
+  APP,
+  type Fields,
+  type Form,
+  HTTPS,
+  KEY,
+  type Oauth2Plane,
+  SERVICE,
+  startOauth2,
+  URI,
+} from './support/oauth2.ts';
 
 const CLIENT = { client_id: 'app', client_secret: 'app-secret' };
 /** RFC 7636, appendix B. */
@@ -337,7 +347,7 @@ test('clients for themselves, users by password, implicit tokens', async () => {
   const user = await oauth2.token({ ...named, grant_type: 'password' });
   assert.equal(typeof user.body.refresh_token, 'string');
   const { body } = await oauth2.authorize({ ...ASK, response_type: 'token', state: 's&x=1' });
-  const [uri, fragment = ''] = (body.redirect_uri as string).split('#');
+  const [uri, fragment = ''] = body.redirect_uri.split('#');
   assert.equal(uri, URI);
   const told = Object.fromEntries(new URLSearchParams(fragment));
   assert.deepEqual(
@@ -351,9 +361,9 @@ test('clients for themselves, users by password, implicit tokens', async () => {
   );
 });
 
-async function pkce(oauth2: Oauth2Plane, ask: Form, redeem: Form): Promise<unknown> {
+async function pkce(oauth2: Oauth2Plane, ask: Fields, redeem: Fields): Promise<unknown> {
   const code = await oauth2.code(ask);
-  const form = { grant_type: 'authorization_code', code, ...redeem } as Record<string, string>;
+  const form = { grant_type: 'authorization_code', code, ...redeem };
   const { status, body } = await oauth2.token(form);
   return status === 200 ? 'token' : `${body.error}: ${body.error_description}`;
 }
@@ -363,7 +373,7 @@ test('PKCE: who asked for the code redeems it', async () => {
   await using lax = await startOauth2(upstream.port);
   const asked = { code_challenge: CHALLENGE, code_challenge_method: 'S256' };
   const length = 'invalid_request: code_verifier must be between 43 and 128 characters';
-  const cases: ReadonlyArray<readonly [ask: Form, redeem: Form, outcome: string]> = [
+  const cases: ReadonlyArray<readonly [ask: Fields, redeem: Fields, outcome: string]> = [
     [asked, { code_verifier: VERIFIER }, 'token'],
     [{ ...asked, code_challenge_method: 's256' }, { code_verifier: VERIFIER }, 'token'],
     [{ code_challenge: `${CHALLENGE}=` }, { code_verifier: VERIFIER }, 'token'],

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { startPlane, type PlaneOptions, type TestPlane } from '../support/data-plane.ts';
 import { rawRequest } from '../support/raw-client.ts';
 import { startEcho, startHttpUpstream, type Upstream } from '../support/upstream.ts';
+import { answerBody, type AnswerBody } from './support/body.ts';
 
 const ANNA = '00000000-0000-4000-8000-00000000000a';
 const ENTITIES: NonNullable<PlaneOptions['entities']> = [
@@ -77,15 +78,18 @@ function plane(server: Upstream, upstream: Upstream, config: object = {}): Promi
 
 interface Answer {
   readonly status: number;
-  readonly body: any;
+  readonly body: AnswerBody;
   readonly told: string | undefined;
 }
 
 async function send({ port }: TestPlane, request: string): Promise<Answer> {
   const { responses } = await rawRequest(port, request);
   const text = responses[0]?.text() ?? '';
-  const body: unknown = text.startsWith('{') ? JSON.parse(text) : text;
-  return { status: responses[0]?.status ?? 0, body, told: responses[0]?.header('www-authenticate') };
+  return {
+    status: responses[0]?.status ?? 0,
+    body: answerBody(text),
+    told: responses[0]?.header('www-authenticate'),
+  };
 }
 
 const get = (to: TestPlane, headers: string, target = '/x', method = 'GET'): Promise<Answer> =>

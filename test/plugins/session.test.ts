@@ -8,6 +8,7 @@ import type { InlinePlugin } from '../support/plugins.ts';
 import { rawRequest } from '../support/raw-client.ts';
 import { startEcho } from '../support/upstream.ts';
 import { waitFor } from '../support/wait.ts';
+import { answerBody, type AnswerBody } from './support/body.ts';
 
 const ANNA = '00000000-0000-4000-8000-00000000000a';
 const NOBODY = '00000000-0000-4000-8000-00000000000b';
@@ -26,7 +27,7 @@ const KEY_AUTH = { name: 'key-auth', config: { anonymous: 'nobody' } };
 
 interface Visit {
   readonly status: number;
-  readonly body: any;
+  readonly body: AnswerBody;
   readonly cookies: readonly string[];
   readonly header: (name: string) => string | undefined;
 }
@@ -51,9 +52,12 @@ class Browser {
     assert.ok(response !== undefined);
     const set = response.all('set-cookie');
     for (const text of set) this.#keep(text);
-    const text = response.text();
-    const parsed: unknown = text.startsWith('{') ? JSON.parse(text) : text;
-    return { status: response.status, body: parsed, cookies: set, header: (name) => response.header(name) };
+    return {
+      status: response.status,
+      body: answerBody(response.text()),
+      cookies: set,
+      header: (name) => response.header(name),
+    };
   }
 
   #keep(line: string): void {
@@ -313,7 +317,10 @@ test('groups, headers that tell of the session, and metadata', async () => {
   assert.deepEqual(record.owners, [{ kind: 'consumers', id: ANNA }]);
   assert.ok(!JSON.stringify(record).includes(login.header('session-id') ?? ''));
   const { body } = await browser.go('Session-Subject: evil\r\n');
-  assert.equal(Buffer.from(body.headers['x-authenticated-groups'], 'latin1').toString(), 'agents, dövble');
+  assert.equal(
+    Buffer.from(String(body.headers['x-authenticated-groups']), 'latin1').toString(),
+    'agents, dövble',
+  );
   const seen = told.map((name) => body.headers[`session-${name}`]);
   assert.deepEqual(seen.slice(1, 3), ['default', 'anna']);
   assert.ok(

@@ -4,8 +4,9 @@
  * The socket is ours: the client of `ldapts` gets it once. It would open another one by itself when it is gone, which after
  * StartTLS would not be encrypted, and the password would be sent in clear.
  */
-import type { Client } from 'ldapts';
+import type { Client, ResultCodeError } from 'ldapts';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
 export interface DirectoryAddress {
   readonly host: string;
@@ -14,7 +15,11 @@ export interface DirectoryAddress {
   readonly verify: boolean;
 }
 
-type Ldapts = typeof import('ldapts');
+/** What of the package is used: it is loaded when a directory is first asked. */
+export interface Ldapts {
+  readonly Client: typeof Client;
+  readonly ResultCodeError: typeof ResultCodeError;
+}
 
 /** Codes of results that say nothing of who asks (RFC 4511 §4.1.9): the directory cannot answer now. */
 const UNABLE: ReadonlySet<number> = new Set([1, 2, 3, 11, 51, 52, 54, 80]);
@@ -39,8 +44,8 @@ export class DirectoryConnection {
     const scheme = security === 'ldaps' ? 'ldaps' : 'ldap';
     this.#client = new ldapts.Client({
       url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`,
-      createConnection: (() => this.#open()) as never,
-      createSecureConnection: (() => this.#secure()) as never,
+      createConnection: () => this.#open(),
+      createSecureConnection: () => this.#secure(),
     });
   }
 
@@ -93,7 +98,7 @@ export class DirectoryConnection {
   }
 
   /** For `ldaps` the connection itself, for StartTLS over the one that there is. */
-  #secure(): Socket {
+  #secure(): TLSSocket {
     const { host, port, verify, security } = this.#address;
     const { connect } = process.getBuiltinModule('node:tls');
     const { isIP } = process.getBuiltinModule('node:net');
@@ -108,7 +113,7 @@ export class DirectoryConnection {
     return this.#own(connect({ ...options, port }));
   }
 
-  #own(socket: Socket): Socket {
+  #own<S extends Socket>(socket: S): S {
     this.#socket = socket;
     socket.setNoDelay(true);
     // Idle, it keeps nobody's process alive.
@@ -116,7 +121,7 @@ export class DirectoryConnection {
     return this.#watched(socket);
   }
 
-  #watched(socket: Socket): Socket {
+  #watched<S extends Socket>(socket: S): S {
     socket.on('close', () => this.close());
     return socket;
   }

@@ -35,7 +35,7 @@ export function userDn(attribute: string, username: string, baseDn: string): str
 }
 
 function escapeValue(text: string): string {
-  const chars = [...text];
+  const chars = Array.from(text);
   const last = chars.length - 1;
   return chars
     .map((char, at) => {

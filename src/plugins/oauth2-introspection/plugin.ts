@@ -39,6 +39,7 @@ const INVALID = reply(
 
 export default definePlugin({
   ...oauth2Introspection,
+  identifies: true,
   create(config, gateway) {
     const { entities } = gateway;
     const introspection = new Introspection(config, gateway);

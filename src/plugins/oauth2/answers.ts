@@ -7,7 +7,7 @@ export interface OauthError {
   readonly error_description: string;
 }
 
-export type Answer = OauthError | Readonly<Record<string, unknown>>;
+export type Answer = OauthError | Readonly<Record<string, string | number>>;
 
 export function failure(error: string, description: string): OauthError {
   return { error, error_description: description };

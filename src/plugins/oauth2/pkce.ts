@@ -7,7 +7,7 @@ import type { Parameters } from './parameters.ts';
 export type PkceMode = 'none' | 'lax' | 'strict' | null;
 
 /** Base64url without padding of the SHA-256 of a verifier. */
-export function challengeOf(verifier: string): string {
+function challengeOf(verifier: string): string {
   return createHash('sha256').update(verifier).digest('base64url');
 }
 

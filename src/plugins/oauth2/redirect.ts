@@ -4,11 +4,11 @@
 export function redirectTo(
   uri: string,
   where: 'query' | 'fragment',
-  parameters: Readonly<Record<string, unknown>>,
+  parameters: Readonly<Record<string, string | number | undefined>>,
 ): string {
-  const [base = '', fragment] = split(uri, '#');
+  const [base, fragment] = split(uri, '#');
   if (where === 'fragment') return `${base}#${merged(fragment ?? '', parameters)}`;
-  const [path = '', query] = split(base, '?');
+  const [path, query] = split(base, '?');
   const added = `${path}?${merged(query ?? '', parameters)}`;
   return fragment === undefined ? added : `${added}#${fragment}`;
 }
@@ -18,7 +18,7 @@ function split(text: string, mark: string): [string, string?] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function merged(existing: string, parameters: Readonly<Record<string, unknown>>): string {
+function merged(existing: string, parameters: Readonly<Record<string, string | number | undefined>>): string {
   const pairs: Array<[string, string]> = [...new URLSearchParams(existing)].filter(
     ([name]) => parameters[name] === undefined,
   );

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { startPlane, type PlaneOptions, type TestPlane } from '../../support/data-plane.ts';
 import { MemoryRecords } from '../../support/memory-records.ts';
 import { rawRequest } from '../../support/raw-client.ts';
+import { answerBody, type AnswerBody } from './body.ts';
 
 export const SERVICE = '11111111-1111-4111-8111-111111111111';
 export const ANNA = '00000000-0000-4000-8000-00000000000a';
@@ -45,7 +46,7 @@ export const ENTITIES = [
 
 export interface Oauth2Answer {
   readonly status: number;
-  readonly body: any;
+  readonly body: AnswerBody;
   readonly header: (name: string) => string | undefined;
 }
 
@@ -59,10 +60,12 @@ export interface Oauth2Plane extends AsyncDisposable {
   get(headers?: string, target?: string): Promise<Oauth2Answer>;
   send(request: string): Promise<Oauth2Answer>;
   /** A code of client `app`. */
-  code(form?: Form): Promise<string>;
+  code(form?: Fields): Promise<string>;
 }
 
-export type Form = Readonly<Record<string, string>> | ReadonlyArray<readonly [string, string]>;
+export type Fields = Readonly<Record<string, string>>;
+/** A list may repeat names. */
+export type Form = Fields | ReadonlyArray<readonly [string, string]>;
 
 export const HTTPS = 'X-Forwarded-Proto: https\r\n';
 
@@ -101,8 +104,7 @@ export async function startOauth2(
     const { responses } = await rawRequest(plane.port, request);
     const [response] = responses;
     assert.ok(response !== undefined, 'no answer');
-    const text = response.text();
-    const body: unknown = text.startsWith('{') ? JSON.parse(text) : text;
+    const body = answerBody(response.text());
     return { status: response.status, body, header: (name) => response.header(name) };
   };
   const authorize = (form: Form): Promise<Oauth2Answer> => send(post('/x/oauth2/authorize', form, ''));
