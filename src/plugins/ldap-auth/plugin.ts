@@ -18,7 +18,6 @@ const KEY = randomBytes(32);
 
 export default definePlugin({
   ...ldapAuth,
-  identifies: true,
   create(config, gateway) {
     const { ldap_host: host, ldap_port: port, base_dn: base, attribute } = config;
     const encrypted = config.start_tls ? 'start_tls' : 'none';

@@ -39,7 +39,6 @@ const INVALID = reply(
 
 export default definePlugin({
   ...oauth2Introspection,
-  identifies: true,
   create(config, gateway) {
     const { entities } = gateway;
     const introspection = new Introspection(config, gateway);

@@ -25,7 +25,6 @@ const ENDPOINTS: ReadonlyArray<readonly [path: string, name: string, endpoint: E
 
 export default definePlugin({
   ...oauth2,
-  identifies: true,
   create(config, gateway) {
     if (!gateway.records.available)
       throw new Error('oauth2 needs a database: it keeps codes and tokens there');

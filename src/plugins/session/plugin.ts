@@ -34,7 +34,6 @@ const headerName = (name: string): string => `session-${name}`.replaceAll(/\b[a-
 
 export default definePlugin({
   ...session,
-  identifies: true,
   create(config, gateway) {
     const { entities } = gateway;
     const jar = new CookieJar(config, gateway);
