@@ -146,22 +146,29 @@ test('anonymous: who shows no good token is somebody else', async () => {
   );
 });
 
-test('a hashed secret is verified', async () => {
+/** Kong's own, of its tests: PBKDF2 of `tofu`. */
+const KONG =
+  '$pbkdf2-sha512$i=10000,l=32$YSBsaXR0ZSBiaXQsIGp1c3QgYSBsaXR0bGUgYml0$z6ysNworexAhDELywIDi0ba0B0T7F/MBZ6Ige9lWRYI';
+
+test("a hashed secret is verified, also with Kong's hash", async () => {
   await using upstream = await startEcho();
-  const hash = await hashSecret('app-secret');
-  const entities = ENTITIES.map((row) =>
-    'client_id' in row.entity && row.entity.client_id === 'app'
-      ? { kind: row.kind, entity: { ...row.entity, hash_secret: true, client_secret: hash } }
-      : row,
-  );
-  await using oauth2 = await startOauth2(upstream.port, {}, { entities: entities as never });
-  await tokenFor(oauth2);
-  for (const secret of ['x', hash, '']) {
-    const { status } = await oauth2.token({
-      client_id: 'app',
-      client_secret: secret,
-      grant_type: 'client_credentials',
-    });
-    assert.equal(status, 400, secret);
+  for (const [stored, right] of [
+    [await hashSecret('app-secret'), 'app-secret'],
+    [KONG, 'tofu'],
+    [KONG.replace('i=10000', 'i=9999999'), null],
+    [KONG.replace('l=32', 'l=31'), null],
+    ['$pbkdf2-md5$i=1,l=1$YQ$YQ', null],
+  ] as const) {
+    const entities = ENTITIES.map((row) =>
+      'client_id' in row.entity && row.entity.client_id === 'app'
+        ? { kind: row.kind, entity: { ...row.entity, hash_secret: true, client_secret: stored } }
+        : row,
+    );
+    await using oauth2 = await startOauth2(upstream.port, {}, { entities: entities as never });
+    for (const secret of ['tofu', 'app-secret', 'x', stored, '']) {
+      const form = { client_id: 'app', client_secret: secret, grant_type: 'client_credentials' };
+      const { status } = await oauth2.token(form);
+      assert.equal(status, secret === right ? 200 : 400, `${stored}: ${secret}`);
+    }
   }
 });

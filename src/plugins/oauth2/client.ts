@@ -1,9 +1,14 @@
 /** Which client asks for a token, and whether it is that client (RFC 6749 §2.3). */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Oauth2Credential } from '../../entities/oauth2-credential.ts';
+import { HashQueue } from '../../lib/hash-queue.ts';
 import { verifySecret } from '../../lib/secret-hash.ts';
 import { failure, INVALID_CLIENT, type OauthError } from './answers.ts';
+import { isKongHash, verifyKongHash } from './kong-secret.ts';
 import type { Parameters } from './parameters.ts';
+
+/** A worker's, for all configurations: some 20 ms each, so nobody waits longer than about a second and a half. */
+const queue = new HashQueue({ max: 64 });
 
 export interface ClientProof {
   readonly id: string | null;
@@ -29,10 +34,11 @@ function basicProof(header: string): { id: string | null; secret: string | null 
   return colon < 0 ? { id: text, secret: null } : { id: text.slice(0, colon), secret: text.slice(colon + 1) };
 }
 
-/** Null: it is. Hashed secrets are verified in threads of the pool. Rejects when too many wait for that. */
+/** Null: it is. Hashed secrets are verified in a thread of their own. Rejects when too many wait. @param ip who asks. */
 export async function clientProblem(
   client: Oauth2Credential,
   secret: string | null,
+  ip: string,
 ): Promise<OauthError | null> {
   if (client.client_type === 'public') {
     return secret === null || secret.trim() === ''
@@ -41,9 +47,14 @@ export async function clientProblem(
   }
   if (secret === null) return INVALID_CLIENT;
   const same = client.hash_secret
-    ? await verifySecret(secret, client.client_secret)
+    ? await sameHashed(secret, client.client_secret, ip)
     : sameText(secret, client.client_secret);
   return same ? null : INVALID_CLIENT;
+}
+
+function sameHashed(secret: string, stored: string, ip: string): Promise<boolean> {
+  if (isKongHash(stored)) return verifyKongHash(secret, stored);
+  return verifySecret(secret, stored, { queue, client: ip });
 }
 
 /** In a time that tells nothing of where they differ. */

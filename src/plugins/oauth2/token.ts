@@ -78,7 +78,7 @@ async function checkClient({ context, exchange, parameters }: Asked): Promise<Ch
       problem = redirectProblem(parameters, uris) ?? problem;
     }
   }
-  const unproven = client === null ? null : await clientProblem(client, proof.secret);
+  const unproven = client === null ? null : await clientProblem(client, proof.secret, exchange.client.ip);
   if (unproven === INVALID_CLIENT) challenge = proof.basic;
   return { problem: unproven ?? problem, challenge, client };
 }
