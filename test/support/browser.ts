@@ -38,6 +38,8 @@ const MOST_REDIRECTS = 20;
 
 export class Browser {
   #cookies: Cookie[] = [];
+  /** Redirects to such places are not followed; null: all are. */
+  stopAt: ((url: URL) => boolean) | null = null;
   /** What has been visited, oldest first. */
   readonly history: Page[] = [];
 
@@ -75,6 +77,7 @@ export class Browser {
       const { location } = page.headers;
       if (location === undefined || page.status < 300 || page.status > 399 || left === 0) return page;
       const next = new URL(location, url);
+      if (this.stopAt?.(next) === true) return page;
       crossSite ||= site(next) !== site(url);
       if (page.status !== 307 && page.status !== 308) {
         if (method !== 'HEAD') method = 'GET';

@@ -19,15 +19,22 @@ export class Unauthorized extends Error {
   }
 }
 
-/** What a client of the provider's did wrong, or the provider itself. */
+/** What the provider refused, as a 401; what it failed at stays what it is. */
 export function grantProblem(error: unknown): unknown {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if (at.name === 'FetchError' || at.name === 'ProviderDown') return error;
-    if ('status' in at && typeof at.status === 'number' && at.status >= 500) return error;
-  }
-  if (!(error instanceof Error)) return error;
+  if (!(error instanceof Error) || isFault(error)) return error;
   const description = 'error_description' in error ? String(error.error_description) : error.message;
   return new Unauthorized(description, true, error);
+}
+
+/** It could not be asked, or answered with 5xx: the causes of errors lead to what went wrong, or to the response. */
+function isFault(error: Error): boolean {
+  let at: unknown = error;
+  for (let depth = 0; typeof at === 'object' && at !== null && depth < 5; depth++) {
+    if ('name' in at && (at.name === 'FetchError' || at.name === 'ProviderDown')) return true;
+    if ('status' in at && typeof at.status === 'number' && at.status >= 500) return true;
+    at = 'cause' in at ? at.cause : null;
+  }
+  return false;
 }
 
 /** The provider cannot be asked, and nothing that it said before will do. */
