@@ -66,6 +66,10 @@ export class Login {
     this.#outbox = parts.outbox;
   }
 
+  get #wantsIdToken(): boolean {
+    return this.#config.scopes?.includes('openid') === true;
+  }
+
   /** Sends the browser to the provider. */
   async start(exchange: Exchange): Promise<Reply> {
     const client = this.#clients.chosen(exchange);
@@ -93,7 +97,7 @@ export class Login {
       redirect_uri: pending.redirectUri,
       scope: (config.scopes ?? []).join(' '),
       state: pending.state,
-      nonce: pending.nonce,
+      ...(this.#wantsIdToken ? { nonce: pending.nonce } : {}),
       code_challenge: await oidc.calculatePKCECodeChallenge(pending.verifier),
       code_challenge_method: 'S256',
     });
@@ -140,9 +144,9 @@ export class Login {
     try {
       const response = await oidc.authorizationCodeGrant(configuration, url, {
         expectedState: pending.state,
-        expectedNonce: pending.nonce,
         pkceCodeVerifier: pending.verifier,
-        idTokenExpected: this.#config.scopes?.includes('openid') === true,
+        // Plain OAuth has no ID token, and so no nonce.
+        ...(this.#wantsIdToken ? { expectedNonce: pending.nonce, idTokenExpected: true } : {}),
         ...(this.#config.max_age === null ? {} : { maxAge: this.#config.max_age }),
       });
       const tokens = tokensOf(response);
