@@ -6,7 +6,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import Provider, { type ClientMetadata, type Configuration, type JWK } from 'oidc-provider';
+import { type ClientMetadata, type Configuration, type JWK, Provider } from 'oidc-provider';
 
 export interface OidcProvider extends AsyncDisposable {
   readonly issuer: string;
@@ -41,7 +41,7 @@ export interface ProviderOptions {
 /** A private key for RS256. */
 export function signingKey(kid: string = randomUUID()): JWK {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { ...(privateKey.export({ format: 'jwk' }) as JWK), kid, use: 'sig', alg: 'RS256' } as JWK;
+  return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' } as JWK;
 }
 
 export async function startProvider(options: ProviderOptions): Promise<OidcProvider> {
@@ -54,7 +54,10 @@ export async function startProvider(options: ProviderOptions): Promise<OidcProvi
       const path = request.url ?? '';
       asked.push(path);
       const instead = state.intercept?.(path) ?? null;
-      if (instead === null) return void handler?.(request, response);
+      if (instead === null) {
+        void handler?.(request, response);
+        return;
+      }
       response.writeHead(instead.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(instead.body));
     });

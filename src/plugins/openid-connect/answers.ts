@@ -78,7 +78,7 @@ export class Answers {
         (await this.#provider.known()).metadata.issuer,
         ...(this.#config.issuers_allowed ?? []),
       ];
-      if (iss !== undefined && !issuers.includes(String(iss)))
+      if (iss !== undefined && !issuers.some((issuer) => issuer === iss))
         throw new Unauthorized('the token is of another issuer');
       return { value: claims, until: this.#until(exp) };
     };

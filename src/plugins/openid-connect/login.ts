@@ -67,7 +67,7 @@ export class Login {
   }
 
   get #wantsIdToken(): boolean {
-    return this.#config.scopes?.includes('openid') === true;
+    return (this.#config.scopes ?? []).includes('openid');
   }
 
   /** Sends the browser to the provider. */

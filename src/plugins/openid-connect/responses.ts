@@ -1,7 +1,7 @@
 /** What a client that is not let in gets: a message, or a redirect where the configuration has one. */
 import type { Exchange } from '../kit/exchange.ts';
 import { refuse, reply, type Reply } from '../kit/reply.ts';
-import { type OidcConfig, Unauthorized } from './config.ts';
+import type { OidcConfig, Unauthorized } from './config.ts';
 
 export class Responses {
   readonly #config: OidcConfig;

@@ -153,6 +153,10 @@ async function signed(claims: JWTPayload, provider: OidcProvider, header: object
     .sign(key);
 }
 
+function without(claims: JWTPayload, name: string): JWTPayload {
+  return Object.fromEntries(Object.entries(claims).filter(([key]) => key !== name));
+}
+
 function unsigned(claims: JWTPayload, header: object, mac: (text: string) => string = () => ''): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const text = `${part(header)}.${part(claims)}`;
@@ -169,10 +173,10 @@ const FORGERIES: ReadonlyArray<readonly [what: string, status: number, forge: Fo
     (c, p) => signed({ ...c, aud: ['gateway', 'x'], azp: 'x' }, p),
   ],
   ['of another login', 401, (claims, p) => signed({ ...claims, nonce: 'other' }, p)],
-  ['without a nonce', 401, ({ nonce: _, ...claims }, p) => signed(claims, p)],
+  ['without a nonce', 401, (claims, p) => signed(without(claims, 'nonce'), p)],
   ['expired', 401, (claims, p) => signed({ ...claims, exp: 1 }, p)],
-  ['without an end', 401, ({ exp: _, ...claims }, p) => signed(claims, p)],
-  ['without a subject', 401, ({ sub: _, ...claims }, p) => signed(claims, p)],
+  ['without an end', 401, (claims, p) => signed(without(claims, 'exp'), p)],
+  ['without a subject', 401, (claims, p) => signed(without(claims, 'sub'), p)],
   ['not signed', 401, (claims) => unsigned(claims, { alg: 'none' })],
   [
     'signed with the public key as a secret',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { PlaneOptions, TestPlane } from '../../support/data-plane.ts';
 import { startPlane } from '../../support/data-plane.ts';
-import { Browser, type Page } from '../../support/browser.ts';
+import type { Browser, Page } from '../../support/browser.ts';
 import { type OidcProvider, type ProviderOptions, startProvider } from '../../support/oidc-provider.ts';
 import { freePort } from '../../support/ports.ts';
 import { type Echo, startEcho, type Upstream } from '../../support/upstream.ts';

@@ -179,10 +179,7 @@ test('claims that are required', async () => {
     const page = await visit(stage, bearer(await token(stage.provider, claims)));
     assert.equal(page.status, status, JSON.stringify([config, claims]));
     const challenge = page.headers['www-authenticate'] ?? '';
-    assert.equal(
-      String(challenge).includes('insufficient_scope'),
-      status === 403 && 'scopes_required' in config,
-    );
+    assert.equal(challenge.includes('insufficient_scope'), status === 403 && 'scopes_required' in config);
   }
 });
 
