@@ -603,12 +603,12 @@ describe('consumers and credentials', () => {
 
 describe('plugins, vaults, filter chains, workspaces', () => {
   cases('plugins', [
-    [{ name: 'cors' }],
+    [{ name: 'zipkin' }],
     [{}, 'name: required field missing'],
     [{ name: 'nope' }, "name: plugin 'nope' not enabled; add it to the 'plugins' configuration property"],
-    [{ name: 'cors', config: 5 }, 'config: expected a record'],
-    [{ name: 'cors', protocols: ['x'] }, `protocols[0]: ${PROTOCOLS}`],
-    [{ name: 'cors', enabled: 1 }, 'enabled: expected a boolean'],
+    [{ name: 'zipkin', config: 5 }, 'config: expected a record'],
+    [{ name: 'zipkin', protocols: ['x'] }, `protocols[0]: ${PROTOCOLS}`],
+    [{ name: 'zipkin', enabled: 1 }, 'enabled: expected a boolean'],
   ]);
   cases('vaults', [
     [{ name: 'env', prefix: 'my-env', config: { prefix: 'SECRET_' } }],

@@ -35,7 +35,7 @@ const SAMPLES: Readonly<Record<string, Values>> = {
   upstreams: { name: 'up.com' },
   routes: { paths: ['/a'] },
   targets: { target: 'a.com:80', upstream: one },
-  plugins: { name: 'cors' },
+  plugins: { name: 'zipkin' },
   filter_chains: { route: one, filters: [{ name: 'f' }] },
   acls: { ...owned, group: 'g' },
   basicauth_credentials: { ...owned, username: 'u', password: 'p' },

@@ -160,7 +160,7 @@ test('every field has a sentence, and no sentence is about nothing', () => {
     const paths = [...FLAVORS.map((flavor) => fieldsOf(one, flavor)), ...variants].flatMap((f) => pathsOf(f));
     if (one.ttl === true) paths.push(['ttl', undefined]);
     for (const [path, own] of paths) {
-      assert.match(own ?? describe(path) ?? '', /^[A-Z].*\.$/, `${one.name}: ${path}`);
+      assert.match(own ?? describe(path) ?? '', /^[A-Z`].*\.$/, `${one.name}: ${path}`);
       used.add(`${one.name}: ${path}`);
     }
   }

@@ -33,13 +33,13 @@ test('a long value is quoted by its ends', () => {
 
 test('the bound hides no kind that cannot run yet', () => {
   const list = Array.from({ length: 10_500 }, (_, n) => `{name: u${n}, use_srv_name: true}`).join(', ');
-  const errors = errorsOf(`${HEAD}upstreams: [${list}]\nplugins: [{name: cors}]\nworkspaces: [{name: w}]`);
+  const errors = errorsOf(`${HEAD}upstreams: [${list}]\nplugins: [{name: zipkin}]\nworkspaces: [{name: w}]`);
   assert.equal(errors.length, 10_001);
   assert.deepEqual(
     [...new Set(errors.map(({ message }) => message))].sort(),
     [
       'Sluice does not support use_srv_name true of upstreams yet',
-      "plugin 'cors' not enabled; add it to the 'plugins' configuration property",
+      "plugin 'zipkin' not enabled; add it to the 'plugins' configuration property",
       'Sluice does not support name "w" of workspaces yet',
       '502 more errors are not listed',
     ].sort(),

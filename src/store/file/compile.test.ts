@@ -357,7 +357,7 @@ describe('what cannot run yet', () => {
   protocol: grpcs
   host: a
 
-  plugins: [{name: key-auth}]
+  plugins: [{name: zipkin}]
 routes:
 - {name: g, protocols: [grpc], paths: [/]}
 - {name: h, protocols: [https], paths: [/]}
@@ -370,7 +370,7 @@ filter_chains: [{service: ok, filters: [{name: f}]}]
         [
           8,
           'services[1].plugins[0].name',
-          "plugin 'key-auth' not enabled; add it to the 'plugins' configuration property",
+          "plugin 'zipkin' not enabled; add it to the 'plugins' configuration property",
           'unsupported',
         ],
         [12, 'filter_chains[0]', 'Sluice does not support filter_chains yet', 'unsupported'],
