@@ -8,6 +8,7 @@ import { Candidates, type Scope } from './candidates.ts';
 import type { PluginInstance } from './instance.ts';
 import { type Entries, Plan, PlanMemory, type Selection } from './plan.ts';
 
+const NO_CERTIFICATES: Plan['certificates'] = [];
 const GLOBAL: Scope = { routeId: null, serviceId: null };
 
 const HTTP: ReadonlySet<string> = new Set(['http', 'https', 'grpc', 'grpcs']);
@@ -123,6 +124,15 @@ export class PluginSet {
 
   get globalStream(): Plan {
     return this.#streams.global;
+  }
+
+  /** Filters of handshakes with clients: of requests, of streams. */
+  get certificates(): Plan['certificates'] {
+    return this.#requests.empty ? NO_CERTIFICATES : this.#requests.global.certificates;
+  }
+
+  get streamCertificates(): Plan['certificates'] {
+    return this.#streams.empty ? NO_CERTIFICATES : this.#streams.global.certificates;
   }
 }
 

@@ -170,6 +170,9 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       zone,
       tickets: new TicketKeys(tickets ?? new TicketKeyRing().memory),
       trust: () => this.snapshot.trust,
+      certificates: (streams) =>
+        streams ? this.snapshot.plugins.streamCertificates : this.snapshot.plugins.certificates,
+      pluginTimeout: () => this.policy.pluginTimeout,
       log: (level, message, client) =>
         this.errorLog.log(level, client === null ? 'tls' : 'tls_handshake', message, {
           client: client ?? undefined,

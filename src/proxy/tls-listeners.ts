@@ -12,7 +12,7 @@ import type { Listener, LogLevel, Settings } from '../settings/settings.ts';
 import { SecretTexts } from '../snapshot/secret-texts.ts';
 import type { Trust } from '../snapshot/trust.ts';
 import type { ConnectionGuard, TlsFacts } from '../wire/message.ts';
-import { type Arrival, TlsAcceptor } from '../wire/tls/acceptor.ts';
+import { type Arrival, type HandshakeHello, TlsAcceptor } from '../wire/tls/acceptor.ts';
 import type { ClientHello } from '../wire/tls/client-hello.ts';
 import { ServerContexts, type TlsProfile } from '../wire/tls/server-contexts.ts';
 import { type ClientVerify, type ServerMaterial, readServerMaterial } from '../wire/tls/server-material.ts';
@@ -20,6 +20,7 @@ import { Staples } from '../wire/tls/staples.ts';
 import type { TicketKeys } from '../zone/ticket-keys.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
 import type { ArrivalFacts } from './arrival.ts';
+import { CertificateFilters, type CertificateSteps } from './plugins/certificates.ts';
 import { asks, type ClientAsking } from './client-asking.ts';
 
 export interface TlsListenersOptions {
@@ -30,6 +31,10 @@ export interface TlsListenersOptions {
   readonly trust: () => Trust;
   /** `client`: null when it is about none. */
   readonly log: (level: LogLevel, message: string, client: string | null) => void;
+  /** Filters of plugins that choose certificates: of requests' connections, of streams'. */
+  readonly certificates?: (streams: boolean) => CertificateSteps;
+  /** Milliseconds that they may take. */
+  readonly pluginTimeout?: () => number;
   /** A handshake came to nothing: nobody will hear of its connection. */
   readonly onGone: () => void;
 }
@@ -49,6 +54,7 @@ export class TlsListeners {
   readonly acceptor: TlsAcceptor;
   readonly #options: TlsListenersOptions;
   readonly #staples: Staples;
+  readonly #filters: CertificateFilters;
   #contexts: ServerContexts | null = null;
   #profiles: Profiles | null = null;
   /** Clients that plugins want a certificate of; null: there are none. */
@@ -59,12 +65,16 @@ export class TlsListeners {
 
   constructor(options: TlsListenersOptions) {
     this.#options = options;
+    // Within the time of a handshake, so that the log names who was late.
+    this.#filters = new CertificateFilters(options.wheel, () =>
+      Math.min(options.pluginTimeout?.() ?? Infinity, this.#handshakeMs * 0.9),
+    );
     this.#staples = new Staples({ onProblem: (message) => options.log('warn', message, null) });
     this.acceptor = new TlsAcceptor({
       wheel: options.wheel,
       zone: options.zone,
       contexts: () => this.#have(this.#contexts),
-      certificateFor: (serverName) => options.trust().certificateFor(serverName),
+      certificateFor: (hello) => this.#certificateFor(hello),
       timeoutMs: () => this.#handshakeMs,
       limit: MAX_HANDSHAKES,
       onFailure: (reason, client, severe) =>
@@ -102,6 +112,15 @@ export class TlsListeners {
     }
     for (const profile of Object.values(before?.profiles ?? {})) this.#contexts?.forget(profile);
     this.#asking = asking === null ? null : { ...asking, profiles: askingProfiles(asking.authorities) };
+  }
+
+  #certificateFor({ serverName, profile, client }: HandshakeHello): ReturnType<CertificateFilters['choose']> {
+    const { trust, certificates } = this.#options;
+    const steps = certificates?.(profile === STREAM) ?? [];
+    if (steps.length === 0) return trust().certificateFor(serverName);
+    const chosen = this.#filters.choose(steps, { serverName, client });
+    if (!(chosen instanceof Promise)) return chosen ?? trust().certificateFor(serverName);
+    return chosen.then((one) => one ?? trust().certificateFor(serverName));
   }
 
   /** Handshakes that are not over. */

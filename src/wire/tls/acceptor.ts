@@ -32,13 +32,20 @@ export interface AcceptorOptions {
   readonly zone: WorkerZone;
   readonly contexts: () => ServerContexts;
   /** Null: the default of the settings. */
-  readonly certificateFor: (serverName: string) => Certificate | null;
+  readonly certificateFor: (hello: HandshakeHello) => Certificate | null | Promise<Certificate | null>;
   /** Milliseconds from the first byte to the end of a handshake. */
   readonly timeoutMs: () => number;
   /** Handshakes in flight. */
   readonly limit: number;
   /** A sentence for the log: why a handshake came to nothing. */
   readonly onFailure: (reason: string, client: string, severe: boolean) => void;
+}
+
+/** What a certificate is chosen by. */
+export interface HandshakeHello {
+  readonly serverName: string;
+  readonly profile: TlsProfile;
+  readonly client: { readonly ip: string; readonly port: number };
 }
 
 /** What came of a connection; `gone`: nothing, it is closed and counted. */
@@ -157,20 +164,44 @@ export class TlsAcceptor {
   }
 
   #shake(handshake: Handshake, { serverName, ticketName }: ClientHello): void {
-    const { certificateFor, contexts, wheel, timeoutMs } = this.#options;
+    const { wheel, timeoutMs, certificateFor } = this.#options;
+    const { raw, client: ip } = handshake;
     handshake.serverName = serverName;
     const profile = (handshake.profile = handshake.profileOf(serverName));
-    let server: Server;
-    try {
-      server = contexts().serverFor(certificateFor(serverName), profile, ticketName);
-    } catch (error) {
-      endWithAlert(handshake.raw, ALERT.internalError);
-      const why = error instanceof Error ? error.message : String(error);
-      this.#fail(handshake, `no certificate for '${serverName}': ${why}`, true);
-      return;
-    }
     const left = handshake.startedAt + timeoutMs() - performance.now();
     wheel.arm(handshake.timer, Math.max(left, 0));
+    try {
+      const certificate = certificateFor({ serverName, profile, client: { ip, port: raw.remotePort ?? 0 } });
+      if (certificate instanceof Promise) return this.#wait(handshake, certificate, ticketName);
+      this.#shakeWith(handshake, certificate, ticketName);
+    } catch (error) {
+      this.#noCertificate(handshake, error);
+    }
+  }
+
+  /** Nobody reads the socket meanwhile: what ends the waiting is an answer, or the time-out of the handshake. */
+  #wait(handshake: Handshake, certificate: Promise<Certificate | null>, ticketName: Buffer | null): void {
+    const { raw } = handshake;
+    raw.on('error', ignore);
+    certificate
+      .then((chosen) => {
+        if (this.#inFlight.has(raw)) this.#shakeWith(handshake, chosen, ticketName);
+      })
+      .catch((error: unknown) => {
+        if (this.#inFlight.has(raw)) this.#noCertificate(handshake, error);
+      });
+  }
+
+  #noCertificate(handshake: Handshake, error: unknown): void {
+    endWithAlert(handshake.raw, ALERT.internalError);
+    const why = error instanceof Error ? error.message : String(error);
+    this.#fail(handshake, `no certificate for '${handshake.serverName}': ${why}`, true);
+  }
+
+  /** @throws Error when there is no context for it. */
+  #shakeWith(handshake: Handshake, certificate: Certificate | null, ticketName: Buffer | null): void {
+    const profile = handshake.profile ?? handshake.profileOf(handshake.serverName);
+    const server = this.#options.contexts().serverFor(certificate, profile, ticketName);
     // Within a handshake an end is the end: nobody reads yet who could see it.
     handshake.raw.allowHalfOpen = false;
     server.emit('connection', handshake.raw);
@@ -231,6 +262,9 @@ const BLIND: Readonly<Record<Blindness, string>> = {
   limit: 'oversized ClientHello',
   gone: 'the client closed the connection',
 };
+
+/** What becomes of the connection is told by its handshake. */
+function ignore(): void {}
 
 const LETTER_A = 0x41;
 const LETTER_Z = 0x5a;
