@@ -36,6 +36,8 @@ export interface PluginDescription<F extends Fields = Fields> {
     readonly accepted: readonly PluginProtocol[];
     readonly default: readonly PluginProtocol[];
   };
+  /** Its definition has endpoints of its own: the main thread loads it when they are asked for. Users' plugins need not say it. */
+  readonly endpoints?: true;
   /** References that the plugin's entity may not have (Kong's `no_consumer` and the like). */
   readonly never?: ReadonlyArray<'route' | 'service' | 'consumer' | 'consumer_group'>;
   /** The fields of `config`. */

@@ -25,6 +25,13 @@ export {
   type UpstreamRequest,
   type UpstreamResponse,
 } from './kit/exchange.ts';
+export type {
+  AdminEndpoint,
+  EndpointHandler,
+  EndpointRequest,
+  EndpointServices,
+  StatusEndpoint,
+} from './kit/endpoints.ts';
 export { FetchError, type FetchFailure } from './kit/fetch-error.ts';
 export type { FilterResult, Filters, StreamRefusal } from './kit/filters.ts';
 export { Reply, refuse, reply, type ReplyHeaders } from './kit/reply.ts';

@@ -8,6 +8,7 @@ import type { Authenticator } from '../access/authenticator.ts';
 import { guardDoor } from './access.ts';
 import { registerEntities } from './entities.ts';
 import { errorText } from './error-text.ts';
+import { pluginEndpoints } from './plugin-endpoints.ts';
 import { type AdminApp, createApp } from './resource.ts';
 import { specialResources } from './special.ts';
 
@@ -19,6 +20,7 @@ export function adminApp(gateway: Gateway, authenticator: Authenticator): AdminA
     door: guardDoor({ settings, authenticator, openReads: false }),
   });
   specialResources(app, gateway);
+  pluginEndpoints(app, gateway, 'admin');
   registerEntities(app, {
     store: () => gateway.store,
     records: () => gateway.records.store,

@@ -11,6 +11,7 @@ import { guardDoor } from './access.ts';
 import type { Admin } from './crud/request.ts';
 import { ENDPOINTS, type Shape, honoPath } from './endpoints.ts';
 import { metrics } from './metrics.ts';
+import { pluginEndpoints } from './plugin-endpoints.ts';
 import { ready } from './ready.ts';
 import { errorText } from './error-text.ts';
 import { type AdminApp, type Handler, createApp, resource } from './resource.ts';
@@ -33,6 +34,7 @@ export function statusApp({ gateway, authenticator, openStore }: StatusOptions):
   resource(app, '/status', status(gateway));
   resource(app, '/status/ready', ready(gateway), NODE);
   resource(app, '/metrics', metrics(gateway));
+  pluginEndpoints(app, gateway, 'status');
   if (settings().database === 'off') registerHealth(app, gateway, openStore);
   return app;
 }

@@ -3,6 +3,7 @@ import { EntityValidator } from '../../entities/schema/validate.ts';
 import { pluginSchema } from '../../entities/plugin-description.ts';
 import { plugins } from '../../entities/plugin.ts';
 import type { Fields } from '../../entities/schema/field.ts';
+import { endpointsProblem } from '../endpoint-check.ts';
 import type { PluginDefinition } from '../kit/define.ts';
 import { SCHEMAS } from '../schemas.ts';
 
@@ -20,6 +21,7 @@ const FIELD_TYPES: ReadonlySet<unknown> = new Set([
   'json',
 ]);
 const MAX_DEPTH = 32;
+const READS: ReadonlySet<string> = new Set(['GET']);
 
 /** @param name of its file or folder. @throws Error that says what is wrong. */
 export function checkDefinition(module: Loose, name: string): PluginDefinition {
@@ -38,6 +40,8 @@ export function checkDefinition(module: Loose, name: string): PluginDefinition {
     numberProblem(given['priority']) ??
     versionProblem(given['version']) ??
     fieldsProblem(given['config'], 'config', 0) ??
+    endpointsProblem(given['adminEndpoints'], 'adminEndpoints') ??
+    endpointsProblem(given['statusEndpoints'], 'statusEndpoints', READS) ??
     (typeof given['create'] === 'function' ? null : 'create is no function') ??
     (given['entities'] === undefined
       ? null
