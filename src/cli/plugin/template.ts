@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export function pluginText(name: string): string {
-  return `/** ${name}: greets the upstream and the client. Begin here: the README of this is \`sluice\`'s docs/guide/plugins-writing.md. */
+  return `/** ${name}: greets the upstream and the client. How plugins are written: docs/guide/plugins-writing.md of Sluice. */
 import { definePlugin, refuse } from 'sluice/plugin';
 
 export default definePlugin({
@@ -75,7 +75,8 @@ export function tsconfigText(): string {
   const nodeTypes = at('../../../node_modules/@types');
   const options = {
     target: 'esnext',
-    module: 'nodenext',
+    module: 'preserve',
+    moduleDetection: 'force',
     strict: true,
     noEmit: true,
     erasableSyntaxOnly: true,
