@@ -5,6 +5,7 @@ import { plugins } from '../../entities/plugin.ts';
 import type { Fields } from '../../entities/schema/field.ts';
 import { endpointsProblem } from '../endpoint-check.ts';
 import type { PluginDefinition } from '../kit/define.ts';
+import { adaptKongPdk } from '../kong-pdk/adapt.ts';
 import { SCHEMAS } from '../schemas.ts';
 
 type Loose = Readonly<Record<string, unknown>>;
@@ -25,7 +26,7 @@ const READS: ReadonlySet<string> = new Set(['GET']);
 
 /** @param name of its file or folder. @throws Error that says what is wrong. */
 export function checkDefinition(module: Loose, name: string): PluginDefinition {
-  const { default: given } = module;
+  const given = adaptKongPdk(module['default'], name) ?? module['default'];
   if (!isRecord(given)) {
     throw new Error('it has no default export: `export default definePlugin({ … })` makes a plugin');
   }

@@ -49,9 +49,9 @@ export function hookModules(): void {
     },
     load(url, context, next) {
       const version = url.startsWith('file:') ? versionOf(url) : null;
-      const format = version === null ? null : formatOf(url);
-      if (version === null || format === null) return next(url, context);
-      return { format, source: sourceOf(fileURLToPath(new URL(url)), version), shortCircuit: true };
+      if (version === null || !/\.[mc]?[jt]s$/.test(new URL(url).pathname)) return next(url, context);
+      const source = sourceOf(fileURLToPath(new URL(url)), version);
+      return { format: formatOf(url, source), source, shortCircuit: true };
     },
   });
 }
@@ -105,9 +105,14 @@ function versionOf(url: string | undefined): string | null {
   return new URL(url).searchParams.get(PARAMETER);
 }
 
-/** Whatever a package.json near says: users' plugins are ES modules. Null: Node decides. */
-function formatOf(url: string): 'module' | 'module-typescript' | null {
+/** What only CommonJS has, and what only ES modules have. */
+const COMMONJS = /\bmodule\.exports\b|^\s*exports\.|\brequire\s*\(/m;
+const ES_MODULE = /^\s*(?:import\b(?!\s*\()|export\b)/m;
+
+/** Whatever a package.json near says: users' plugins are ES modules, unless they are plainly written as CommonJS. */
+function formatOf(url: string, source: string): 'module' | 'module-typescript' | 'commonjs' {
   const { pathname } = new URL(url);
-  if (/\.m?ts$/.test(pathname)) return 'module-typescript';
-  return /\.m?js$/.test(pathname) ? 'module' : null;
+  if (/\.[mc]?ts$/.test(pathname)) return 'module-typescript';
+  if (pathname.endsWith('.mjs')) return 'module';
+  return COMMONJS.test(source) && !ES_MODULE.test(source) ? 'commonjs' : 'module';
 }
