@@ -10,6 +10,7 @@ import { tempDir } from '../test/support/temp-dir.ts';
 import { away } from './control/away.ts';
 import { nodes } from './control/nodes.ts';
 import { store } from './control/store.ts';
+import { auth } from './proxy/auth.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
 import { grpc } from './proxy/grpc.ts';
 import { handshakes } from './proxy/handshakes.ts';
@@ -47,6 +48,7 @@ const SCENARIOS: readonly Scenario[] = [
   webSocketRelay,
   upstreamTls,
   health,
+  auth,
   routes609,
   routes100k,
   reload,

@@ -1,5 +1,5 @@
--- The load, for wrk. Arguments: file of requests (one per line: METHOD HOST TARGET), body size, mean delay in ms (0:
--- none). One request is sent again and again; more are sent in turn. For one thread.
+-- The load, for wrk. Arguments: file of requests (one per line: METHOD HOST TARGET, and for one more header NAME VALUE), body
+-- size, mean delay in ms (0: none). One request is sent again and again; more are sent in turn. For one thread.
 
 local function headers(host, body)
   local set = {
@@ -24,8 +24,11 @@ function init(args)
   local body = size > 0 and string.rep("x", size) or nil
   local requests = {}
   for line in io.lines(file) do
-    local method, host, target = line:match("^(%S+) (%S+) (%S+)$")
-    requests[#requests + 1] = wrk.format(method, target, headers(host, body), body)
+    local method, host, target, rest = line:match("^(%S+) (%S+) (%S+)(.*)$")
+    local set = headers(host, body)
+    local name, value = rest:match("^ (%S+) (.+)$")
+    if name then set[name] = value end
+    requests[#requests + 1] = wrk.format(method, target, set, body)
   end
   local at = 0
   if #requests == 1 then
@@ -48,7 +51,7 @@ end
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format(
-    'RESULT {"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d,"max":%d}\n',
+    'RESULT {"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,"p50":%d,"p95":%d,"p99":%d,"max":%d}\n',
     summary.requests, summary.duration, e.status, e.connect + e.read + e.write + e.timeout,
-    latency:percentile(50), latency:percentile(99), latency.max))
+    latency:percentile(50), latency:percentile(95), latency:percentile(99), latency.max))
 end

@@ -14,7 +14,10 @@ export async function writeRequests(
   requests: readonly PlainRequest[],
 ): Promise<string> {
   const file = join(context.folder, `${name}.txt`);
-  const lines = requests.map(({ method, host, path }) => `${method} ${host ?? HOST} ${path}\n`);
+  const lines = requests.map(
+    ({ method, host, path, header }) =>
+      `${method} ${host ?? HOST} ${path}${header === undefined ? '' : ` ${header.join(' ')}`}\n`,
+  );
   await writeFile(file, lines.join(''));
   return file;
 }

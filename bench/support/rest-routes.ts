@@ -17,6 +17,8 @@ export interface PlainRequest {
   readonly path: string;
   /** Absent: any. */
   readonly host?: string;
+  /** One more than all have. */
+  readonly header?: readonly [name: string, value: string];
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;

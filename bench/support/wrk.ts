@@ -36,6 +36,7 @@ export interface LoadResult {
   readonly failed: number;
   /** Milliseconds. */
   readonly p50: number;
+  readonly p95: number;
   readonly p99: number;
   readonly max: number;
 }
@@ -46,6 +47,7 @@ interface Raw {
   refused: number;
   broken: number;
   p50: number;
+  p95: number;
   p99: number;
   max: number;
 }
@@ -79,6 +81,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
     broken: raw.broken,
     failed: raw.refused + raw.broken,
     p50: raw.p50 / 1000,
+    p95: raw.p95 / 1000,
     p99: raw.p99 / 1000,
     max: raw.max / 1000,
   };

@@ -2,7 +2,7 @@
  * Whether a password is that of a credential.
  *
  * Stored are argon2id, or Kong's form, SHA-1 of password and consumer id, which is compared at once. An argon2id hash takes
- * tens of milliseconds in a thread of its own; what it came to is kept for a minute, under a keyed hash of the row's id, what it
+ * tens of milliseconds in a thread of its own; what it came to is kept for five minutes, under a keyed hash of the row's id, what it
  * stores, and what was shown: a credential that is deleted, or whose password changes, has other rows, and nothing kept is of
  * any use to it. The password itself is not kept.
  *
@@ -23,7 +23,7 @@ type VerifyHash = (password: Buffer, text: string, client: string) => Promise<bo
 const verifyInQueue: VerifyHash = (password, text, client) => verifySecret(password, text, { queue, client });
 
 const KEPT = 10_000;
-const KEPT_MS = 60_000;
+const KEPT_MS = 300_000;
 /** A wrong one: a client that is set up wrongly and asks on and on costs nothing. */
 const KEPT_WRONG_MS = 5000;
 const SHA1 = /^[0-9a-f]{40}$/;
