@@ -1,7 +1,7 @@
 /** Names that fields are looked up in. */
 export interface NameSet {
-  /** False: no name of that length is among them. */
-  hasLength(length: number): boolean;
+  /** False: no name of that length, or that begins so (lower case), is among them. */
+  mayHave(length: number, first: number): boolean;
   /** Asked in any case. */
   has(name: string): boolean;
 }
@@ -12,22 +12,25 @@ export interface NameSet {
  */
 export class FoldedNames implements NameSet {
   readonly #names: ReadonlySet<string>;
-  /** By length. */
+  /** By length, and by first octet. */
   readonly #lengths: Uint8Array;
+  readonly #firsts = new Uint8Array(256);
 
   constructor(names: readonly string[]) {
     this.#names = new Set(names.map(fold));
     this.#lengths = new Uint8Array(Math.max(0, ...names.map(({ length }) => length)) + 1);
-    for (const { length } of names) this.#lengths[length] = 1;
+    for (const name of names) {
+      this.#lengths[name.length] = 1;
+      this.#firsts[fold(name).charCodeAt(0)] = 1;
+    }
   }
 
-  /** False: no name is so long. */
-  hasLength(length: number): boolean {
-    return this.#lengths[length] === 1;
+  mayHave(length: number, first: number): boolean {
+    return this.#lengths[length] === 1 && this.#firsts[first] === 1;
   }
 
   has(name: string): boolean {
-    return this.hasLength(name.length) && this.#names.has(fold(name));
+    return this.#lengths[name.length] === 1 && this.#names.has(fold(name));
   }
 }
 

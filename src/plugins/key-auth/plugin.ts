@@ -46,8 +46,8 @@ export default definePlugin({
       const { request } = exchange;
       if (inHeader) {
         for (const spelling of spellings) {
-          if (!request.headers.has(spelling)) continue;
           const values = request.headers.all(spelling);
+          if (values.length === 0) continue;
           return values.length > 1 ? DUPLICATE : { name, key: textOfHeader(values[0] ?? '') };
         }
       }

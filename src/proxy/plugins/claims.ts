@@ -8,10 +8,11 @@ import type { NameSet } from '../../wire/folded-names.ts';
 import type { Headers } from '../../wire/message.ts';
 
 const CLAIMS = /^x[-_](?:(?:consumer|credential|authenticated)[-_]|anonymous[-_]consumer$)/i;
+const X = 'x'.charCodeAt(0);
 const SHORTEST = 'X-Consumer-'.length;
 
 const claims: NameSet = {
-  hasLength: (length) => length >= SHORTEST,
+  mayHave: (length, first) => first === X && length >= SHORTEST,
   has: (name) => CLAIMS.test(name),
 };
 

@@ -64,7 +64,7 @@ export class HeaderView implements EditHeaders {
     const values = typeof value === 'string' ? [value] : value;
     for (const one of values) check(name, one);
     this.#open();
-    if (isFraming(name)) return;
+    if (!passed.has(name) && isFraming(name)) return;
     const [only] = values;
     if (values.length === 1 && only !== undefined) return this.#headers.set(name, only);
     this.#headers.remove(name);
@@ -74,7 +74,7 @@ export class HeaderView implements EditHeaders {
   add(name: string, value: string): void {
     check(name, value);
     this.#open();
-    if (!isFraming(name)) this.#headers.add(name, value);
+    if (passed.has(name) || !isFraming(name)) this.#headers.add(name, value);
   }
 
   remove(name: string): void {
@@ -167,12 +167,21 @@ export function copyOf(headers: Headers): FlatHeaders {
   return FlatHeaders.of(fields);
 }
 
+/** Names that have passed: plugins write few different ones, and each on every request. */
+const passed = new Set<string>();
+const MOST_PASSED = 1000;
+
 /** Values are Latin-1 on the wire. @throws TypeError */
 export function check(name: string, value: string): void {
-  if (typeof name !== 'string' || !TOKEN.test(name)) throw new TypeError(`'${name}' is not a header name`);
+  if (!passed.has(name)) checkName(name);
   if (typeof value !== 'string' || BAD_VALUE.test(value)) {
     throw new TypeError(`the value of header ${name} has characters that no header may have`);
   }
+}
+
+function checkName(name: string): void {
+  if (typeof name !== 'string' || !TOKEN.test(name)) throw new TypeError(`'${name}' is not a header name`);
   if (CONNECTION.test(name))
     throw new TypeError(`${name} is for the gateway to say: it concerns a connection`);
+  if (passed.size < MOST_PASSED && !isFraming(name)) passed.add(name);
 }

@@ -181,7 +181,8 @@ export class FieldLines implements Headers {
       const at = line * STRIDE;
       const start = lines[at + NAME] ?? 0;
       const end = lines[at + NAME_END] ?? 0;
-      if (lines[at + TAG] === REMOVED || !names.hasLength(end - start)) continue;
+      const first = LOWER[this.buffer[start] as number] as number;
+      if (lines[at + TAG] === REMOVED || !names.mayHave(end - start, first)) continue;
       const name = latin1(this.buffer, start, end);
       if (names.has(name)) this.remove(name);
     }
