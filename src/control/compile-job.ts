@@ -12,6 +12,8 @@ export interface CompileJob {
   readonly type: 'compile';
   readonly source: ConfigSource;
   readonly flavor: RouterFlavor;
+  /** The file is the configuration, and not the beginning of a store: what needs a database is refused. */
+  readonly withoutDatabase?: boolean;
   /** Number of the revision that this becomes. */
   readonly revision: number;
   /** What is served now; null when empty. A configuration with the same hash and flavour is `unchanged`. */

@@ -57,7 +57,7 @@ async function compile(job: CompileJob): Promise<Compiled | CompileFailure> {
     filename: source.name,
     flavor,
     now,
-    withoutDatabase: true,
+    withoutDatabase: job.withoutDatabase === true,
   });
   if (!result.ok) return compileFailure(result.errors, source.name, job.flattenErrors);
   const { entities, transform } = result.config;

@@ -55,6 +55,7 @@ export class Served {
       type: 'compile',
       source,
       flavor: settings.router_flavor,
+      withoutDatabase: settings.database === 'off',
       revision: revision + 1,
       current: image === null ? null : { image, hash, flavor, generation },
       plugins,

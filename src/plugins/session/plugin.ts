@@ -4,12 +4,13 @@
  *
  * A session ends with what it stands for: when the consumer or the credential is deleted, the next request has none.
  */
+import type { Consumer } from '../../entities/consumer.ts';
 import type { DirectoryEntities } from '../../entities/directory-kinds.ts';
 import { bodyArgs, type BodyArgs } from '../body-args.ts';
 import { headerValue } from '../header-value.ts';
 import { identify } from '../identity.ts';
 import { definePlugin } from '../kit/define.ts';
-import type { EditHeaders, Exchange } from '../kit/exchange.ts';
+import { BodyTooLarge, type EditHeaders, type Exchange } from '../kit/exchange.ts';
 import type { FilterResult } from '../kit/filters.ts';
 import { reply } from '../kit/reply.ts';
 import { CookieJar } from './jar.ts';
@@ -25,10 +26,16 @@ const CREDENTIALS = [
   'hmacauth_credentials',
   'oauth2_credentials',
 ] as const satisfies ReadonlyArray<keyof DirectoryEntities>;
+type Result = FilterResult | Promise<FilterResult>;
 type CredentialKind = (typeof CREDENTIALS)[number];
 
 /** Methods whose requests may have a body to look into. */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
+/** Waits only for what is a promise. */
+function then<T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
 
 const headerName = (name: string): string => `session-${name}`.replaceAll(/\b[a-z]/g, (c) => c.toUpperCase());
 
@@ -56,19 +63,22 @@ export default definePlugin({
       return credentialKind === null || entities.get(credentialKind as CredentialKind, credentialId) !== null;
     }
 
-    async function resume(exchange: Exchange, visit: Visit, state: SessionState): Promise<FilterResult> {
-      if (await wantsLogout(exchange)) {
-        await manager.end(exchange, visit);
-        return reply(200);
-      }
-      const { consumerId, credentialId, groups } = state.data;
-      const consumer = entities.get('consumers', consumerId);
-      if (consumer === null || !stands(state.data)) {
-        await manager.end(exchange, visit);
-        visit.over = false;
-        return undefined;
-      }
-      await manager.refresh(exchange, visit);
+    function resume(exchange: Exchange, visit: Visit, { data }: SessionState): Result {
+      return then(wantsLogout(exchange), (logout) => {
+        if (logout) return manager.end(exchange, visit).then(() => reply(200));
+        const consumer = entities.get('consumers', data.consumerId);
+        if (consumer === null || !stands(data)) {
+          return manager.end(exchange, visit).then(() => {
+            // Another plugin may let the client in, with a session of its own.
+            visit.over = false;
+          });
+        }
+        return then(manager.refresh(exchange, visit), () => recognize(exchange, visit, consumer, data));
+      });
+    }
+
+    function recognize(exchange: Exchange, visit: Visit, consumer: Consumer, data: SessionData): void {
+      const { consumerId, credentialId, groups } = data;
       identify(exchange, {
         consumer,
         credential: { id: credentialId, consumerId },
@@ -80,7 +90,6 @@ export default definePlugin({
         headers.set('X-Authenticated-Groups', headerValue(groups.join(', ')));
       }
       if (visit.state !== null) tell(headers, toldUpstream, visit.state);
-      return undefined;
     }
 
     function tell(headers: EditHeaders, names: readonly string[], state: SessionState): void {
@@ -98,11 +107,18 @@ export default definePlugin({
       return left === undefined ? undefined : String(left);
     }
 
-    async function open(exchange: Exchange): Promise<FilterResult> {
-      const visit = await manager.find(exchange);
-      if (visit === null || visit.state === null) return undefined;
-      exchange.shared.set(key, visit);
-      return resume(exchange, visit, visit.state);
+    function open(exchange: Exchange): Result {
+      return then(manager.find(exchange), (visit) => {
+        if (visit === null || visit.state === null) return undefined;
+        exchange.shared.set(key, visit);
+        return resume(exchange, visit, visit.state);
+      });
+    }
+
+    /** Whoever has no session may still be let in otherwise. */
+    function failed(error: unknown): void {
+      if (error instanceof BodyTooLarge) throw error;
+      gateway.log.error(`no sessions: ${error instanceof Error ? error.message : String(error)}`);
     }
 
     /** Whom this response is for, where that is somebody with a credential. */
@@ -137,10 +153,8 @@ export default definePlugin({
         for (const name of toldUpstream) exchange.upstreamRequest.headers.remove(headerName(name));
         if (!jar.has(exchange, 'session') && !(config.remember && jar.has(exchange, 'remember')))
           return undefined;
-        return open(exchange).catch((error: unknown) => {
-          // Whoever has no session may still be let in otherwise.
-          gateway.log.error(`no sessions: ${error instanceof Error ? error.message : String(error)}`);
-        });
+        const result = open(exchange);
+        return result instanceof Promise ? result.catch(failed) : result;
       },
       headerFilter(exchange) {
         const visit = visitOf(exchange);
