@@ -1,9 +1,7 @@
 /**
  * What the provider answers about tokens, users and passwords, kept for a while: by hashes of what was asked, never longer
  * than the token lives, and each question under way is asked once.
- *
- * Refusals are not kept. Refreshes are kept a minute, since the requests that a browser has sent already come with the
- * refresh token that has been used, and a provider that rotates them takes its second use for theft.
+ * Refusals are not kept.
  */
 import { createHash } from 'node:crypto';
 import * as oidc from 'openid-client';
@@ -12,10 +10,10 @@ import type { Clients } from './clients.ts';
 import { type Claims, grantProblem, type OidcConfig, Unauthorized } from './config.ts';
 import type { UserPass } from './credentials.ts';
 import type { Known, Provider } from './provider.ts';
+import { Refreshes } from './refreshes.ts';
 import { type Tokens, tokensOf, unixNow } from './tokens.ts';
 
 const MOST_KEPT = 5000;
-const REFRESH_KEPT_MS = 60_000;
 const VERIFIED_KEPT_S = 3600;
 
 interface Kept<V> {
@@ -32,7 +30,7 @@ export class Answers {
   readonly #introspected: Cache<Kept<Claims>>;
   readonly #users: Cache<Kept<Claims>>;
   readonly #granted: Cache<Kept<Tokens>>;
-  readonly #refreshed: Cache<Tokens>;
+  readonly #refreshes: Refreshes;
   #verifiedWith: Known['keys'] | null = null;
 
   constructor(config: OidcConfig, gateway: PluginServices, provider: Provider, clients: Clients) {
@@ -44,7 +42,7 @@ export class Answers {
     this.#introspected = gateway.cache(options);
     this.#users = gateway.cache(options);
     this.#granted = gateway.cache(options);
-    this.#refreshed = gateway.cache({ max: MOST_KEPT, ttlMs: REFRESH_KEPT_MS });
+    this.#refreshes = new Refreshes(gateway, config.timeout);
   }
 
   /** The claims of a signed token. @throws Unauthorized */
@@ -146,7 +144,8 @@ export class Answers {
   refreshed(before: Tokens, client: number): Tokens | Promise<Tokens> {
     const { refresh } = before;
     if (refresh === null) throw new Unauthorized('the access token has expired', false);
-    return this.#refreshed.load(hashOf(`${client} ${refresh}`), async () => {
+    const key = hashOf(`${this.#config.issuer} ${this.#clients.id(client)} ${refresh}`);
+    return this.#refreshes.once(key, async () => {
       const configuration = this.#clients.of(await this.#provider.known(), client);
       const response = await attempted(() => oidc.refreshTokenGrant(configuration, refresh));
       const tokens = tokensOf(response, before);

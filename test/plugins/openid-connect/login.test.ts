@@ -1,6 +1,7 @@
 /** openid-connect: logging in, sessions and logging out, with a real provider and a browser's rules of cookies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { makeZone } from '../../../src/zone/shared/layout.ts';
 import { Browser } from '../../support/browser.ts';
 import { waitFor } from '../../support/wait.ts';
 import { echoOf, logIn, SECRET, startStage } from './support.ts';
@@ -67,6 +68,25 @@ test('an expired access token is refreshed once for all requests of a session', 
   t.mock.timers.tick(601_000);
   echoOf(await browser.visit(`${stage.origin}/`));
   assert.equal(stage.provider.count('/token'), 3);
+});
+
+test('workers of a node refresh a session once between them', async (t) => {
+  const shared = makeZone(1 << 20);
+  const timeless = { ...NO_TIMEOUTS, session_secret: 's' };
+  await using one = await startStage({ shared, config: timeless, provider: { accessTokenTtl: 600 } });
+  await using two = await startStage({ shared, config: { ...timeless, issuer: one.provider.issuer } });
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const browser = new Browser();
+  await logIn(browser, `${one.origin}/`);
+  t.mock.timers.tick(601_000);
+  const cookie = `session=${browser.cookie('session')?.value ?? ''}`;
+  const pages = await Promise.all(
+    [one, two, one, two, two].map(({ origin }) =>
+      new Browser().visit(`${origin}/`, { redirects: 0, headers: { cookie } }),
+    ),
+  );
+  assert.equal(new Set(pages.map((page) => echoOf(page).headers['authorization'])).size, 1);
+  assert.equal(one.provider.count('/token'), 2);
 });
 
 test('a session whose refresh token was revoked is over: a login for pages, 401 for what changes something', async (t) => {

@@ -31,6 +31,8 @@ export interface StageOptions {
   /** Further plugins. */
   readonly plugins?: PlaneOptions['plugins'];
   readonly tls?: boolean;
+  /** Memory that the workers of a node share. */
+  readonly shared?: SharedArrayBuffer;
   /** Metadata of the client at the provider. */
   readonly client?: object;
 }
@@ -69,6 +71,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     ...options.config,
   };
   const plane = await startPlane(upstream.port, {
+    ...(options.shared === undefined ? {} : { shared: options.shared }),
     settings: { proxy_listen: `127.0.0.1:${port}${options.tls === true ? ' ssl' : ''}` },
     plugins: [{ name: 'openid-connect', config }, ...(options.plugins ?? [])],
     entities: [...CONSUMERS, ...(options.entities ?? [])],
