@@ -17,6 +17,7 @@ import { jwtSigner } from './jwt-signer/schema.ts';
 import { keyAuth } from './key-auth/schema.ts';
 import { ldapAuth } from './ldap-auth/schema.ts';
 import { mtlsAuth } from './mtls-auth/schema.ts';
+import { keyAuthEnc } from './key-auth-enc/schema.ts';
 import { oauth2 } from './oauth2/schema.ts';
 import { oauth2Introspection } from './oauth2-introspection/schema.ts';
 import { opa } from './opa/schema.ts';
@@ -37,6 +38,7 @@ export const SCHEMAS: readonly PluginDescription[] = [
   jwt,
   jwtSigner,
   keyAuth,
+  keyAuthEnc,
   ldapAuth,
   mtlsAuth,
   oauth2,

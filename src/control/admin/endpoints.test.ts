@@ -20,6 +20,10 @@ const CASES: ReadonlyArray<[path: string, shape: Endpoint['shape'], methods: str
   ['/certificates/{certificates}/snis/{snis}', 'nested-entity', 'GET PUT PATCH DELETE', 'snis'],
   ['/key-auths', 'collection', 'GET POST', 'keyauth_credentials'],
   ['/consumers/{consumers}/key-auth', 'nested-collection', 'GET POST', 'keyauth_credentials'],
+  ['/key-auths-enc', 'collection', 'GET POST', 'keyauth_credentials'],
+  ['/key-auths-enc/{keyauth_credentials}', 'entity', 'GET PUT PATCH DELETE', 'keyauth_credentials'],
+  ['/key-auths-enc/{keyauth_credentials}/consumer', 'foreign', 'GET PUT PATCH DELETE', 'consumers'],
+  ['/consumers/{consumers}/key-auth-enc', 'nested-collection', 'GET POST', 'keyauth_credentials'],
   [
     '/consumers/{consumers}/basic-auth/{basicauth_credentials}',
     'nested-entity',

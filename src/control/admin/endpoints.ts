@@ -235,7 +235,18 @@ const OTHERS: readonly Endpoint[] = [
   other('/events', 'events', ['GET'], 'commits as they happen (server-sent events)'),
 ];
 
-export const ENDPOINTS: readonly Endpoint[] = [...entityEndpoints(), ...OTHERS];
+/** Kong Enterprise's paths for keys of key-auth-enc, which are those of key-auth here. */
+function keyauthEnc(): Endpoint[] {
+  const name = 'keyauth_credentials';
+  return entityEndpoints()
+    .filter(({ kind, along }) => kind === name || along?.holder === name)
+    .map((endpoint) => ({
+      ...endpoint,
+      path: endpoint.path.replace(/\/key-auth(s?)(?=\/|$)/, '/key-auth$1-enc'),
+    }));
+}
+
+export const ENDPOINTS: readonly Endpoint[] = [...entityEndpoints(), ...keyauthEnc(), ...OTHERS];
 
 /** Kong's order: by segments, so that `/a/z` comes before `/ab`. */
 export function comparePaths(a: string, b: string): number {

@@ -203,7 +203,13 @@ export interface PluginServices {
   /** The entity that the filters are created for, with its scope. */
   readonly plugin: Plugin;
   readonly log: PluginLog;
-  readonly node: { readonly id: string; readonly hostname: string; readonly workerId: number };
+  readonly node: {
+    readonly id: string;
+    readonly hostname: string;
+    readonly workerId: number;
+    /** Secrets are sealed where the configuration is stored: there is a database, and a key for it. */
+    readonly sealsSecrets: boolean;
+  };
   readonly entities: EntityLookup;
   readonly counters: SharedCounters;
   readonly shared: SharedValues;

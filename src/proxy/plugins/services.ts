@@ -148,6 +148,11 @@ class Node implements NonNullable<PluginServices['node']> {
     return (this.#id ??= nodeId(this.#settings));
   }
 
+  get sealsSecrets(): boolean {
+    const { database, secret_key_file: file, secret_keys: keys } = this.#settings;
+    return database !== 'off' && (file !== null || keys.length > 0);
+  }
+
   get hostname(): string {
     return process.getBuiltinModule('node:os').hostname();
   }
