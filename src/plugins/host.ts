@@ -9,6 +9,7 @@ import { refuse } from './kit/reply.ts';
 import type { PluginServices } from './kit/services.ts';
 import { ConfigSecrets } from './services/config-secrets.ts';
 import type { InstanceCost } from './services/cost.ts';
+import type { ForUser } from './users/create.ts';
 import { type UserPlugin, userPlugin } from './users/live.ts';
 
 /** A `PluginDefinition`, whatever its fields. */
@@ -66,7 +67,7 @@ export class PluginHost {
       const config = secrets.resolve(description?.config ?? {}, entity.config);
       const { filters, identifies } = await (user === null
         ? this.#create(entity.name, config, services)
-        : this.#createForUser(user, { ...entity, config }, services));
+        : this.#createForUser(user, { entity, resolved: config, services }));
       const measured = cost.measured(filters);
       return { ...common, ...kept(secrets), filters: measured, identifies, broken: null, cost, release };
     } catch (error) {
@@ -82,9 +83,9 @@ export class PluginHost {
     return { filters, identifies: definition.identifies === true };
   }
 
-  async #createForUser(user: UserPlugin, entity: Plugin, services: PluginServices): Promise<Made> {
+  async #createForUser(user: UserPlugin, of: Omit<ForUser, 'zone'>): Promise<Made> {
     const { createForUser } = await import('./users/create.ts');
-    const filters = await createForUser(user, entity, services, this.#options.zone);
+    const filters = await createForUser(user, { ...of, zone: this.#options.zone });
     return { filters, identifies: user.definition.identifies === true };
   }
 

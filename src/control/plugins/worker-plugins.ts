@@ -111,8 +111,10 @@ export class WorkerPlugins {
   }
 
   #drop(): void {
-    for (const { filters } of this.#ready?.instances.values() ?? []) {
-      Promise.try(() => filters.dispose?.()).catch(() => undefined);
+    for (const { filters, release } of this.#ready?.instances.values() ?? []) {
+      void Promise.try(() => filters.dispose?.())
+        .catch(() => undefined)
+        .finally(() => release?.());
     }
     this.#ready = null;
   }

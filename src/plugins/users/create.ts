@@ -35,15 +35,21 @@ const BLOCKED: Filters = {
   preread: () => ({ refuse: 'a plugin of the route kept a worker for too long' }),
 };
 
+export interface ForUser {
+  readonly entity: Plugin;
+  /** Its configuration, with what references lead to. */
+  readonly resolved: unknown;
+  readonly services: PluginServices;
+  readonly zone: WorkerZone;
+}
+
 /** @throws whatever `create` throws, or an Error that says what is wrong with what it answered. */
 export async function createForUser(
   plugin: UserPlugin,
-  entity: Plugin,
-  services: PluginServices,
-  zone: WorkerZone,
+  { entity, resolved, services, zone }: ForUser,
 ): Promise<Filters> {
   if (isBlocked(plugin, entity)) return BLOCKED;
-  const config = completed(plugin, entity);
+  const config = completed(plugin, resolved);
   const create = watched((given) => plugin.definition.create(given as never, services), plugin.cell, zone);
   const filters: unknown = await creating.run(plugin.name, create, config);
   if (typeof filters !== 'object' || filters === null)
@@ -52,10 +58,10 @@ export async function createForUser(
 }
 
 /** Fields that are new since the configuration was written have their defaults. */
-function completed({ definition }: UserPlugin, entity: Plugin): unknown {
+function completed({ name, definition }: UserPlugin, config: unknown): unknown {
   const schema = pluginSchema(definition, '0.0.0');
   const validator = new EntityValidator({ ...plugins, variants: () => schema, subschema_error: () => null });
-  const input = { name: entity.name, config: entity.config };
+  const input = { name, config };
   const { entity: whole, issues } = validator.validate(
     { input },
     { flavor: 'traditional_compatible', now: 1 },
