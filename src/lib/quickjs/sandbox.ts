@@ -105,10 +105,9 @@ export class Sandbox {
   }
 
   /** Calls one of the installed functions, and then what it left to be done later. @throws ScriptError, SandboxBroken */
-  call(fn: Script, ...texts: string[]): string | undefined {
+  call(fn: Script, text?: string): string | undefined {
     return this.#guarded(() => {
-      const values = texts.length === 0 ? NOTHING : texts.map((text) => this.#texts.make(text));
-      const result = this.#call(fn, values);
+      const result = this.#call(fn, text === undefined ? NOTHING : [this.#texts.make(text)]);
       const plain = this.#texts.isUndefined(result) ? undefined : this.#texts.text(result);
       this.#free(result);
       if (this.#engine.functions._QTS_IsJobPending(this.#runtime) !== 0) this.#runJobs();

@@ -1,12 +1,12 @@
 /** `kong.response`, in the sandbox. */
 import type { Helpers, SandboxHost } from './prelude.ts';
 
-export function kongResponse(host: SandboxHost, { text, named, list, map }: Helpers) {
+export function kongResponse(host: SandboxHost, { text, named, list, map, exited }: Helpers) {
   const headerName = 'the name of the header';
   const end = (status: unknown, kind: string, body: string, headers: unknown): never => {
     host.exit(text(status, 'the status'), kind, body, map(headers ?? {}, 'header'));
     // Caught where the snippet was called.
-    throw 'exited';
+    throw exited;
   };
   return named(
     {

@@ -68,26 +68,29 @@ function helpers() {
     }
     return JSON.stringify(entries);
   };
-  return { text, named, list, map };
+  /** Thrown to end a snippet that has answered the request. */
+  const exited = Symbol('exited');
+  return { text, named, list, map, exited };
 }
 
 export type Helpers = ReturnType<typeof helpers>;
 
-/** The phases: snippets are added one by one, and `run` calls those of a phase. */
-function phases(host: SandboxHost, kong: unknown) {
+/** The phases: snippets are added one by one, and each phase is a function that calls its own. */
+function phases(host: SandboxHost, kong: unknown, exited: unknown) {
   type Snippet = (...args: unknown[]) => unknown;
-  const snippets: Record<string, Array<() => unknown>> = {};
-  let args: readonly unknown[] = [];
+  const snippets: Record<string, Array<(chunk: unknown, last: unknown) => unknown>> = {};
   const add = (phase: string, snippet: Snippet): void => {
-    let fn: Snippet | null = null;
-    (snippets[phase] ??= []).push(() => {
-      if (fn !== null) return fn(...args);
+    let started = false;
+    let answered: Snippet | null = null;
+    (snippets[phase] ??= []).push((chunk, last) => {
+      if (answered !== null) return answered(chunk, last);
+      const answer = snippet(kong, chunk, last);
       // As in Kong: the first run may answer the function that is called from then on.
-      fn = (...later) => snippet(kong, ...later);
-      const answer = snippet(kong, ...args);
-      if (typeof answer !== 'function') return answer;
-      fn = answer as Snippet;
-      return fn(...args);
+      const again = started;
+      started = true;
+      if (again || typeof answer !== 'function') return answer;
+      answered = answer as Snippet;
+      return answered(chunk, last);
     });
   };
   const describe = (error: unknown): string => {
@@ -95,36 +98,35 @@ function phases(host: SandboxHost, kong: unknown) {
     const at = /\[\d+\]:(\d+)/.exec(String(error.stack))?.[1];
     return `${error.name}: ${error.message}${at === undefined ? '' : ` (line ${at})`}`;
   };
-  const run = (phase: string): string | undefined => {
+  const run = (phase: string, chunk: unknown, last: unknown): unknown => {
     const all = snippets[phase] ?? [];
     let answer: unknown;
     for (let index = 0; index < all.length; index++) {
       try {
-        const value = all[index]?.();
-        if (typeof (value as { then?: unknown } | undefined)?.then === 'function') {
+        const value = all[index]?.(chunk, last);
+        if (value === undefined) continue;
+        if (typeof (value as { then?: unknown } | null)?.then === 'function') {
           throw new TypeError('a snippet cannot wait: it gave a promise');
         }
-        if (value !== undefined) answer = value;
+        answer = value;
       } catch (error) {
-        // It has answered the request.
-        if (error === 'exited') return undefined;
+        if (error === exited) return undefined;
         throw `${phase}[${index + 1}]: ${describe(error)}`;
       }
     }
-    return answer as string | undefined;
+    return answer;
   };
-  const runBody = (last: string): string | undefined => {
-    args = [host.chunk(), last === 'last'];
-    const answer = run('body_filter');
-    args = [];
+  const body = (isLast: boolean) => (): string | undefined => {
+    const answer = run('body_filter', host.chunk(), isLast);
     if (answer === undefined) return undefined;
     if (typeof answer !== 'string') throw 'body_filter: a piece of a body must be a string';
     return JSON.stringify(answer);
   };
-  const runPhase = (phase: string): void => {
-    run(phase);
-  };
-  return { add, run: runPhase, runBody };
+  const runs: Record<string, () => unknown> = { piece: body(false), last: body(true) };
+  for (const phase of ['certificate', 'rewrite', 'access', 'header_filter', 'log']) {
+    runs[phase] = () => void run(phase, undefined, undefined);
+  }
+  return { add, ...runs };
 }
 
 function main(host: SandboxHost) {
@@ -137,7 +139,7 @@ function main(host: SandboxHost) {
     client: kongClient(host, help),
     ...kongNode(host, help),
   };
-  return phases(host, kong);
+  return phases(host, kong, help.exited);
 }
 
 const PARTS: ReadonlyArray<(...args: never[]) => unknown> = [

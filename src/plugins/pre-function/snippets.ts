@@ -30,10 +30,13 @@ class SnippetFailed extends Error {
   }
 }
 
+/** Functions of the prelude: one for each phase, and two for that of bodies. */
+const RUNS = ['certificate', 'rewrite', 'access', 'header_filter', 'log', 'piece', 'last'] as const;
+type Run = (typeof RUNS)[number];
+
 interface Loaded {
   readonly sandbox: Sandbox;
-  readonly run: Script;
-  readonly runBody: Script;
+  readonly runs: ReadonlyMap<Run, Script>;
 }
 
 class Snippets {
@@ -50,34 +53,27 @@ class Snippets {
 
   #load(): Loaded {
     const sandbox = new Sandbox(LIMITS);
-    const [add, run, runBody] = sandbox.install(PRELUDE, 'kong', this.host.table, ['add', 'run', 'runBody']);
-    if (add === undefined || run === undefined || runBody === undefined) throw new Error('no prelude');
+    const [add, ...scripts] = sandbox.install(PRELUDE, 'kong', this.host.table, ['add', ...RUNS]);
+    if (add === undefined) throw new Error('no prelude');
     for (const phase of SNIPPET_PHASES) {
       this.#config[phase].forEach((source, index) => {
         const file = `${phase}[${index + 1}]`;
         sandbox.pass(add, phase, functionSource(source, SNIPPET_PARAMETERS), file);
       });
     }
-    return { sandbox, run, runBody };
+    return { sandbox, runs: new Map(RUNS.map((run, at) => [run, scripts[at] as Script])) };
   }
 
-  run(phase: SnippetPhase): void {
-    this.#guard(phase, ({ sandbox, run }) => sandbox.call(run, phase));
-  }
-
-  /** @returns JSON of the text in place of the piece, or undefined. */
-  runBody(last: boolean): string | undefined {
-    return this.#guard('body_filter', ({ sandbox, runBody }) => sandbox.call(runBody, last ? 'last' : ''));
-  }
-
-  #guard<T>(phase: SnippetPhase, call: (loaded: Loaded) => T): T {
+  /** @returns with `piece` and `last` JSON of the text in place of the piece, or undefined. @throws SnippetFailed */
+  run(run: Run): string | undefined {
     if (this.#loaded.sandbox.broken) this.#loaded = this.#load();
+    const { sandbox, runs } = this.#loaded;
     try {
-      return call(this.#loaded);
+      return sandbox.call(runs.get(run) as Script);
     } catch (error) {
       if (!(error instanceof ScriptError || error instanceof SandboxBroken)) throw error;
-      const lost = this.#loaded.sandbox.broken ? '; what snippets kept is lost' : '';
-      const where = error instanceof SandboxBroken ? `${phase}: ` : '';
+      const lost = sandbox.broken ? '; what snippets kept is lost' : '';
+      const where = error instanceof SandboxBroken ? `${this.host.phase}: ` : '';
       throw new SnippetFailed(`${where}${error.message}${lost}`);
     } finally {
       this.host.end();
@@ -147,7 +143,7 @@ function bodyFilter(snippets: Snippets): NonNullable<Filters['bodyFilter']> {
     const piece = new BodyPiece(state, chunk, last);
     host.begin('body_filter', exchange);
     host.piece = piece;
-    const replaced = snippets.runBody(last);
+    const replaced = snippets.run(last ? 'last' : 'piece');
     if (replaced !== undefined) piece.set(JSON.parse(replaced) as string);
     return piece.result;
   };
