@@ -62,6 +62,7 @@ function credentials(consumer: { readonly id: string }): ReadonlyArray<readonly 
     ['basicauth_credentials', { consumer, username: 'ünï', password: 'p' }],
     ['hmacauth_credentials', { consumer, username: 'h' }],
     ['jwt_secrets', { consumer, key: 'issuer' }],
+    ['mtls_auth_credentials', { consumer, subject_name: 'a.test' }],
     ['oauth2_credentials', { consumer, name: 'app', redirect_uris: ['https://example.com/cb'] }],
     ['acls', { consumer, group: 'g1' }],
     ['acls', { consumer, group: 'g2' }],

@@ -7,6 +7,7 @@ import type { Consumer } from './consumer.ts';
 import type { HmacauthCredential } from './hmacauth-credential.ts';
 import type { JwtSecret } from './jwt-secret.ts';
 import type { KeyauthCredential } from './keyauth-credential.ts';
+import type { MtlsAuthCredential } from './mtls-auth-credential.ts';
 import type { Oauth2Credential } from './oauth2-credential.ts';
 import { DEFINITIONS } from './registry.ts';
 import type { EntityDefinition } from './schema/field.ts';
@@ -21,6 +22,7 @@ export interface DirectoryEntities {
   readonly hmacauth_credentials: HmacauthCredential;
   readonly jwt_secrets: JwtSecret;
   readonly keyauth_credentials: KeyauthCredential;
+  readonly mtls_auth_credentials: MtlsAuthCredential;
   readonly oauth2_credentials: Oauth2Credential;
 }
 
@@ -34,6 +36,7 @@ const OWNERS: Readonly<Record<keyof DirectoryEntities, string | null>> = {
   hmacauth_credentials: 'consumer',
   jwt_secrets: 'consumer',
   keyauth_credentials: 'consumer',
+  mtls_auth_credentials: 'consumer',
   oauth2_credentials: 'consumer',
 };
 

@@ -12,6 +12,7 @@ import { jwtSecrets } from './jwt-secret.ts';
 import { keySets } from './key-set.ts';
 import { keys } from './key.ts';
 import { keyauthCredentials } from './keyauth-credential.ts';
+import { mtlsAuthCredentials } from './mtls-auth-credential.ts';
 import { oauth2Credentials } from './oauth2-credential.ts';
 import { oauth2Tokens } from './oauth2-token.ts';
 import { plugins } from './plugin.ts';
@@ -46,6 +47,7 @@ export const DEFINITIONS: readonly EntityDefinition[] = [
   hmacauthCredentials,
   jwtSecrets,
   keyauthCredentials,
+  mtlsAuthCredentials,
   oauth2Credentials,
   oauth2Tokens,
 ];

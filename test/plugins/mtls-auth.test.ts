@@ -223,6 +223,39 @@ test('trust ends with the authority, on connections that are open, too', async (
   socket.destroy();
 });
 
+test('a credential says whose a name is, by its authority where it names one', async () => {
+  const all = await people();
+  await using folder = all.folder;
+  void folder;
+  await using upstream = await startEcho();
+  const id = '00000000-0000-4000-8000-0000000000d1';
+  const credential = (authority: string | null): Record<string, unknown> => ({
+    id,
+    consumer: { id: '00000000-0000-4000-8000-000000000004' },
+    subject_name: 'anna',
+    ca_certificate: authority === null ? null : { id: authority },
+    tags: null,
+    created_at: 1,
+  });
+  await using plane = await startTls(upstream.port, { trust: all.trust, plugins: mtls() });
+  const anna = await as(all, 'anna');
+  const who = async (): Promise<unknown> => {
+    const answer = await ask(plane.port, anna);
+    return [told(answer), answer.body.headers['x-credential-identifier']];
+  };
+  const steps: ReadonlyArray<readonly [authority: string | null, expected: unknown]> = [
+    [null, ['guest', id]],
+    [ROOT, ['guest', id]],
+    [OTHER, ['anna', undefined]],
+  ];
+  for (const [authority, expected] of steps) {
+    plane.directory.put('mtls_auth_credentials', credential(authority));
+    assert.deepEqual(await who(), expected);
+  }
+  plane.directory.remove('mtls_auth_credentials', id);
+  assert.deepEqual(await who(), ['anna', undefined]);
+});
+
 /** Whether the server asked: only then does a client's certificate go over. */
 async function wasAsked(plane: TestPlane, options: ConnectionOptions): Promise<boolean> {
   const { body } = await ask(plane.port, options);

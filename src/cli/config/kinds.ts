@@ -124,6 +124,11 @@ export const CONFIG_KINDS: readonly ConfigKind[] = [
     identities: [['key']],
     secrets: ['key'],
   }),
+  credential('mtls_auth_credentials', 'mtls-auth credential', 'mtls-auths', {
+    identities: [['subject_name']],
+    references: { consumer: 'consumers', ca_certificate: 'ca_certificates' },
+    optional: true,
+  }),
   credential('oauth2_credentials', 'oauth2 credential', 'oauth2', {
     key: 'client_id',
     identities: [['client_id']],

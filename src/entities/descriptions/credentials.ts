@@ -15,6 +15,12 @@ export const CREDENTIALS: Texts = {
     username: 'The unique user name.',
     secret: 'The secret that requests are signed with; generated unless given.',
   },
+  mtls_auth_credentials: {
+    consumer,
+    subject_name: "One of the certificate's names: an alternative name, or the common name.",
+    ca_certificate:
+      'The authority that must be on the way from the certificate to one that is trusted; any unless said.',
+  },
   jwt_secrets: {
     consumer,
     key: 'What tokens name as their issuer; generated unless given.',

@@ -42,6 +42,7 @@ const SAMPLES: Readonly<Record<string, Values>> = {
   hmacauth_credentials: { ...owned, username: 'u' },
   jwt_secrets: owned,
   keyauth_credentials: owned,
+  mtls_auth_credentials: { ...owned, subject_name: 'a.test' },
   oauth2_credentials: { ...owned, name: 'app' },
   oauth2_tokens: { credential: one, expires_in: 1 },
 };

@@ -33,7 +33,7 @@ export interface ChainOptions {
 
 export type ChainResult =
   /** `until`: when the first certificate of the way ends, in milliseconds since 1970. */
-  | { readonly ok: true; readonly leaf: Link; readonly until: number }
+  | { readonly ok: true; readonly way: readonly [Link, ...Link[]]; readonly until: number }
   | { readonly ok: false; readonly reason: string };
 
 /** Certificates of one way, OpenSSL's default is 100. */
@@ -94,10 +94,10 @@ class Search {
   from(leaf: Link): ChainResult {
     const wrong = this.#problem(leaf) ?? leafProblem(leaf);
     if (wrong !== null) return { ok: false, reason: wrong };
-    const way = this.#extend([leaf]);
+    const way = this.#extend([leaf]) as [Link, ...Link[]] | null;
     if (way === null) return { ok: false, reason: this.#reason };
     const until = Math.min(...way.map(({ certificate }) => certificate.validToDate.getTime()));
-    return { ok: true, leaf, until };
+    return { ok: true, way, until };
   }
 
   /** The whole way; null: none goes on from here. */

@@ -49,12 +49,27 @@ export function attemptOf(
   }
   const { holder } = verdict;
   if (config.skip_consumer_lookup) return nobody(exchange, config, holder);
+  const mapped = mappedBy(entities, holder);
+  if (mapped !== null) return mapped;
   const consumer = consumerOf(entities, config, holder);
   if (consumer === null) {
     log.info(`no consumer for the certificate of '${holder.distinguishedName}'`);
     return refuse(401, FAILED);
   }
   return { consumer, credential: { id: consumer.id, consumerId: consumer.id }, identifier: null };
+}
+
+/** Credentials go before names of consumers. */
+function mappedBy(entities: EntityLookup, { names, authorities }: Holder): Attempt | null {
+  for (const name of names) {
+    const credential = entities.find('mtls_auth_credentials', 'subject_name', name);
+    if (credential === null) continue;
+    const { id, ca_certificate: authority } = credential;
+    if (authority !== null && !authorities.includes(authority.id)) continue;
+    const consumer = entities.get('consumers', credential.consumer.id);
+    if (consumer !== null) return { consumer, credential: { id, consumerId: consumer.id }, identifier: id };
+  }
+  return null;
 }
 
 function consumerOf(entities: EntityLookup, config: IdentifyConfig, { names }: Holder): Consumer | null {

@@ -14,6 +14,8 @@ export interface Holder {
   readonly distinguishedName: string;
   readonly alternativeNames: readonly string[];
   readonly fingerprint: string;
+  /** Ids of the trusted authorities that the way to one of them leads over. */
+  readonly authorities: readonly string[];
 }
 
 export type Verdict =
@@ -39,7 +41,8 @@ const HALF = 1024;
 export class CertificateJudge {
   readonly #options: JudgeOptions;
   #texts: ReadonlyArray<string | null> = [];
-  #anchors: readonly Link[] = [];
+  /** Trusted authorities that there are, with their ids. */
+  #ids: ReadonlyMap<Link, string> = new Map();
   #young = new Map<string, Kept>();
   #old = new Map<string, Kept>();
 
@@ -53,11 +56,11 @@ export class CertificateJudge {
     const now = Date.now();
     const kept = this.#young.get(key) ?? this.#old.get(key);
     if (kept !== undefined && now < kept.until) return kept.verdict;
-    const result = verifyClientChain(chain(), this.#anchors, {
+    const result = verifyClientChain(chain(), [...this.#ids.keys()], {
       now,
       allowPartial: this.#options.allowPartial,
     });
-    const verdict = verdictOf(result);
+    const verdict = verdictOf(result, (link) => this.#ids.get(link));
     const end = now + this.#options.ttlMs;
     this.#keep(key, { verdict, until: result.ok ? Math.min(end, result.until) : end });
     return verdict;
@@ -77,15 +80,19 @@ export class CertificateJudge {
     const known = this.#texts;
     if (known.length === ids.length && ids.every((id, at) => authority(id) === known[at])) return;
     this.#texts = ids.map(authority);
-    this.#anchors = this.#texts.filter((text) => text !== null).map(readLink);
+    const links = ids.flatMap((id, at) => {
+      const text = this.#texts[at];
+      return typeof text === 'string' ? [[readLink(text), id] as const] : [];
+    });
+    this.#ids = new Map(links);
     this.#young = new Map();
     this.#old = new Map();
   }
 }
 
-function verdictOf(result: ChainResult): Verdict {
+function verdictOf(result: ChainResult, idOf: (link: Link) => string | undefined): Verdict {
   if (!result.ok) return result;
-  const { certificate, parts } = result.leaf;
+  const { certificate, parts } = result.way[0];
   try {
     const alternative = alternativeNames(parts);
     const common = commonName(parts);
@@ -97,6 +104,7 @@ function verdictOf(result: ChainResult): Verdict {
       distinguishedName: distinguishedName(parts),
       alternativeNames: alternative,
       fingerprint: fingerprint(certificate.raw),
+      authorities: result.way.flatMap((link) => idOf(link) ?? []),
     };
     return { ok: true, holder };
   } catch (error) {
