@@ -8,7 +8,8 @@ const MAX_ENDPOINTS = 100;
 /** Null: nothing is wrong. @param methods that they may have. */
 export function endpointsProblem(given: unknown, what: string, methods = METHODS): string | null {
   if (given === undefined) return null;
-  if (!Array.isArray(given) || given.length > MAX_ENDPOINTS) return `${what} is no list of at most ${MAX_ENDPOINTS}`;
+  if (!Array.isArray(given) || given.length > MAX_ENDPOINTS)
+    return `${what} is no list of at most ${MAX_ENDPOINTS}`;
   const known = new Set<string>();
   for (const one of given as readonly unknown[]) {
     const { path, methods: handlers } = (one ?? {}) as Partial<AdminEndpoint>;
@@ -40,7 +41,8 @@ export function findEndpoint<E extends { readonly path: string }>(
   for (const endpoint of endpoints) {
     const params = match(endpoint.path.split('/'), asked);
     if (params === null) continue;
-    if (best === null || Object.keys(params).length < Object.keys(best.params).length) best = { endpoint, params };
+    if (best === null || Object.keys(params).length < Object.keys(best.params).length)
+      best = { endpoint, params };
   }
   return best;
 }

@@ -51,9 +51,9 @@ async function ask(url: string, method = 'GET', init: RequestInit = {}): Promise
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
 
-async function open(settings: Readonly<Record<string, string>> = {}): Promise<
-  AsyncDisposable & { readonly gateway: Gateway; readonly api: string }
-> {
+async function open(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<AsyncDisposable & { readonly gateway: Gateway; readonly api: string }> {
   const folder = await tempDir();
   const plugins = join(folder.path, 'plugins');
   await mkdir(plugins);
@@ -83,7 +83,10 @@ test('endpoints see what the workers count, and answer as they say', async () =>
   const { gateway, api } = setup;
   for (let n = 0; n < 3; n++) assert.equal((await ask(`${gateway.url}/r/anna`)).status, 200);
   const read = await ask(`${api}/visits/anna?q=1`);
-  assert.deepEqual([read.status, JSON.parse(read.text)], [200, { who: 'anna', n: 3, q: '1', principal: null }]);
+  assert.deepEqual(
+    [read.status, JSON.parse(read.text)],
+    [200, { who: 'anna', n: 3, q: '1', principal: null }],
+  );
   const made = await ask(`${api}/visits/anna`, 'PUT', { body: 'hello' });
   assert.deepEqual([made.status, made.text, made.headers.get('x-made')], [201, '{"n":8}', 'a, b']);
   assert.equal((await ask(`${api}/visits/anna`, 'PUT', { body: 'x'.repeat(1024 * 1024 + 1) })).status, 413);
@@ -130,7 +133,17 @@ test("the Admin API's tokens decide who may ask", async () => {
   await using setup = await open({ admin_auth: 'on' });
   const { gateway, api } = setup;
   const token = async (role: string): Promise<string> => {
-    const { stdout, stderr, code } = await sluice(['admin', 'token', 'create', '-p', gateway.prefix, '--name', role, '--role', role]);
+    const { stdout, stderr, code } = await sluice([
+      'admin',
+      'token',
+      'create',
+      '-p',
+      gateway.prefix,
+      '--name',
+      role,
+      '--role',
+      role,
+    ]);
     assert.equal(code, 0, stderr);
     return /sluice_\S+|[A-Za-z0-9_-]{30,}/.exec(stdout)?.[0] ?? assert.fail(stdout);
   };

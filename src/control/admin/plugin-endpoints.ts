@@ -110,7 +110,9 @@ async function answer(
     return responseOf(reply);
   } catch (error) {
     if (error instanceof TooLarge) throw error;
-    services.log.error(`an endpoint failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    services.log.error(
+      `an endpoint failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
     return json(500, { message: 'An unexpected error occurred' });
   } finally {
     clearTimeout(timer);
@@ -141,7 +143,10 @@ class EndpointServiceMaker {
     const { supervisor, reloader, records } = this.#gateway;
     const known = this.#made.get(plugin);
     if (known !== undefined) return known;
-    const zone = (this.#zone ??= new SharedZone(supervisor.shared.buffer, reloader.settings.nginx_worker_processes));
+    const zone = (this.#zone ??= new SharedZone(
+      supervisor.shared.buffer,
+      reloader.settings.nginx_worker_processes,
+    ));
     const services: EndpointServices = {
       log: this.#log(plugin),
       node: { id: nodeId(reloader.settings), hostname: hostname() },
