@@ -46,8 +46,8 @@ const SNIPPETS: ReadonlyArray<readonly [name: string, source: string]> = [
 
 const cases: MicroCase[] = SNIPPETS.map(([name, source]) => {
   const none = { certificate: [], rewrite: [], header_filter: [], body_filter: [], log: [] };
-  const { access } = snippetFilters({ ...none, access: [source] }, {} as PluginServices);
-  return { name, run: () => access?.(exchange) };
+  const filters = snippetFilters({ ...none, access: [source] }, {} as PluginServices);
+  return { name, run: () => filters.access?.(exchange) };
 });
 cases.push({
   name: 'native',

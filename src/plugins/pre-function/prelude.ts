@@ -105,7 +105,7 @@ function phases(host: SandboxHost, kong: unknown, exited: unknown) {
       try {
         const value = all[index]?.(chunk, last);
         if (value === undefined) continue;
-        if (typeof (value as { then?: unknown } | null)?.then === 'function') {
+        if (value instanceof Promise) {
           throw new TypeError('a snippet cannot wait: it gave a promise');
         }
         answer = value;
