@@ -12,7 +12,7 @@ import type { FetchResponse } from '../kit/services.ts';
 import type { ForwardAuthConfig } from './schema.ts';
 
 /** Ids of the configurations that have asked on behalf of this request. */
-export const MARK = 'x-sluice-forward-auth';
+const MARK = 'x-sluice-forward-auth';
 /** Ten gateways in a row. */
 const LONGEST_MARK = 10 * 37;
 
