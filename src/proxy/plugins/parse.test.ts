@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import '../../../test/support/fixed-seed.ts';
 import { parseArgs, parseCookies } from './parse.ts';
 
 const latin1 = fc.string({
