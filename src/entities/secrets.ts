@@ -4,8 +4,10 @@
  */
 import type { EntityDefinition, Field, Fields, Values } from './schema/field.ts';
 
-/** Names from the entity inwards: `['pem', 'private_key']`. */
+/** Names from the entity inwards: `['pem', 'private_key']`; `*` is each element of a list and each value of a map. */
 export type SecretPath = readonly string[];
+
+const EACH = '*';
 
 export const MASK = '******';
 
@@ -53,12 +55,37 @@ function replaceAt(
   change: (value: string, path: SecretPath) => string,
 ): Values {
   const [name = '', ...inner] = rest;
+  if (name === EACH) return replaceEach(values, inner, path, change);
   const value = Object.hasOwn(values, name) ? values[name] : undefined;
-  if (inner.length === 0) {
-    return typeof value === 'string' ? withValue(values, name, change(value, path)) : values;
+  return withValue(values, name, replaceValue(value, inner, path, change));
+}
+
+function replaceEach(
+  values: Values,
+  inner: SecretPath,
+  path: SecretPath,
+  change: (value: string, path: SecretPath) => string,
+): Values {
+  let copy: Record<string, unknown> | null = null;
+  for (const [key, value] of Object.entries(values)) {
+    const changed = replaceValue(value, inner, path, change);
+    if (changed === value) continue;
+    copy ??= (Array.isArray(values) ? [...(values as unknown[])] : { ...values }) as Record<string, unknown>;
+    copy[key] = changed;
   }
-  if (typeof value !== 'object' || value === null) return values;
-  return withValue(values, name, replaceAt(value as Values, inner, path, change));
+  return copy ?? values;
+}
+
+function replaceValue(
+  value: unknown,
+  inner: SecretPath,
+  path: SecretPath,
+  change: (value: string, path: SecretPath) => string,
+): unknown {
+  if (inner.length === 0) return typeof value === 'string' ? change(value, path) : value;
+  return typeof value === 'object' && value !== null
+    ? replaceAt(value as Values, inner, path, change)
+    : value;
 }
 
 function withValue(values: Values, name: string, value: unknown): Values {
@@ -80,8 +107,5 @@ function below(field: Field): readonly SecretPath[] {
   if (field.type === 'string') return field.secret === true ? [[]] : [];
   if (field.type === 'record') return pathsOf(field.fields);
   const inside = field.type === 'map' ? field.values : 'elements' in field ? field.elements : null;
-  // It would be stored in clear, which nobody would notice.
-  if (inside !== null && below(inside).length > 0)
-    throw new Error('a secret may not be within a list or a map');
-  return [];
+  return inside === null ? [] : below(inside).map((path) => [EACH, ...path]);
 }

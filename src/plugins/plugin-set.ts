@@ -83,7 +83,9 @@ class Plans {
 /** Nearly always none or one of them has members. */
 function union(sets: ReadonlyArray<ReadonlySet<string>>): ReadonlySet<string> {
   const some = sets.filter(({ size }) => size > 0);
-  return some.length === 1 ? (some[0] as ReadonlySet<string>) : new Set(some.flatMap((set) => Array.from(set)));
+  return some.length === 1
+    ? (some[0] as ReadonlySet<string>)
+    : new Set(some.flatMap((set) => Array.from(set)));
 }
 
 export class PluginSet {

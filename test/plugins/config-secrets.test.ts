@@ -79,7 +79,9 @@ test('a secret of a configuration is resolved, and followed when it changes', as
   };
   assert.equal((await ask()).status, 500, 'there is no secret yet');
   assert.equal((await fetch(`${gateway.url}/free`)).status, 200);
-  assert.match(await gateway.logs(), /plugin teller .*there is no file token/);
+  await waitFor(async () => /plugin teller .*there is no file token/.test(await gateway.logs()), {
+    what: 'the reason in the log',
+  });
   const served = async (token: string): Promise<void> => {
     // Each worker for itself.
     for (let inRow = 0; inRow < 8; inRow++) {

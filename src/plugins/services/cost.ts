@@ -49,7 +49,8 @@ export class InstanceCost {
 
   /** The same filters, counted and timed. */
   measured(filters: Filters): Filters {
-    const all: Record<string, unknown> = {};
+    // What is no filter stays as it is.
+    const all: Record<string, unknown> = { ...filters };
     for (const phase of PHASES) {
       const filter: unknown = filters[phase];
       if (typeof filter === 'function') all[phase] = this.#timed(filters, filter as AnyFilter);

@@ -71,7 +71,8 @@ function completed({ name, definition }: UserPlugin, config: unknown): unknown {
 }
 
 function wrapped(filters: Filters, cell: number, zone: WorkerZone): Filters {
-  const all: Record<string, AnyFilter> = {};
+  const { clientCertificates } = filters;
+  const all: Record<string, unknown> = clientCertificates === undefined ? {} : { clientCertificates };
   for (const phase of PHASES) {
     const filter: unknown = filters[phase];
     if (filter === undefined) continue;
