@@ -55,6 +55,7 @@ export class InstanceCost {
       const filter: unknown = filters[phase];
       if (typeof filter === 'function') all[phase] = this.#timed(filters, filter as AnyFilter);
     }
+    if (filters.clientCertificates !== undefined) all['clientCertificates'] = filters.clientCertificates;
     if (filters.dispose !== undefined) all['dispose'] = () => filters.dispose?.();
     return all;
   }
