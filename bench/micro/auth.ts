@@ -94,18 +94,17 @@ async function planOf(definition: typeof keyAuth | typeof basicAuth | null) {
   const instances = new Map<string, PluginInstance>();
   if (definition !== null) {
     const entity = pluginEntity({ name: definition.name });
-    const create = definition.create as (
-      config: unknown,
-      gateway: PluginServices,
-    ) => PluginInstance['filters'];
-    const filters = create(entity.config, services);
+    const creator = definition as {
+      create: (config: unknown, gateway: PluginServices) => PluginInstance['filters'];
+    };
+    const filters = creator.create(entity.config, services);
     instances.set(entity.id, {
       entity,
       priority: definition.priority,
       identifies: true,
       filters,
       broken: null,
-    } as PluginInstance);
+    });
   }
   return new PluginSet(instances).planOf(ROUTE);
 }

@@ -107,5 +107,5 @@ function below(field: Field): readonly SecretPath[] {
   if (field.type === 'string') return field.secret === true ? [[]] : [];
   if (field.type === 'record') return pathsOf(field.fields);
   const inside = field.type === 'map' ? field.values : 'elements' in field ? field.elements : null;
-  return inside === null ? [] : below(inside).map((path) => [EACH, ...path]);
+  return inside === null ? [] : below(inside).map((path) => [EACH].concat(path));
 }

@@ -14,7 +14,7 @@ import { refuse, Reply } from './kit/reply.ts';
 import type { EntityLookup, PluginServices } from './kit/services.ts';
 
 /** Headers that tell the upstream who calls. */
-export const IDENTITY_HEADERS = [
+const IDENTITY_HEADERS = [
   'X-Consumer-ID',
   'X-Consumer-Custom-ID',
   'X-Consumer-Username',
@@ -65,7 +65,8 @@ export function authentication(
   };
   return (exchange) => {
     if (config.run_on_preflight === false && exchange.request.method === 'OPTIONS') {
-      if (exchange.consumer === null && exchange.credential === null) clearIdentity(exchange);
+      if (exchange.consumer === null && exchange.credential === null)
+        exchange.upstreamRequest.headers.removeSpellings(CLEARED);
       return undefined;
     }
     if (anonymous !== null && exchange.credential !== null) return undefined;
@@ -82,11 +83,6 @@ export function identify(exchange: Exchange, { consumer, credential, identifier 
   headers.removeSpellings(CLEARED);
   tellConsumer(headers, consumer);
   tell(headers, 'X-Credential-Identifier', identifier);
-}
-
-/** Takes out all that would tell the upstream who calls. */
-export function clearIdentity(exchange: Exchange): void {
-  exchange.upstreamRequest.headers.removeSpellings(CLEARED);
 }
 
 function becomeAnonymous(exchange: Exchange, { entities, log }: PluginServices, name: string): FilterResult {

@@ -19,7 +19,9 @@ test('by server name, at once or later; who fails or is late ends its handshakes
   const other = await named('other');
   const asked: string[] = [];
   const chooses: Filters = {
-    certificate({ serverName, client, use }) {
+    certificate(handshake) {
+      const { serverName, client } = handshake;
+      const use = (pem: string, secret: string): void => handshake.use(pem, secret);
       asked.push(`${client.ip} ${serverName}`);
       if (serverName === 'now.test') return use(cert, key);
       if (serverName === 'later.test') return Promise.resolve().then(() => use(cert, key));
@@ -31,7 +33,9 @@ test('by server name, at once or later; who fails or is late ends its handshakes
     },
   };
   const last: Filters = {
-    async certificate({ serverName, use }) {
+    async certificate(handshake) {
+      const { serverName } = handshake;
+      const use = (pem: string, secret: string): void => handshake.use(pem, secret);
       await new Promise(setImmediate);
       if (serverName === 'last.test') use(other.cert, other.key);
     },

@@ -38,7 +38,7 @@ async function echoOf(options: PlaneOptions): Promise<readonly string[]> {
   await using upstream = await startEcho();
   await using plane = await startPlane(upstream.port, options);
   const { responses } = await rawRequest(plane.port, `GET / HTTP/1.1\r\nHost: a\r\n${FIELDS}\r\n`);
-  const { rawHeaders } = responses[0]?.json() as Echo;
+  const { rawHeaders = [] } = (responses[0]?.json() ?? {}) as Partial<Echo>;
   return rawHeaders.filter((name, at) => at % 2 === 0 && /^x[-_]|^consumer/i.test(name)).map(fold);
 }
 
@@ -78,7 +78,7 @@ describe('claims', () => {
       plane.port,
       `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n${trailers}X-Sum: 1\r\n\r\n`,
     );
-    assert.deepEqual((responses[0]?.json() as Echo).rawTrailers, ['X-Sum', '1']);
+    assert.deepEqual((responses[0]?.json() as Echo | undefined)?.rawTrailers, ['X-Sum', '1']);
   });
 
   test('plugins read none of them, and what a plugin before says of them stays', async () => {

@@ -95,7 +95,10 @@ describe('a filter that fails', () => {
         responses.map(({ status }) => status),
         [500, 500],
       );
-      assert.equal((responses[0]?.json() as { message: string }).message, 'An unexpected error occurred');
+      assert.equal(
+        (responses[0]?.json() as { message: string } | undefined)?.message,
+        'An unexpected error occurred',
+      );
       await logOf(plane, said);
     });
   }

@@ -70,13 +70,26 @@ test('what plugins count and cost is told for the whole node', async () => {
       assert.ok(told.split('\n').includes(line), `${line}\n\n${told}`);
     }
   }
-  const cost = async (id: string): Promise<{ status: number; body: any }> => {
+  interface Spread {
+    readonly samples: number;
+    readonly mean_us: number;
+    readonly p99_us: number;
+  }
+  interface Cost {
+    readonly id: string;
+    readonly name: string;
+    readonly calls: number;
+    readonly failures: number;
+    readonly synchronous: Spread;
+    readonly waiting: Spread;
+  }
+  const cost = async (id: string): Promise<{ status: number; body: Cost }> => {
     const response = await fetch(`${gateway.adminUrl}/plugins/${id}/cost`);
-    return { status: response.status, body: await response.json() };
+    return { status: response.status, body: (await response.json()) as Cost };
   };
   const { body } = await cost(ID);
   assert.deepEqual([body.id, body.name, body.calls, body.failures], [ID, 'counting', 43, 3]);
-  for (const part of ['synchronous', 'waiting']) {
+  for (const part of ['synchronous', 'waiting'] as const) {
     assert.ok(
       body[part].samples >= 3 && body[part].mean_us > 0 && body[part].p99_us > 0,
       JSON.stringify(body),

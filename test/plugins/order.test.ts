@@ -90,7 +90,9 @@ describe('precedence', () => {
       // In the opposite order, so that the last one is not what wins by chance.
       const plugins = RANKS.slice(rank)
         .toReversed()
-        .map(([text, references]) => ({ name: 'p', priority: 10, ...references, filters: filtersOf(text) }));
+        .map(([text, references]) =>
+          Object.assign({ name: 'p', priority: 10, filters: filtersOf(text) }, references),
+        );
       await using plane = await startPlane(upstream.port, {
         entities: ENTITIES,
         plugins: [

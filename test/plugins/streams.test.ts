@@ -187,7 +187,7 @@ describe('preread', () => {
   test('without a route only plugins for everything log it', async () => {
     const logged: string[] = [];
     const log = (text: string): Filters => ({
-      streamLog: ({ route }) => void logged.push(`${text} ${String(route)}`),
+      streamLog: ({ route }) => void logged.push(`${text} ${JSON.stringify(route)}`),
     });
     await using it = await startStreamPlane({}, '', SETTINGS);
     const plugins = [stream('all', 1, log('all')), stream('one', 2, log('one'), { route: { id: 'x' } })];

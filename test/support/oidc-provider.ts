@@ -41,7 +41,7 @@ export interface ProviderOptions {
 /** A private key for RS256. */
 export function signingKey(kid: string = randomUUID()): JWK {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' } as JWK;
+  return { ...privateKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' };
 }
 
 export async function startProvider(options: ProviderOptions): Promise<OidcProvider> {

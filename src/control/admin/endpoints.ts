@@ -240,10 +240,11 @@ function keyauthEnc(): Endpoint[] {
   const name = 'keyauth_credentials';
   return entityEndpoints()
     .filter(({ kind, along }) => kind === name || along?.holder === name)
-    .map((endpoint) => ({
-      ...endpoint,
-      path: endpoint.path.replace(/\/key-auth(s?)(?=\/|$)/, '/key-auth$1-enc'),
-    }));
+    .map((endpoint) =>
+      Object.assign({}, endpoint, {
+        path: endpoint.path.replace(/\/key-auth(s?)(?=\/|$)/, '/key-auth$1-enc'),
+      }),
+    );
 }
 
 export const ENDPOINTS: readonly Endpoint[] = [...entityEndpoints(), ...keyauthEnc(), ...OTHERS];

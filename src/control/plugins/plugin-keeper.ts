@@ -72,7 +72,9 @@ export class PluginKeeper {
       else changed.push({ name, file, version: ++this.#versions });
     }
     if (changed.length === 0 && kept.length === before.size) return null;
-    const read = (await readFiles(changed)).map((plugin) => ({ ...plugin, cell: this.#cellOf(plugin.name) }));
+    const read = (await readFiles(changed)).map((plugin) =>
+      Object.assign(plugin, { cell: this.#cellOf(plugin.name) }),
+    );
     const bundle = { generation: this.#bundle.generation + 1, plugins: [...kept, ...read] };
     return { bundle, staged: await stageBundle(bundle) };
   }

@@ -78,10 +78,9 @@ function mergeFamilies(families: readonly Family[]): Family[] {
       }
     }
   }
-  return [...merged.values()].map(({ family, series }) => ({
-    ...family,
-    series: [...series.values()].map(plain),
-  }));
+  return [...merged.values()].map(({ family, series }) =>
+    Object.assign({}, family, { series: [...series.values()].map(plain) }),
+  );
 }
 
 function plain({ values, value, counts }: SumOfSeries): Series {

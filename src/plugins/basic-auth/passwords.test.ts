@@ -44,7 +44,7 @@ test('who fails has waited for one slow hash, whatever is stored', async () => {
 test('one at a time of the same; another row, stored text or password is another', async () => {
   const { passwords, hashed } = counted();
   const right = Buffer.from('right');
-  const all = await Promise.all([1, 2, 3].map(() => passwords.verify(strong, right, 'a')));
+  const all = await Promise.all([1, 2, 3].map(async () => passwords.verify(strong, right, 'a')));
   assert.deepEqual(all, [true, true, true]);
   assert.equal(hashed.length, 1);
   await passwords.verify({ ...strong, id: '9' }, right, 'a');

@@ -18,6 +18,7 @@ const claims = {
 export const jwtSigner = describePlugin({
   name: 'jwt-signer',
   priority: 1020,
+  identifies: true,
   description:
     'Verifies the access token of a request and gives the upstream one that the gateway has signed.',
   example: {

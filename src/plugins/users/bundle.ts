@@ -53,7 +53,10 @@ export async function applyFolder(folder: string | null): Promise<readonly strin
   const files = findPlugins(folder);
   const { plugins, problems } = await readPlugins(files.map((file) => ({ ...file, version: 1 })));
   if (problems.length > 0) throw new PluginProblems(problems);
-  await applyBundle({ generation: 1, plugins: plugins.map((plugin, at) => ({ ...plugin, cell: at + 1 })) });
+  await applyBundle({
+    generation: 1,
+    plugins: plugins.map((plugin, at) => Object.assign(plugin, { cell: at + 1 })),
+  });
   return files.map(({ name }) => name);
 }
 

@@ -1,7 +1,7 @@
 /** Arguments and cookies: nothing that a client writes throws, is lost or becomes another's. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import '../../../test/support/fixed-seed.ts';
 import { parseArgs, parseCookies } from './parse.ts';
 
