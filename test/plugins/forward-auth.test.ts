@@ -87,6 +87,26 @@ test('the service is told what it is asked about, and nothing that the client ma
   assert.equal(response.header('set-cookie'), undefined);
 });
 
+test('the service decides about the path that the upstream is asked for', async () => {
+  await using upstream = await startEcho();
+  await using service = await startService((_, response) => void response.writeHead(200).end());
+  await using plane = await startPlane(upstream.port, { plugins: plugin({ url: service.url }) });
+  const paths: ReadonlyArray<readonly [asked: string, path: string]> = [
+    ['/public/../admin', '/admin'],
+    ['/public/%2e%2e/admin', '/admin'],
+    ['/%61dmin', '/admin'],
+    ['//admin//x', '/admin/x'],
+    ['/a;b/../admin', '/admin'],
+    ['/a%2Fb%20c', '/a%2Fb%20c'],
+    ['http://a.test/public/../admin', '/admin'],
+  ];
+  for (const [asked, path] of paths) {
+    const response = await ask(plane, '', `GET ${asked}?b=1`);
+    assert.equal((JSON.parse(response.text()) as Echo).url, `${path}?b=1`);
+    assert.equal(service.questions.at(-1)?.headers['x-forwarded-uri'], `${path}?b=1`, asked);
+  }
+});
+
 test('what else is configurable: method, headers, body, headers for the client', async () => {
   await using upstream = await startEcho();
   await using service = await startService((_, response) => {

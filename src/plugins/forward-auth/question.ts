@@ -6,6 +6,7 @@
  * loop.
  */
 import { createHash } from 'node:crypto';
+import { escapePath, normalizePath } from '../../router/path.ts';
 import type { Exchange, ReadHeaders } from '../kit/exchange.ts';
 import type { ReplyHeaders } from '../kit/reply.ts';
 import type { FetchResponse } from '../kit/services.ts';
@@ -60,7 +61,9 @@ export function questionHeaders(
     if (values.length > 0) headers[name] = values.length === 1 ? (values[0] ?? '') : [...values];
   }
   if (!config.send_body) delete headers['content-type'];
-  const { scheme, host, port, path } = request.forwarded;
+  const { scheme, host, port } = request.forwarded;
+  // As the route was found and the upstream is asked: a service that goes by beginnings must not see another path.
+  const path = escapePath(normalizePath(request.forwarded.path));
   const before = client.trusted ? request.headers.get('x-forwarded-for') : undefined;
   const mark = request.headers.get(MARK);
   return {
