@@ -217,6 +217,30 @@ test('what is signed', async () => {
   ]);
 });
 
+test('an old signature does not become young by a date that it does not cover', async () => {
+  const old = at(-3600);
+  const by = (names: string, text: string): string => auth({ names, text });
+  await play({ enforce_headers: ['date'] }, [
+    ['replayed', { headers: [`Date: ${old}`, by('date', `date: ${old}`)] }, NO_DATE],
+    ['with a new date', { headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('date', `date: ${old}`)] }, NO_DATE],
+    ['in other letters', { headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('Date', `Date: ${old}`)] }, SHORT],
+    [
+      'one of two that are signed is timely',
+      {
+        headers: [
+          `Date: ${old}`,
+          `X-Date: ${DATE}`,
+          by('date x-date', `date: ${old}\nx-date: ${DATE}`),
+        ],
+      },
+      null,
+    ],
+  ]);
+  await play({}, [
+    ['in other letters', { headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('Date', `Date: ${old}`)] }, NO_DATE],
+  ]);
+});
+
 test('what must be signed, and with what', async () => {
   const both = { names: 'date @request-target', text: `date: ${DATE}\n@request-target: get /a?b=c` };
   await play(

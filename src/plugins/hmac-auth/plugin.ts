@@ -20,6 +20,7 @@ const NOT_SAME = 'HMAC signature does not match';
 /** Names that one signature covers; the same header may stand there again and again. */
 const MAX_NAMES = 64;
 const NONE: readonly string[] = [];
+const DATES = ['x-date', 'date'] as const;
 
 /** Of each row of the directory; a row never changes. */
 const keys = new WeakMap<HmacauthCredential, Buffer>();
@@ -62,9 +63,12 @@ export default definePlugin({
       if (!request.headers.has('authorization') && !request.headers.has('proxy-authorization')) {
         return no('Unauthorized');
       }
-      if (!isTimely(request, 'x-date') && !isTimely(request, 'date')) return no(NO_DATE);
+      if (!DATES.some((name) => isTimely(request, name))) return no(NO_DATE);
       const signature = signatureOf(exchange);
       if (signature === null || !isAcceptable(signature)) return no(NOT_VALID);
+      // Where a date is signed, that one counts: another may have been put beside it long afterwards.
+      const dates = DATES.filter((name) => signature.headers.some((signed) => signed.toLowerCase() === name));
+      if (dates.length > 0 && !dates.some((name) => isTimely(request, name))) return no(NO_DATE);
       const credential = entities.find('hmacauth_credentials', 'username', toText(signature.username));
       if (credential === null) return no(NOT_VALID);
       const key = keyOf(credential);
