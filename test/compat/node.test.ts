@@ -126,7 +126,7 @@ const methods: readonly Case[] = [
   { ask: 'DELETE /', status: 405, body: NOT_ALLOWED },
   { ask: 'DELETE /status', status: 405, body: NOT_ALLOWED },
   // Enterprise's, which decK asks for and does without.
-  { ask: 'GET /mtls-auths?size=1000', body: { data: [], next: null } },
+  { ask: 'GET /mtls-auths?size=1000', status: 200, body: { data: [], next: null } },
   { ask: 'GET /partials?size=1000', status: 404, body: NOT_FOUND },
   { ask: 'GET /licenses?size=1000', status: 404, body: NOT_FOUND },
   { ask: 'GET /workspaces', status: 404, body: NOT_FOUND },
