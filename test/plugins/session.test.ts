@@ -329,6 +329,31 @@ test('groups, headers that tell of the session, and metadata', async () => {
   );
 });
 
+test('a session ends with the credential of a certificate, too', async () => {
+  const certificate = '00000000-0000-4000-8000-00000000001c';
+  const owner = { consumer: { id: ANNA }, ca_certificate: null, created_at: 1 };
+  const row = { id: certificate, subject_name: 'anna', ...owner };
+  const lets: InlinePlugin = {
+    name: 'lets-in',
+    priority: 1000,
+    filters: {
+      access(exchange) {
+        if (!exchange.request.args.has('login')) return;
+        const anna = { id: ANNA, username: 'anna', custom_id: null } as never;
+        exchange.authenticate(anna, { id: certificate, consumerId: ANNA });
+      },
+    },
+  };
+  await using upstream = await startEcho();
+  await using served = await serve(upstream.port, {}, [lets]);
+  const { browser, plane } = served;
+  plane.directory.put('mtls_auth_credentials', row);
+  await browser.go('', 'GET /?login');
+  assert.equal(consumerOf(await browser.go()), 'anna');
+  plane.directory.remove('mtls_auth_credentials', certificate);
+  assert.equal(consumerOf(await browser.go()), 'nobody');
+});
+
 test('a store that is away: the key still lets in, and no session is begun or taken', async () => {
   await using upstream = await startEcho();
   await using served = await serve(upstream.port, { storage: 'kong' });

@@ -25,6 +25,7 @@ const CREDENTIALS = [
   'jwt_secrets',
   'hmacauth_credentials',
   'oauth2_credentials',
+  'mtls_auth_credentials',
 ] as const satisfies ReadonlyArray<keyof DirectoryEntities>;
 type Result = FilterResult | Promise<FilterResult>;
 type CredentialKind = (typeof CREDENTIALS)[number];
