@@ -37,7 +37,10 @@ function ofHeader(exchange: Exchange, header: string, { header: name, hide, bare
     return token;
   }
   const text = header.trim();
-  return bare && text !== '' ? text : null;
+  if (!bare || text === '') return null;
+  // More than one word is another plugin's credential, which it still has to see.
+  if (hide && token === undefined) exchange.upstreamRequest.headers.remove(name);
+  return text;
 }
 
 /** Takes the token out of the query, and out of a form. */

@@ -73,6 +73,8 @@ test('hide_credentials: the upstream sees no token, and the rest as it was', asy
   const token = await tokenFor(oauth2);
   const header = await oauth2.get(`Authorization: Bearer ${token}\r\n`, '/?a=1');
   assert.equal(header.body.headers.authorization, undefined);
+  const bare = await oauth2.get(`Authorization: ${token}\r\n`);
+  assert.deepEqual([bare.status, bare.body.headers.authorization], [200, undefined]);
   const query = await oauth2.get('', `/?a=%20x&access_token=${token}&b`);
   assert.equal(query.body.url, '/?a=%20x&b');
   const type = 'application/x-www-form-urlencoded';
