@@ -247,6 +247,14 @@ const TOKEN_REFUSED: ReadonlyArray<
     'invalid_request',
     'client_secret is disallowed for public clients',
   ],
+  [
+    'a public client, of which everybody knows the name',
+    { client_id: 'public', grant_type: 'client_credentials' },
+    '',
+    400,
+    'unauthorized_client',
+    'Public clients may not use the client_credentials grant',
+  ],
   ['no code', { ...CLIENT, grant_type: 'authorization_code' }, '', 400, 'invalid_request', 'Invalid code'],
   [
     'a huge code',
@@ -419,6 +427,36 @@ test('refresh tokens: once, or again and again', async () => {
     assert.equal((await oauth2.get(bearer(first.body.access_token))).status, 401);
     assert.equal((await oauth2.get(bearer(next.body.access_token))).status, 200);
     assert.equal((await oauth2.token(again)).status, reuse ? 200 : 400);
+  }
+});
+
+test('a refresh token of one service leads to no token for all', async () => {
+  await using upstream = await startEcho();
+  for (const reuse of [false, true]) {
+    const config = { global_credentials: true, reuse_refresh_token: reuse };
+    await using oauth2 = await startOauth2(upstream.port, config);
+    const named = { ...CLIENT, grant_type: 'password', provision_key: KEY, authenticated_userid: 'user-1' };
+    await oauth2.token({ ...named, scope: 'email' });
+    const { value } = oauth2.records.last.get('oauth2_tokens') ?? assert.fail();
+    const refresh = async (service: string): Promise<number> => {
+      const unique = { access_token: service, refresh_token: service };
+      const row = { ...value, id: service, service: { id: service }, ...unique };
+      await oauth2.records.put('oauth2_tokens', { key: service, value: row, unique });
+      const form = { ...CLIENT, grant_type: 'refresh_token', refresh_token: service };
+      return (await oauth2.token(form)).status;
+    };
+    assert.equal(await refresh(APP), 400);
+    assert.equal(await refresh(SERVICE), 200);
+    assert.deepEqual(oauth2.records.last.get('oauth2_tokens')?.value['service'], { id: SERVICE });
+  }
+});
+
+test('a scope that must be asked for is not asked for by an empty one', async () => {
+  await using upstream = await startEcho();
+  await using oauth2 = await startOauth2(upstream.port, { mandatory_scope: true });
+  for (const scope of ['', ' ']) {
+    const { status, body } = await oauth2.token({ ...CLIENT, grant_type: 'client_credentials', scope });
+    assert.deepEqual([status, body.error], [400, 'invalid_scope']);
   }
 });
 

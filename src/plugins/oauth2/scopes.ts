@@ -11,7 +11,7 @@ export interface Scopes {
 export function requestedScope(parameters: Parameters, config: Scopes): string | null | OauthError {
   const asked = parameters.get('scope');
   const known = config.scopes;
-  if (asked === undefined) {
+  if (asked === undefined || asked?.trim() === '') {
     return config.mandatory_scope ? failure('invalid_scope', 'You must specify a scope') : null;
   }
   if (known === null) return null;
@@ -19,7 +19,7 @@ export function requestedScope(parameters: Parameters, config: Scopes): string |
   const names = scopeNames(asked);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) return failure('invalid_scope', `"${unknown}" is an invalid scope`);
-  return names.length === 0 ? null : names.join(' ');
+  return names.join(' ');
 }
 
 export function scopeNames(scope: string): string[] {

@@ -31,6 +31,11 @@ import { type Parameters, parametersOf } from './parameters.ts';
 import { requiresPkce, verifierProblem } from './pkce.ts';
 import { requestedScope, scopeNames } from './scopes.ts';
 
+const UNAUTHORIZED_CLIENT = failure(
+  'unauthorized_client',
+  'Public clients may not use the client_credentials grant',
+);
+
 interface Asked {
   readonly context: Oauth2Context;
   readonly exchange: Exchange;
@@ -141,6 +146,8 @@ async function forClient(
   // A client alone may not say whom it stands for.
   if (user !== undefined && !hasProvisionKey(context, parameters)) return INVALID_PROVISION_KEY;
   if (client === null) return INVALID_CLIENT;
+  // RFC 6749 §4.4: of who has no secret only the name is known, which everybody may know.
+  if (client.client_type === 'public') return UNAUTHORIZED_CLIENT;
   const scope = requestedScope(parameters, context.config);
   if (typeof scope === 'object' && scope !== null) return scope;
   const serviceId = serviceOf(context, exchange);
@@ -166,10 +173,13 @@ async function forRefreshToken(
   const { config, tokens } = context;
   const given = parameters.get('refresh_token');
   const token = typeof given === 'string' ? await tokens.findByRefreshToken(given) : null;
-  const serviceId = serviceOf(context, exchange);
-  if (token === null || (serviceId !== null && token.value.service?.id !== serviceId)) {
+  const asked = serviceOf(context, exchange);
+  if (token === null || (asked !== null && token.value.service?.id !== asked)) {
     return INVALID_REFRESH_TOKEN;
   }
+  // What was given for one service stays that, also where tokens are global.
+  const serviceId = token.value.service?.id ?? null;
+  if (serviceId !== null && serviceId !== exchange.service?.id) return INVALID_REFRESH_TOKEN;
   const { credential, scope, authenticated_userid: userId } = token.value;
   if (credential.id !== client.id) return INVALID_CLIENT;
   if (scopeNames(scope ?? '').some((name) => config.scopes?.includes(name) !== true)) {
