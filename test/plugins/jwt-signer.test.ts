@@ -216,6 +216,20 @@ test('without a header for the upstream nothing is signed, and the token goes no
   assert.deepEqual([status, echo.headers['authorization']], [200, undefined]);
 });
 
+test('no spelling of the headers that hold tokens comes from the client', async () => {
+  await using here = await world({
+    access_token_upstream_header: 'X-Signed',
+    original_access_token_upstream_header: 'X-Original-Token',
+    access_token_optional: true,
+  });
+  const { status, echo } = await ask(here.plane, 'X-Signed: x', 'x-original_token: x', 'X_Original_Token: x');
+  assert.equal(status, 200);
+  assert.deepEqual(
+    Object.keys(echo.headers).filter((name) => /signed|original/.test(name)),
+    [],
+  );
+});
+
 test('many tokens of keys that nobody knows ask the issuer once', async () => {
   await using here = await world();
   const answers = await Promise.all(

@@ -316,7 +316,8 @@ test('groups, headers that tell of the session, and metadata', async () => {
   assert.equal(record.value['subject'], createHash('sha256').update('anna').digest('base64url'));
   assert.deepEqual(record.owners, [{ kind: 'consumers', id: ANNA }]);
   assert.ok(!JSON.stringify(record).includes(login.header('session-id') ?? ''));
-  const { body } = await browser.go('Session-Subject: evil\r\n');
+  const { body } = await browser.go('Session-Subject: evil\r\nSession_Subject: evil\r\n');
+  assert.equal(body.headers['session_subject'], undefined);
   assert.equal(
     Buffer.from(String(body.headers['x-authenticated-groups']), 'latin1').toString(),
     'agents, dövble',

@@ -7,6 +7,7 @@ import type { Consumer } from '../../entities/consumer.ts';
 import type { Key } from '../../entities/key.ts';
 import { isAlgorithm, isHmac, isSigned, signInput } from '../../lib/jose/algorithms.ts';
 import { type CompactToken, type JsonObject, readCompact } from '../../lib/jose/compact.ts';
+import { FoldedNames } from '../../wire/folded-names.ts';
 import { headerValue } from '../header-value.ts';
 import { identify } from '../identity.ts';
 import { bearer } from '../jwt/find-tokens.ts';
@@ -56,6 +57,11 @@ export default definePlugin({
     const remembered = gateway.cache<Outcome>({ max: REMEMBERED, ttlMs: REMEMBERED_MS });
     const [upstreamHeader = '', prefix = ''] = (config.access_token_upstream_header ?? '').split(/:(.*)/);
     const requestHeader = config.access_token_request_header ?? '';
+    const ownHeaders = new FoldedNames(
+      [upstreamHeader, config.original_access_token_upstream_header ?? ''].filter(
+        (name) => name !== '' && name.toLowerCase() !== requestHeader.toLowerCase(),
+      ),
+    );
     const challenge = `Bearer${config.realm === null ? '' : ` realm="${config.realm}",`} error=`;
     const unauthorized = (): Reply =>
       refuse(401, 'Unauthorized', { 'WWW-Authenticate': `${challenge}"invalid_token"` });
@@ -168,10 +174,7 @@ export default definePlugin({
 
     /** Headers that tell the upstream something are the gateway's. */
     function clear(exchange: Exchange): void {
-      const { headers } = exchange.upstreamRequest;
-      for (const name of [upstreamHeader, config.original_access_token_upstream_header ?? '']) {
-        if (name !== '' && name.toLowerCase() !== requestHeader.toLowerCase()) headers.remove(name);
-      }
+      exchange.upstreamRequest.headers.removeSpellings(ownHeaders);
     }
     /** Of tokens that are being verified: who comes with the same one waits. */
     const pending = new Map<string, Promise<Outcome | Reply>>();

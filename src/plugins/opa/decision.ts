@@ -1,4 +1,5 @@
 /** What a policy answers: a boolean, or an object that says more (Kong's form). Anything else decides nothing. */
+import { FoldedNames } from '../../wire/folded-names.ts';
 import { headerText, isHeaderName } from '../header-text.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { FilterResult } from '../kit/filters.ts';
@@ -21,7 +22,11 @@ export function applyDecision(exchange: Exchange, result: unknown): FilterResult
     throw new NoDecision('the policy answered an object without a boolean `allow`');
   const fields = headersOf(headers);
   if (!allow) return denial(status, message, fields);
-  for (const [name, value] of Object.entries(fields)) exchange.upstreamRequest.headers.set(name, value);
+  const { headers: told } = exchange.upstreamRequest;
+  const entries = Object.entries(fields);
+  // Nor does the client say them in another spelling.
+  if (entries.length > 0) told.removeSpellings(new FoldedNames(Object.keys(fields)));
+  for (const [name, value] of entries) told.set(name, value);
   return undefined;
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Consumer } from '../../entities/consumer.ts';
 import type { DirectoryEntities } from '../../entities/directory-kinds.ts';
+import { FoldedNames } from '../../wire/folded-names.ts';
 import { bodyArgs, type BodyArgs } from '../body-args.ts';
 import { headerValue } from '../header-value.ts';
 import { identify } from '../identity.ts';
@@ -48,6 +49,7 @@ export default definePlugin({
     const manager = new SessionManager(config, gateway, storageOf(config, gateway), jar);
     const key = `session:${gateway.plugin.id}`;
     const toldUpstream = config.request_headers ?? [];
+    const ownHeaders = new FoldedNames(toldUpstream.map(headerName));
 
     function wantsLogout(exchange: Exchange): boolean | Promise<boolean> {
       const { method, args } = exchange.request;
@@ -151,7 +153,7 @@ export default definePlugin({
 
     return {
       access(exchange) {
-        for (const name of toldUpstream) exchange.upstreamRequest.headers.remove(headerName(name));
+        if (toldUpstream.length > 0) exchange.upstreamRequest.headers.removeSpellings(ownHeaders);
         if (!jar.has(exchange, 'session') && !(config.remember && jar.has(exchange, 'remember')))
           return undefined;
         const result = open(exchange);
