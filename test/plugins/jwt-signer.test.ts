@@ -230,6 +230,17 @@ test('no spelling of the headers that hold tokens comes from the client', async 
   );
 });
 
+test('who shows no token where none is needed is nobody, whatever the client says', async () => {
+  const config = { access_token_optional: true, access_token_consumer_claim: ['sub'] };
+  await using here = await world(config);
+  const { status, echo } = await ask(here.plane, 'X-Consumer-ID: x', 'X_Consumer_Username: anna');
+  assert.equal(status, 200);
+  assert.deepEqual(
+    Object.keys(echo.headers).filter((name) => /consumer/.test(name)),
+    [],
+  );
+});
+
 test('many tokens of keys that nobody knows ask the issuer once', async () => {
   await using here = await world();
   const answers = await Promise.all(

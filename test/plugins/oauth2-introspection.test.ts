@@ -182,6 +182,7 @@ test('answers are kept, and asked for once at a time; with the request, for each
     ['GET', '/a'],
     ['PUT', '/a'],
     ['GET', '/b'],
+    ['GET', '/b%0D%0AX-Scope:%20all%C3%A9'],
   ] as const) {
     await get(telling, bearer('good'), path, method);
   }
@@ -192,6 +193,7 @@ test('answers are kept, and asked for once at a time; with the request, for each
     ['GET', '/a'],
     ['PUT', '/a'],
     ['GET', '/b'],
+    ['GET', '/b%0D%0AX-Scope:%20all%C3%A9'],
   ]);
 });
 

@@ -17,6 +17,7 @@ const claims = {
 
 export const jwtSigner = describePlugin({
   name: 'jwt-signer',
+  identifies: true,
   priority: 1020,
   identifies: true,
   description:

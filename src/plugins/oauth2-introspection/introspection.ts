@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Entity } from '../../entities/schema/field.ts';
+import { escapePath } from '../../router/path.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { Cache, PluginServices } from '../kit/services.ts';
 import type { oauth2Introspection } from './schema.ts';
@@ -89,7 +90,7 @@ export class Introspection {
       'Content-Type': 'application/x-www-form-urlencoded',
       Accept: 'application/json',
       Authorization: this.#gateway.secret(authorization_value),
-      ...(tell ? { 'X-Request-Path': request.path, 'X-Request-Http-Method': request.method } : {}),
+      ...(tell ? { 'X-Request-Path': escapePath(request.path), 'X-Request-Http-Method': request.method } : {}),
     };
   }
 }
