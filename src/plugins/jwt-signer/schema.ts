@@ -19,7 +19,6 @@ export const jwtSigner = describePlugin({
   name: 'jwt-signer',
   identifies: true,
   priority: 1020,
-  identifies: true,
   description:
     'Verifies the access token of a request and gives the upstream one that the gateway has signed.',
   example: {
