@@ -16,7 +16,9 @@ type Token = string | null;
 
 /** Null: none is shown. Two in one place are none. */
 export function accessToken(exchange: Exchange, place: TokenPlace): Token | Promise<Token> {
-  const header = exchange.request.headers.get(place.header);
+  const [header, ...more] = exchange.request.headers.all(place.header);
+  // The upstream might believe the other one.
+  if (more.length > 0) return null;
   if (header !== undefined) {
     const token = ofHeader(exchange, header, place);
     if (token !== null || place.bare) return token;

@@ -130,7 +130,12 @@ test('where a token may be, and how many', async () => {
         'Multiple tokens provided',
       ],
       ['two in the query', { target: `/?jwt=a&jwt=b` }, 'Multiple tokens provided'],
-      ['two header lines: the first', { headers: `${bearer(GOOD).headers}${bearer('x').headers}` }, null],
+      [
+        'two header lines, of which the upstream may believe the second',
+        { headers: `${bearer(GOOD).headers}${bearer('x').headers}` },
+        'Multiple tokens provided',
+      ],
+      ['a line of another scheme', { headers: `Authorization: Basic eA==\r\n${bearer(GOOD).headers}` }, null],
     ],
   );
 });

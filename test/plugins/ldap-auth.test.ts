@@ -104,6 +104,7 @@ test('who has a name and password is let in, and nobody else', async () => {
     ['a filter', shown('anna)(uid=*', 'pass:word')],
     ['the administrator', shown('x,cn=admin', 'secret')],
     ['somebody who is elsewhere: referrals are not followed', shown('moved', 'x')],
+    ['two lines, of which the upstream might believe the second', ANNA + shown('boss', 'x')],
     ['a huge name', shown('x'.repeat(3000), 'x')],
     ['a huge password', shown('anna', 'x'.repeat(3000))],
     ['no UTF-8', `Authorization: ldap ${Buffer.from([0xff, 0x3a, 0x78]).toString('base64')}\r\n`],

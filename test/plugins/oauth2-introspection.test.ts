@@ -165,6 +165,14 @@ test('who is not', async () => {
   assert.equal(upstream.requests, 0);
 });
 
+test('of two tokens in two lines the upstream might believe the other one', async () => {
+  await using upstream = await startEcho();
+  await using server = await startServer(TOKENS);
+  await using gateway = await plane(server, upstream);
+  assert.equal((await get(gateway, bearer('good') + bearer('other'))).status, 401);
+  assert.equal(upstream.requests, 0);
+});
+
 test('answers are kept, and asked for once at a time; with the request, for each request', async () => {
   await using upstream = await startEcho();
   await using server = await startServer(TOKENS);

@@ -22,8 +22,8 @@ export function findTokens(request: IncomingRequest, places: TokenPlaces): reado
   }
   for (const name of places.cookie_names ?? NOTHING) add(request.cookies.get(name) ?? '');
   for (const name of places.header_names ?? NOTHING) {
-    const value = request.headers.get(name);
-    if (value !== undefined) add(bearer(value));
+    // All lines: the upstream may believe another than the first.
+    for (const value of request.headers.all(name)) add(bearer(value));
   }
   return found;
 }

@@ -74,8 +74,10 @@ export default definePlugin({
     /** Kong's order; what a proxy in front is shown counts first. */
     function* shown({ request }: Exchange): Generator<Credentials> {
       for (const name of ['proxy-authorization', 'authorization']) {
-        const header = request.headers.get(name);
-        const found = header === undefined ? null : credentialsOf(header, config.header_type);
+        const [header, ...more] = request.headers.all(name);
+        // Of two lines the upstream might believe the other one.
+        const single = header !== undefined && more.length === 0;
+        const found = single ? credentialsOf(header, config.header_type) : null;
         if (found !== null) yield found;
       }
     }
