@@ -123,6 +123,12 @@ test('where a token may be, and how many', async () => {
       ['an argument', { target: `/?jwt=${GOOD}` }, null],
       ['another argument', { target: `/?token=${GOOD}` }, null],
       ['a cookie', { headers: `Cookie: a=b; crumble=${GOOD}; c=d\r\n` }, null],
+      ['two cookies', { headers: `Cookie: crumble=${GOOD}; crumble=x\r\n` }, 'Multiple tokens provided'],
+      [
+        'cookies of two lines',
+        { headers: `Cookie: crumble=${GOOD}\r\nCookie: crumble=x\r\n` },
+        'Multiple tokens provided',
+      ],
       ['the same in three places', { target: `/?jwt=${GOOD}&jwt=${GOOD}`, ...bearer(GOOD) }, null],
       [
         'two of them',

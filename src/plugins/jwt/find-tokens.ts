@@ -20,12 +20,24 @@ export function findTokens(request: IncomingRequest, places: TokenPlaces): reado
   if (request.query !== '') {
     for (const name of places.uri_param_names ?? NOTHING) request.args.get(name)?.forEach(add);
   }
-  for (const name of places.cookie_names ?? NOTHING) add(request.cookies.get(name) ?? '');
+  for (const name of places.cookie_names ?? NOTHING) {
+    if (request.cookies.has(name)) cookiesNamed(request, name).forEach(add);
+  }
   for (const name of places.header_names ?? NOTHING) {
     // All lines: the upstream may believe another than the first.
     for (const value of request.headers.all(name)) add(bearer(value));
   }
   return found;
+}
+
+/** All of them: the upstream may believe the last. */
+function cookiesNamed({ headers }: IncomingRequest, name: string): string[] {
+  return headers
+    .all('cookie')
+    .flatMap((line) => line.split(';'))
+    .map((pair) => pair.split(/=(.*)/s, 2))
+    .filter(([found = '', value]) => value !== undefined && found.trim() === name)
+    .map(([, value = '']) => value.trim());
 }
 
 /** '' when it is no bearer token. */
