@@ -222,22 +222,26 @@ test('an old signature does not become young by a date that it does not cover', 
   const by = (names: string, text: string): string => auth({ names, text });
   await play({ enforce_headers: ['date'] }, [
     ['replayed', { headers: [`Date: ${old}`, by('date', `date: ${old}`)] }, NO_DATE],
-    ['with a new date', { headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('date', `date: ${old}`)] }, NO_DATE],
+    [
+      'with a new date',
+      { headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('date', `date: ${old}`)] },
+      NO_DATE,
+    ],
     ['in other letters', { headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('Date', `Date: ${old}`)] }, SHORT],
     [
       'one of two that are signed is timely',
       {
-        headers: [
-          `Date: ${old}`,
-          `X-Date: ${DATE}`,
-          by('date x-date', `date: ${old}\nx-date: ${DATE}`),
-        ],
+        headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('date x-date', `date: ${old}\nx-date: ${DATE}`)],
       },
       null,
     ],
   ]);
   await play({}, [
-    ['in other letters', { headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('Date', `Date: ${old}`)] }, NO_DATE],
+    [
+      'in other letters',
+      { headers: [`Date: ${old}`, `X-Date: ${DATE}`, by('Date', `Date: ${old}`)] },
+      NO_DATE,
+    ],
   ]);
 });
 

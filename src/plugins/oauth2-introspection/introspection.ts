@@ -90,7 +90,9 @@ export class Introspection {
       'Content-Type': 'application/x-www-form-urlencoded',
       Accept: 'application/json',
       Authorization: this.#gateway.secret(authorization_value),
-      ...(tell ? { 'X-Request-Path': escapePath(request.path), 'X-Request-Http-Method': request.method } : {}),
+      ...(tell
+        ? { 'X-Request-Path': escapePath(request.path), 'X-Request-Http-Method': request.method }
+        : {}),
     };
   }
 }
