@@ -8,23 +8,12 @@ import { performance } from 'node:perf_hooks';
 import type { CostReport } from '../../observe/metrics/families.ts';
 import { Spread } from '../../observe/metrics/spread.ts';
 import type { Filters } from '../kit/filters.ts';
+import { PHASES } from '../phases.ts';
 
 /** A power of two. */
 const SAMPLE = 16;
 
 type AnyFilter = (...args: unknown[]) => unknown;
-
-const PHASES = [
-  'certificate',
-  'rewrite',
-  'access',
-  'response',
-  'headerFilter',
-  'bodyFilter',
-  'log',
-  'preread',
-  'streamLog',
-] as const satisfies ReadonlyArray<keyof Filters>;
 
 interface Calls {
   count: number;

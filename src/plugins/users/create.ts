@@ -11,24 +11,12 @@ import { CELL, type WorkerZone } from '../../zone/worker-zone.ts';
 import type { Filters } from '../kit/filters.ts';
 import { refuse } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';
+import { PHASES } from '../phases.ts';
 import { creating } from './blame.ts';
 import { isBlocked } from './blocked.ts';
 import type { UserPlugin } from './live.ts';
 
 type AnyFilter = (...args: unknown[]) => unknown;
-
-const PHASES = [
-  'certificate',
-  'rewrite',
-  'access',
-  'response',
-  'headerFilter',
-  'bodyFilter',
-  'log',
-  'preread',
-  'streamLog',
-  'dispose',
-] as const satisfies ReadonlyArray<keyof Filters>;
 
 const BLOCKED: Filters = {
   access: () => refuse(503),
@@ -73,7 +61,7 @@ function completed({ name, definition }: UserPlugin, config: unknown): unknown {
 function wrapped(filters: Filters, cell: number, zone: WorkerZone): Filters {
   const { clientCertificates } = filters;
   const all: Record<string, unknown> = clientCertificates === undefined ? {} : { clientCertificates };
-  for (const phase of PHASES) {
+  for (const phase of [...PHASES, 'dispose'] as const) {
     const filter: unknown = filters[phase];
     if (filter === undefined) continue;
     if (typeof filter !== 'function') throw new Error(`create answered a ${phase} that is no function`);
