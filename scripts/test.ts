@@ -29,6 +29,8 @@ const SERVERS = [
   'nghttpd=nghttp2-server',
   'slapd',
   'ldapadd=ldap-utils',
+  'redis-server',
+  'dnsmasq=dnsmasq-base',
 ];
 
 const USAGE = `Usage: npm test                 every check and every test
