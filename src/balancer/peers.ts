@@ -16,11 +16,8 @@ import type { Outcome } from './health/report.ts';
 import type { ResolvedAddress, ResolvedName, Resolver } from './resolver/resolver.ts';
 
 export class Peers {
-  /** Where the current try goes. */
-  current: BalancerTarget | null = null;
   /** 32 bits of what the request is hashed on. */
   hash = 0;
-  #address: ResolvedAddress | null = null;
   readonly #balancer: Balancer;
   readonly #resolver: Resolver;
   /** Indexes of targets that are out: `#tried`, `#skipped`, and those that were waited for in vain. */
@@ -40,7 +37,7 @@ export class Peers {
   /** The next target, which may have to be resolved; null when none is left. */
   next(): BalancerTarget | null {
     const { health } = this.#balancer;
-    if (health !== null && !health.open) return (this.current = null);
+    if (health !== null && !health.open) return null;
     for (;;) {
       const target = this.#balancer.next(this.#passed ?? health?.down ?? null, this.hash);
       if (target !== null && this.#passed !== null && health?.available(target.index) === false) {
@@ -49,44 +46,39 @@ export class Peers {
       }
       if (target === null) {
         if (this.#reconsider()) continue;
-        return (this.current = null);
+        return null;
       }
-      if (this.#worthWaiting(target)) return (this.current = target);
+      if (this.#worthWaiting(target)) return target;
       this.#pass(target);
       (this.#skipped ??= []).push(target.index);
     }
   }
 
-  /** Where on the current target the try goes; null when none of its addresses is healthy: to the next target. */
-  address(name: ResolvedName): ResolvedAddress | null {
+  /** Where on the target a try goes; null when none of its addresses is healthy: to the next target. */
+  address(target: BalancerTarget, name: ResolvedName): ResolvedAddress | null {
     const { health } = this.#balancer;
-    const { current } = this;
-    if (health === null || current === null) return name.next();
-    this.#address = health.pick(current.index, name);
-    if (this.#address === null) this.#pass(current);
-    return this.#address;
+    if (health === null) return name.next();
+    const address = health.pick(target.index, name);
+    if (address === null) this.#pass(target);
+    return address;
   }
 
-  /** What became of the try, for the target's health. @returns a line for the log when that is another now. */
-  tell(outcome: Outcome): string | null {
-    const { health } = this.#balancer;
-    if (health === null || this.current === null || this.#address === null) return null;
-    return health.tell(this.current.index, this.#address, outcome);
+  /** What became of a try, for the target's health. @returns a line for the log when that is another now. */
+  tell({ index }: BalancerTarget, address: ResolvedAddress, outcome: Outcome): string | null {
+    return this.#balancer.health?.tell(index, address, outcome) ?? null;
   }
 
-  /** The try on the current target failed. */
-  failed(): void {
-    if (this.current === null) return;
-    this.#pass(this.current);
-    (this.#tried ??= []).push(this.current.index);
+  /** A try on it failed. */
+  failed(target: BalancerTarget): void {
+    this.#pass(target);
+    (this.#tried ??= []).push(target.index);
   }
 
-  /** The current target's name does not resolve. */
-  unresolved(): void {
-    if (this.current === null) return;
-    this.current.unresolved = true;
+  /** Its name does not resolve. */
+  unresolved(target: BalancerTarget): void {
+    target.unresolved = true;
     this.#waited = true;
-    this.#pass(this.current);
+    this.#pass(target);
   }
 
   #worthWaiting(target: BalancerTarget): boolean {

@@ -1,6 +1,6 @@
 /**
  * The forward phase: resolve the service's name, take a connection, send the request, hand the response back; and try
- * again where Kong would (nginx's `error timeout`).
+ * again where Kong would (nginx's `error timeout`). What a single try does is attempt.ts.
  *
  * A try may be repeated when no byte of a response has come, the body is still here, and the upstream cannot have
  * acted twice: it never got the request, or its method is idempotent. A reused connection that turns out to be dead is
@@ -8,7 +8,6 @@
  *
  * A service whose host is an upstream goes to the upstream's targets: each try to another one, as far as there are.
  */
-import { performance } from 'node:perf_hooks';
 import type { BalancerTarget } from '../balancer/balancer.ts';
 import type { HashSource } from '../balancer/hash-source.ts';
 import type { Outcome } from '../balancer/health/report.ts';
@@ -17,10 +16,10 @@ import type { ResolvedName } from '../balancer/resolver/resolver.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
 import type { Trust } from '../snapshot/trust.ts';
-import type { ClientStream, ClientStreamHandler, ResponseHead, Trailers, Tunnel } from '../wire/message.ts';
+import type { ClientStream } from '../wire/message.ts';
 import type { UpstreamTls } from '../wire/tls/destination.ts';
-import type { TargetLoad } from '../zone/targets/target-load.ts';
 import { CELL } from '../zone/worker-zone.ts';
+import { Attempt, type Place } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { noPeer, resolveError } from './forward-errors.ts';
 import { keepsHost, upstreamHead, type UpstreamHead } from './upstream-head.ts';
@@ -28,10 +27,7 @@ import { keepsHost, upstreamHead, type UpstreamHead } from './upstream-head.ts';
 /** nginx never sends these twice once they were sent. */
 const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH']);
 
-/** Milliseconds that a failure counts as at least: one that comes at once must not make its target the fastest. */
-const FAILED_MS = 1000;
-
-export class Forward implements ClientStreamHandler {
+export class Forward {
   /** `performance.now()` when the current try had its address: Kong counts what was before as the gateway's time. */
   startedAt = 0;
   /** Where the current try goes, for logs: the service's name until it is resolved. */
@@ -46,19 +42,15 @@ export class Forward implements ClientStreamHandler {
   readonly #peers: Peers | null;
   /** What requests to the upstream are hashed on. */
   readonly #hashSource: HashSource | null;
-  /** Of the target that the try is on, when its algorithm goes by it. */
-  #load: TargetLoad | null = null;
   /** The upstream's, by id. */
   readonly #clientCertificate: string | null;
   /** Of the snapshot that has the service. */
   readonly #trust: Trust;
   #head: UpstreamHead | null = null;
-  #stream: ClientStream | null = null;
-  #sent = false;
+  #attempt: Attempt | null = null;
+  /** Tries that failed and were repeated. */
   #tries = 0;
-  /** This try replaces one on a connection of the pool that was dead. */
-  #replacing = false;
-  /** Such a try could not be made, and another target has been asked instead: once for each request. */
+  /** A replacement of a dead connection could not be made, and another target was asked instead: once for each request. */
   #spared = false;
 
   constructor(exchange: Exchange, route: RouteTarget, service: ServiceTarget) {
@@ -80,7 +72,7 @@ export class Forward implements ClientStreamHandler {
     const head = upstreamHead(this.#exchange, this.#route, this.#service);
     const bodyLength = this.#exchange.body?.outgoingLength ?? head.bodyLength;
     this.#head = bodyLength === head.bodyLength ? head : { ...head, bodyLength };
-    this.#try(false);
+    this.#try();
   }
 
   /** What the upstream speaks, as `Via` says it. */
@@ -89,21 +81,18 @@ export class Forward implements ClientStreamHandler {
   }
 
   cancel(): void {
-    const stream = this.#stream;
-    this.#stream = this.upstream = null;
-    this.over();
-    stream?.cancel();
+    this.upstream = null;
+    this.#attempt?.cancel();
   }
 
-  /** The try is, however it ended: nothing of it is in flight any more. */
+  /** The exchange is. */
   over(): void {
-    this.#load?.end();
-    this.#load = null;
+    this.#attempt?.over();
   }
 
   /** The client takes bytes again. */
   resume(): void {
-    this.#stream?.resumeBody();
+    this.#attempt?.resume();
   }
 
   flushRequest(): void {
@@ -117,181 +106,134 @@ export class Forward implements ClientStreamHandler {
     this.#exchange.balancerCookie = setCookie;
   }
 
-  #try(fresh: boolean): void {
+  /** @param replaced a try whose connection was dead: it is made anew, at the same target. */
+  #try(replaced: Attempt | null = null): void {
+    if (this.#peers === null) return this.#resolve(this.#service, null, replaced);
+    const target = replaced === null ? this.#peers.next() : replaced.place.target;
+    if (target === null) return this.#exchange.fail(noPeer());
+    this.#resolve(target, target, replaced);
+  }
+
+  #resolve(
+    { host, port }: { readonly host: string; readonly port: number },
+    target: BalancerTarget | null,
+    replaced: Attempt | null,
+  ): void {
     const { resolver } = this.#exchange.context;
-    const to = this.#peers === null ? this.#service : this.#nextPeer(this.#peers, fresh);
-    if (to === null) return this.#exchange.fail(noPeer());
-    const { host, port } = to;
     this.address = host;
     this.port = port;
     const known = resolver.peek(host);
-    if (known !== null) return this.#connect(known, fresh);
+    if (known !== null) return this.#attemptAt(known, target, replaced);
     resolver
       .resolve(host)
       .then((resolved) => {
         // Over, or answered: its body was malformed.
-        if (!this.#exchange.responded) this.#connect(resolved, fresh);
+        if (!this.#exchange.responded) this.#attemptAt(resolved, target, replaced);
       })
       .catch((error: unknown) => {
-        if (!this.#exchange.responded) this.#unresolved(resolveError(host, error));
+        if (!this.#exchange.responded) this.#unresolved(target, resolveError(host, error));
       });
   }
 
-  /** A connection that was found dead is replaced by one to the same target. */
-  #nextPeer(peers: Peers, fresh: boolean): BalancerTarget | null {
-    return fresh ? peers.current : peers.next();
-  }
-
-  #unresolved(error: GatewayError): void {
-    if (this.#peers === null) return this.#exchange.fail(error);
+  #unresolved(target: BalancerTarget | null, error: GatewayError): void {
+    if (this.#peers === null || target === null) return this.#exchange.fail(error);
     this.#exchange.context.reportError(this.#exchange, error);
-    this.#peers.unresolved();
-    this.#try(false);
+    this.#peers.unresolved(target);
+    this.#try();
   }
 
-  #connect(resolved: ResolvedName, fresh: boolean): void {
-    const peer = this.#peers === null ? resolved.next() : this.#peers.address(resolved);
-    if (peer === null) return this.#try(false);
-    const { ip, port } = peer;
-    const { context } = this.#exchange;
-    const pool = this.#service.upstreamProtocol === 'h2' ? context.http2Pool : context.pool;
-    this.address = ip;
-    this.port = port ?? this.port;
-    const target = this.#peers?.current;
-    if (target && this.#head !== null && !this.#keepsHost()) {
-      this.#head.authority = target.authority(this.port, this.#service.tls);
-    }
-    this.startedAt = performance.now();
-    this.#exchange.proxied = true;
-    this.#replacing = fresh;
-    this.#sent = false;
-    const { timeouts } = this.#service;
-    let tls: UpstreamTls | null = null;
+  #attemptAt(resolved: ResolvedName, target: BalancerTarget | null, replaced: Attempt | null): void {
+    let place: Place | null;
     try {
-      if (this.#service.tls) tls = this.#terms();
+      place = this.#place(resolved, target);
     } catch (error) {
       if (error instanceof GatewayError) return this.#exchange.fail(error);
       throw error;
     }
-    this.#begin(target?.load ?? null);
-    const to = { host: ip, port: this.port, tls };
-    const stream = fresh ? pool.fresh(to, timeouts, this) : pool.take(to, timeouts, this);
-    this.#stream = stream;
-    if (stream.ready) this.onConnect();
+    // None of its addresses is healthy.
+    if (place === null) return this.#try();
+    const attempt = new Attempt(this.#exchange, this, place, replaced !== null);
+    this.#attempt = attempt;
+    this.startedAt = attempt.startedAt;
+    this.#exchange.proxied = true;
+    attempt.begin(this.#service);
+  }
+
+  /** @throws GatewayError when what the service wants of TLS is not there. */
+  #place(resolved: ResolvedName, target: BalancerTarget | null): Place | null {
+    const peer =
+      this.#peers === null || target === null ? resolved.next() : this.#peers.address(target, resolved);
+    if (peer === null) return null;
+    this.address = peer.ip;
+    this.port = peer.port ?? this.port;
+    const { tls } = this.#service;
+    const authority =
+      target === null || this.#keepsHost() ? (this.#head?.authority ?? '') : target.authority(this.port, tls);
+    return { target, peer, port: this.port, authority, tls: tls ? this.#terms(authority) : null };
   }
 
   #keepsHost(): boolean {
     return (this.#exchange.edits?.host ?? null) !== null || keepsHost(this.#exchange, this.#route);
   }
 
-  #begin(load: TargetLoad | null): void {
-    this.#load = load;
-    load?.begin();
-  }
-
-  /** Of TLS, for the Host header of this try. @throws GatewayError when what the service wants is not there. */
-  #terms(): UpstreamTls {
+  #terms(authority: string): UpstreamTls {
     const { upstreamTerms } = this.#exchange.context;
-    const authority = this.#head?.authority ?? '';
     return upstreamTerms.of(this.#service, this.#clientCertificate, this.#trust, authority);
   }
 
-  // ClientStreamHandler: the upstream's side.
+  // What a try tells.
 
-  onConnect(): void {
-    const stream = this.#stream;
-    if (stream === null || this.#head === null) return;
-    this.#sent = true;
+  /** It is connected. */
+  send({ place }: Attempt, stream: ClientStream): void {
+    const head = this.#head;
+    if (head === null) return;
     this.upstream = stream;
-    stream.send(this.#head);
+    head.authority = place.authority;
+    stream.send(head);
     const { body } = this.#exchange;
     if (body !== null) body.sendTo(stream);
-    else if (this.#head.bodyLength === 0) stream.end(null);
+    else if (head.bodyLength === 0) stream.end(null);
     stream.flush();
   }
 
-  onInform(head: ResponseHead): void {
-    this.#exchange.stream.inform(head);
+  /** What became of it, for its target's health. */
+  tell({ place }: Attempt, outcome: Outcome): void {
+    if (this.#peers === null || place.target === null) return;
+    const change = this.#peers.tell(place.target, place.peer, outcome);
+    if (change !== null) this.#exchange.context.reportHealth(change);
   }
 
-  onResponse(head: ResponseHead): void {
-    this.#tell(head.status);
-    this.#exchange.respond(head);
-    this.#load?.observe(this.#exchange.upstreamHeadAt - this.startedAt);
-  }
-
-  onBody(chunk: Buffer): void {
-    if (!this.#exchange.sendBody(chunk)) this.#stream?.pauseBody();
-  }
-
-  onBodyEnd(trailers: Trailers | null): void {
-    this.#stream = this.upstream = null;
-    this.over();
-    this.#exchange.sendEnd(trailers);
-  }
-
-  onReadEnd(): boolean {
+  /** @param stale its connection was of the pool, and dead: that says nothing. */
+  failed(attempt: Attempt, error: GatewayError, stale: boolean): void {
     const exchange = this.#exchange;
-    if (!exchange.responded || exchange.over) return false;
-    const held = exchange.stream.flush();
-    // Its connection goes on to another exchange, which has the memory of the head.
-    if (this.#stream === null && !exchange.over) exchange.keepHeaders();
-    return held;
+    const spared = this.#spare(attempt);
+    const may = stale || spared || this.#tries < this.#service.retries;
+    if (!may || exchange.answered || !this.#repeatable(attempt, error)) return exchange.fail(error);
+    if (stale) return this.#try(attempt);
+    if (!spared) this.#tries++;
+    const { target } = attempt.place;
+    if (target !== null) this.#peers?.failed(target);
+    exchange.context.zone.increment(CELL.retries);
+    exchange.context.reportError(exchange, error);
+    this.#try();
   }
 
-  onDrain(): void {
-    this.#exchange.stream.resumeBody();
-  }
-
-  onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
-    this.#stream = this.upstream = null;
-    this.#exchange.switchProtocols(head, tunnel);
-    this.#load?.observe(this.#exchange.upstreamHeadAt - this.startedAt);
+  #repeatable(attempt: Attempt, error: GatewayError): boolean {
+    const { body, edits, method } = this.#exchange;
+    return (
+      error.retry !== 'never' &&
+      (body === null || body.replayable) &&
+      (!attempt.sent || error.retry === 'unprocessed' || !NOT_IDEMPOTENT.has(edits?.method ?? method))
+    );
   }
 
   /**
    * A dead connection of the pool says nothing and costs no try; when its target cannot be connected to either, nothing of
    * the request was sent anywhere that could answer. So one whose target has just died goes to another one.
    */
-  #spare(): boolean {
-    const spared = this.#replacing && !this.#sent && !this.#spared && this.#peers !== null;
+  #spare(attempt: Attempt): boolean {
+    const spared = attempt.fresh && !attempt.sent && !this.#spared && this.#peers !== null;
     this.#spared ||= spared;
     return spared;
-  }
-
-  #tell(outcome: Outcome): void {
-    const change = this.#peers?.tell(outcome) ?? null;
-    if (change !== null) this.#exchange.context.reportHealth(change);
-  }
-
-  onError(error: GatewayError): void {
-    // An upstream that refuses the stream has not begun it, whatever the method: on a session that served others that
-    // may only mean that it goes away.
-    const unprocessed = error.retry === 'unprocessed';
-    const stale = error.retry === 'if-reused' || (unprocessed && this.#stream?.reused === true);
-    this.#stream = this.upstream = null;
-    const exchange = this.#exchange;
-    if (!stale && !exchange.responded) {
-      this.#load?.observe(Math.max(performance.now() - this.startedAt, FAILED_MS));
-    }
-    this.over();
-    if (exchange.over) return;
-    if (!stale && !exchange.responded && error.source === 'upstream') {
-      this.#tell(error.status === 504 ? 'timeout' : 'tcp failure');
-    }
-    const repeatable =
-      error.retry !== 'never' &&
-      (exchange.body === null || exchange.body.replayable) &&
-      (!this.#sent || unprocessed || !NOT_IDEMPOTENT.has(exchange.edits?.method ?? exchange.method));
-    const spared = this.#spare();
-    if (!repeatable || exchange.answered || (!stale && !spared && this.#tries >= this.#service.retries))
-      return exchange.fail(error);
-    if (!stale) {
-      if (!spared) this.#tries++;
-      this.#peers?.failed();
-      exchange.context.zone.increment(CELL.retries);
-      exchange.context.reportError(exchange, error);
-    }
-    this.#try(stale);
   }
 }

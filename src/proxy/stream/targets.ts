@@ -23,6 +23,9 @@ export class StreamTargets {
   readonly #stream: Stream;
   readonly #service: ServiceTarget;
   readonly #peers: Peers | null;
+  /** Where the current try goes, when it goes to a target. */
+  #target: BalancerTarget | null = null;
+  #address: ResolvedAddress | null = null;
   #tries = 0;
 
   constructor(stream: Stream, service: ServiceTarget) {
@@ -37,7 +40,8 @@ export class StreamTargets {
   /** Calls `found` with where to go next, now or later; refuses the stream when there is nowhere. */
   next(found: (target: StreamTarget) => void): void {
     const { resolver } = this.#stream.context;
-    const to = this.#peers === null ? this.#service : this.#peers.next();
+    this.#target = this.#peers?.next() ?? null;
+    const to = this.#peers === null ? this.#service : this.#target;
     if (to === null)
       return this.#stream.refuse(502, 'stream_no_peer', 'failure to get a peer from the ring-balancer');
     const known = resolver.peek(to.host);
@@ -57,7 +61,7 @@ export class StreamTargets {
     this.#tell('tcp failure');
     this.#stream.load?.observe(FAILED_MS);
     this.#stream.on(null);
-    this.#peers?.failed();
+    if (this.#target !== null) this.#peers?.failed(this.#target);
     return this.#tries++ < this.#service.retries;
   }
 
@@ -68,9 +72,9 @@ export class StreamTargets {
 
   #unresolved(host: string, error: unknown, found: (target: StreamTarget) => void): void {
     const why = `${host} does not resolve: ${error instanceof Error ? error.message : String(error)}`;
-    if (this.#peers === null) return this.#stream.refuse(502, 'stream_dns', why);
+    if (this.#peers === null || this.#target === null) return this.#stream.refuse(502, 'stream_dns', why);
     this.#stream.log('error', 'stream_dns', why);
-    this.#peers.unresolved();
+    this.#peers.unresolved(this.#target);
     this.next(found);
   }
 
@@ -80,18 +84,22 @@ export class StreamTargets {
     resolved: ResolvedName,
     found: (target: StreamTarget) => void,
   ): void {
-    const address = this.#peers === null ? resolved.next() : this.#peers.address(resolved);
+    const target = this.#target;
+    const address =
+      this.#peers === null || target === null ? resolved.next() : this.#peers.address(target, resolved);
     if (address === null) return this.next(found);
+    this.#address = address;
     found(this.#targetOf(to, address));
   }
 
   #tell(outcome: 'connected' | 'tcp failure'): void {
-    const change = this.#peers?.tell(outcome) ?? null;
+    if (this.#peers === null || this.#target === null || this.#address === null) return;
+    const change = this.#peers.tell(this.#target, this.#address, outcome);
     if (change !== null) this.#stream.log('warn', 'health', change);
   }
 
   #targetOf(to: BalancerTarget | ServiceTarget, { ip, port }: ResolvedAddress): StreamTarget {
-    this.#stream.on(this.#peers?.current?.load ?? null);
+    this.#stream.on(this.#target?.load ?? null);
     const chosen = port ?? to.port;
     const authority = 'authority' in to ? to.authority(chosen, true) : this.#service.hostHeader;
     return { ip, port: chosen, authority };
