@@ -7,6 +7,7 @@
  */
 import type { Consumer } from '../entities/consumer.ts';
 import { FoldedNames } from '../wire/folded-names.ts';
+import { CLAIMS } from './claims.ts';
 import { headerValue } from './header-value.ts';
 import { type Credential, type EditHeaders, type Exchange } from './kit/exchange.ts';
 import type { FilterResult } from './kit/filters.ts';
@@ -25,7 +26,7 @@ const IDENTITY_HEADERS = [
 /** Headers that tell the upstream what groups the client belongs to: acl sets them. */
 export const GROUP_HEADERS = ['X-Consumer-Groups', 'X-Authenticated-Groups'] as const;
 
-const CLEARED = new FoldedNames([...IDENTITY_HEADERS, ...GROUP_HEADERS]);
+const CLEARED = new FoldedNames([...IDENTITY_HEADERS, ...GROUP_HEADERS], CLAIMS);
 
 /** Who was recognized. */
 export interface Identity {

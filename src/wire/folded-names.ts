@@ -4,6 +4,8 @@ export interface NameSet {
   mayHave(length: number, first: number): boolean;
   /** Asked in any case. */
   has(name: string): boolean;
+  /** Another set that has all of these. */
+  readonly within?: NameSet | undefined;
 }
 
 /**
@@ -15,8 +17,10 @@ export class FoldedNames implements NameSet {
   /** By length, and by first octet. */
   readonly #lengths: Uint8Array;
   readonly #firsts = new Uint8Array(256);
+  readonly within: NameSet | undefined;
 
-  constructor(names: readonly string[]) {
+  constructor(names: readonly string[], within?: NameSet) {
+    this.within = within;
     this.#names = new Set(names.map(fold));
     this.#lengths = new Uint8Array(Math.max(0, ...names.map(({ length }) => length)) + 1);
     for (const name of names) {

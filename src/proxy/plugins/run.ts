@@ -7,13 +7,13 @@
  * of the whole plan still run on it (as in Kong). A filter that fails is a 500 for its request and nothing else.
  */
 import { WheelTimer } from '../../lib/timer-wheel.ts';
+import { removeClaims } from '../../plugins/claims.ts';
 import type { PluginInstance } from '../../plugins/instance.ts';
 import { Reply } from '../../plugins/kit/reply.ts';
 import type { Plan, Step } from '../../plugins/plan.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyOfPlugin } from '../reply.ts';
 import { defect, pluginError, pluginTimeout } from './error.ts';
-import { removeClaims } from './claims.ts';
 import { ExchangeView } from './view.ts';
 
 export type RequestPhase = 'rewrite' | 'access';

@@ -43,6 +43,8 @@ export class FieldLines implements Headers {
   readonly #added: string[] = [];
   #addedCount = 0;
   #removed = 0;
+  /** No received line has a spelling of these: they have been removed before. */
+  #cleared: NameSet | null = null;
   /** Bit `1 << id` for each known name among `added`. */
   #addedKnown = 0;
   #lines = new Int32Array(INITIAL_LINES * STRIDE);
@@ -60,6 +62,7 @@ export class FieldLines implements Headers {
     this.seen = 0;
     this.repeated = 0;
     this.#removed = 0;
+    this.#cleared = null;
     this.#addedKnown = 0;
     this.#addedCount = 0;
   }
@@ -115,8 +118,14 @@ export class FieldLines implements Headers {
 
   all(name: string): string[] {
     const values: string[] = [];
-    for (let line = this.#find(name, 0); line >= 0; line = this.#find(name, line + 1))
-      values.push(this.#value(line));
+    const id = knownId(name);
+    const tag = id === 0 ? unknownTag(hashName(name)) : id;
+    const lines = this.#lines;
+    const stop = this.count * STRIDE;
+    for (let at = 0; at < stop; at += STRIDE) {
+      if (lines[at + TAG] === tag && (id !== 0 || this.#sameName(at, name)))
+        values.push(this.#value(at / STRIDE));
+    }
     for (let i = 0; i < this.#addedCount; i += 2) {
       if (this.#added[i]?.toLowerCase() === name) values.push(this.#added[i + 1] ?? '');
     }
@@ -176,6 +185,19 @@ export class FieldLines implements Headers {
   }
 
   removeSpellings(names: NameSet): void {
+    const cleared = this.#cleared;
+    if (cleared === null || (cleared !== names && cleared !== names.within)) {
+      this.#clearLines(names);
+      this.#cleared = names;
+    }
+    for (let i = 0; i < this.#addedCount;) {
+      const name = this.#added[i] ?? '';
+      if (names.has(name)) this.remove(name);
+      else i += 2;
+    }
+  }
+
+  #clearLines(names: NameSet): void {
     const lines = this.#lines;
     for (let line = 0; line < this.count; line++) {
       const at = line * STRIDE;
@@ -185,11 +207,6 @@ export class FieldLines implements Headers {
       if (lines[at + TAG] === REMOVED || !names.mayHave(end - start, first)) continue;
       const name = latin1(this.buffer, start, end);
       if (names.has(name)) this.remove(name);
-    }
-    for (let i = 0; i < this.#addedCount;) {
-      const name = this.#added[i] ?? '';
-      if (names.has(name)) this.remove(name);
-      else i += 2;
     }
   }
 

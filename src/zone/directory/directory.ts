@@ -8,16 +8,20 @@
  *   reads, and `next`, which is one word).
  * - A place is followed only if the epoch is still the one of the reader's buffers after the place was read: else the
  *   number of its segment may mean another one. The reader takes the news from its port and begins again.
+ * - A place that is remembered (place-memo.ts) is followed only if its row lives. A row dies when it has been replaced or
+ *   removed, before the writer goes on.
  */
 import { receiveMessageOnPort } from 'node:worker_threads';
 import type { DirectoryFeed } from './feeds.ts';
 import { Key } from './key.ts';
+import { PlaceMemo } from './place-memo.ts';
 import { RowCache } from './row-cache.ts';
 import { decodeRow, RowFields } from './row-fields.ts';
 import { BY_ID, BY_OWNER, BY_UNIQUE, type DirectoryKind, type RowKind, rowKinds } from './row-kind.ts';
 import {
   CONTROL,
   CONTROL_BYTES,
+  DEAD,
   firstSlot,
   FREE,
   GONE,
@@ -46,6 +50,8 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
   readonly #key: Key;
   readonly #fields = new RowFields();
   readonly #cache = new RowCache<Values>();
+  /** By kind and index. */
+  #memos: Array<PlaceMemo | undefined> = [];
   readonly #segments: Array<SegmentView | undefined> = [];
   #index: Int32Array = new Int32Array(2);
   #epoch = 0;
@@ -67,14 +73,32 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
     const kind = this.#kind(kindName);
     const unique = kind.uniques.indexOf(field);
     if (unique < 0) throw new Error(`${kindName} are not found by ${field}`);
-    if (!this.#key.setText(value)) return null;
-    return this.#entity(kind, this.#search(kind, BY_UNIQUE + unique)) as E[K] | null;
+    return this.#lookUp(kind, BY_UNIQUE + unique, value) as E[K] | null;
   }
 
   get<K extends keyof E & string>(kindName: K, id: string): E[K] | null {
-    const kind = this.#kind(kindName);
-    if (!this.#key.setId(id)) return null;
-    return this.#entity(kind, this.#search(kind, BY_ID)) as E[K] | null;
+    return this.#lookUp(this.#kind(kindName), BY_ID, id) as E[K] | null;
+  }
+
+  #lookUp(kind: RowKind, by: number, text: string): Values | null {
+    if (this.#isStale()) this.refresh();
+    const memo = (this.#memos[(kind.number << 4) | by] ??= new PlaceMemo());
+    const known = memo.get(text);
+    if (known !== undefined) {
+      if (this.#lives(known)) return this.#entity(kind, known);
+      memo.delete(text);
+    }
+    const valid = by === BY_ID ? this.#key.setId(text) : this.#key.setText(text);
+    if (!valid) return null;
+    const place = this.#search(kind, by);
+    // What is asked for once does not drive out what is in use.
+    if (place !== NONE && this.#cache.has(place)) memo.set(text, place);
+    return this.#entity(kind, place);
+  }
+
+  #lives(place: number): boolean {
+    const segment = this.#segments[segmentOf(place)];
+    return segment !== undefined && (Atomics.load(segment.words, offsetOf(place) >> 2) & DEAD) === 0;
   }
 
   /** The entities of a kind that belong to this one, by id. */
@@ -106,7 +130,10 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
 
   #take({ epoch, index, added, dropped }: News): void {
     for (const number of dropped) this.#segments[number] = undefined;
-    if (dropped.length > 0) this.#cache.clear();
+    if (dropped.length > 0) {
+      this.#cache.clear();
+      this.#memos = [];
+    }
     for (const { number, buffer } of added) this.#segments[number] = viewOf(buffer);
     if (index !== null) this.#index = new Int32Array(index);
     this.#epoch = epoch;

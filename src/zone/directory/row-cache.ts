@@ -36,6 +36,10 @@ export class RowCache<T> {
     this.#bytes += bytes;
   }
 
+  has(place: number): boolean {
+    return this.#young.has(place) || this.#old.has(place);
+  }
+
   get size(): number {
     return this.#young.size + this.#old.size;
   }

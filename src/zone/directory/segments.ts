@@ -77,7 +77,7 @@ export class Segments {
   }
 
   setInfo(place: number, info: number): void {
-    this.at(place).words[(offsetOf(place) >> 2) + HEAD.info] = info;
+    this.setWord(place, HEAD.info, info);
   }
 
   /** A word of a row's head. */

@@ -4,18 +4,18 @@
  *
  * Underscores count as hyphens: many an upstream (CGI, WSGI) cannot tell them apart.
  */
-import type { NameSet } from '../../wire/folded-names.ts';
-import type { Headers } from '../../wire/message.ts';
+import type { NameSet } from '../wire/folded-names.ts';
+import type { Headers } from '../wire/message.ts';
 
-const CLAIMS = /^x[-_](?:(?:consumer|credential|authenticated)[-_]|anonymous[-_]consumer$)/i;
+const CLAIM = /^x[-_](?:(?:consumer|credential|authenticated)[-_]|anonymous[-_]consumer$)/i;
 const X = 'x'.charCodeAt(0);
 const SHORTEST = 'X-Consumer-'.length;
 
-const claims: NameSet = {
+export const CLAIMS: NameSet = {
   mayHave: (length, first) => first === X && length >= SHORTEST,
-  has: (name) => CLAIMS.test(name),
+  has: (name) => CLAIM.test(name),
 };
 
 export function removeClaims(headers: Headers): void {
-  headers.removeSpellings(claims);
+  headers.removeSpellings(CLAIMS);
 }
