@@ -10,6 +10,7 @@ import { botDetection } from './bot-detection/schema.ts';
 import { cors } from './cors/schema.ts';
 import { forwardAuth } from './forward-auth/schema.ts';
 import { headerCertAuth } from './header-cert-auth/schema.ts';
+import { hedging } from './hedging/schema.ts';
 import { hmacAuth } from './hmac-auth/schema.ts';
 import { ipRestriction } from './ip-restriction/schema.ts';
 import { jwt } from './jwt/schema.ts';
@@ -24,6 +25,7 @@ import { opa } from './opa/schema.ts';
 import { openidConnect } from './openid-connect/schema.ts';
 import { postFunction } from './post-function/schema.ts';
 import { preFunction } from './pre-function/schema.ts';
+import { retry } from './retry/schema.ts';
 import { session } from './session/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
@@ -33,6 +35,7 @@ export const SCHEMAS: readonly PluginDescription[] = [
   cors,
   forwardAuth,
   headerCertAuth,
+  hedging,
   hmacAuth,
   ipRestriction,
   jwt,
@@ -47,5 +50,6 @@ export const SCHEMAS: readonly PluginDescription[] = [
   openidConnect,
   postFunction,
   preFunction,
+  retry,
   session,
 ];

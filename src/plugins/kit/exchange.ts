@@ -9,6 +9,7 @@ import type { ConsumerGroup } from '../../entities/consumer-group.ts';
 import type { Route } from '../../entities/route.ts';
 import type { Service } from '../../entities/service.ts';
 import type { NameSet } from '../../wire/folded-names.ts';
+import type { HedgePolicy, RetryPolicy } from './tries.ts';
 
 /** Header fields of a message, to read. */
 export interface ReadHeaders {
@@ -125,6 +126,10 @@ export interface UpstreamRequest {
   /** Milliseconds. */
   setTimeouts(timeouts: { readonly connect?: number; readonly write?: number; readonly read?: number }): void;
   setRetries(retries: number): void;
+  /** Which tries are followed by another; null: those that Kong repeats. Instead of the one that another plugin has set. */
+  retryPolicy: RetryPolicy | null;
+  /** When another target is asked, too; null: never. */
+  hedgePolicy: HedgePolicy | null;
 }
 
 /** What the upstream answered; null values while it has not. */

@@ -1,3 +1,4 @@
+import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
 import type { Exchange } from '../exchange.ts';
 
@@ -13,6 +14,8 @@ export class UpstreamEdits {
   tls: boolean | null = null;
   timeouts: { readonly connect?: number; readonly write?: number; readonly read?: number } | null = null;
   retries: number | null = null;
+  retryPolicy: RetryPolicy | null = null;
+  hedgePolicy: HedgePolicy | null = null;
 }
 
 /** To be changed. @throws Error when that would come too late. */

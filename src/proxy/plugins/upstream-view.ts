@@ -6,6 +6,7 @@ import type {
   UpstreamRequest,
   UpstreamResponse,
 } from '../../plugins/kit/exchange.ts';
+import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import { FlatHeaders } from '../../wire/flat-headers.ts';
 import type { Exchange } from '../exchange.ts';
 import { upstreamTarget } from '../upstream-head.ts';
@@ -107,6 +108,22 @@ export class UpstreamRequestView implements UpstreamRequest {
     if (!Number.isInteger(retries) || retries < 0 || retries > MAX_RETRIES)
       throw new RangeError(`${retries} is not a number of retries`);
     this.#edits.retries = retries;
+  }
+
+  get retryPolicy(): RetryPolicy | null {
+    return this.#exchange.edits?.retryPolicy ?? null;
+  }
+
+  set retryPolicy(policy: RetryPolicy | null) {
+    this.#edits.retryPolicy = policy;
+  }
+
+  get hedgePolicy(): HedgePolicy | null {
+    return this.#exchange.edits?.hedgePolicy ?? null;
+  }
+
+  set hedgePolicy(policy: HedgePolicy | null) {
+    this.#edits.hedgePolicy = policy;
   }
 }
 
