@@ -1,4 +1,5 @@
 /** The zone of targets as the main thread sees it: it makes the region, and clears what dead workers leave. */
+import { clearHolder } from '../slot-table.ts';
 import { bytesOf, cellsOf, type Cells, type Shape } from './cells.ts';
 
 /** Slots of a node: each worker has 128 KiB of counts and holds for them. */
@@ -17,12 +18,8 @@ export class NodeTargets {
 
   /** After a worker's death: what it had in flight is gone, and it holds nothing. */
   clearWorker(id: number): void {
-    const { lock, inFlight, held } = this.#cells;
     const { workers, capacity } = this.shape;
-    const own = held[id];
-    if (own === undefined) throw new RangeError(`no worker ${id}`);
-    if (Atomics.compareExchange(lock, 0, id + 1, 0) === id + 1) Atomics.notify(lock, 0);
-    for (let slot = 0; slot < capacity; slot++) inFlight[slot * workers + id] = 0;
-    for (let slot = 0; slot < capacity; slot++) Atomics.store(own, slot, 0);
+    clearHolder(this.#cells, id);
+    for (let slot = 0; slot < capacity; slot++) this.#cells.inFlight[slot * workers + id] = 0;
   }
 }

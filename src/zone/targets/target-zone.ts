@@ -6,20 +6,17 @@
  *   when they are read; the main thread zeroes those of a worker that has died. (A sum that all of them add to would be
  *   read sooner. But a thread can be ended between any two operations, and then sum and counts no longer agree.)
  * - **Latency**: peak EWMA, value and time. Two workers that write at the same time lose one sample, no more.
- * - **Slots** are taken at the commit of a snapshot and never on the request path, under a lock that is held for
- *   microseconds and that the main thread opens when its holder has died. A worker says that it holds a slot in a cell
- *   of its own, and lets go when no balancer that it serves has the target and nothing of it is in flight. A slot that
- *   nobody holds keeps key and state, for a target that comes back, until another key takes it. A handle that has let
- *   go points at slot 0, which is nobody's: so a late request cannot touch a slot that is another target's by now.
+ * - **Slots** (slot-table.ts) are taken at the commit of a snapshot and never on the request path. A worker lets go of one
+ *   when no balancer that it serves has the target and nothing of it is in flight. A late request cannot touch a slot that
+ *   is another target's by now: a handle that has let go points at slot 0.
  *
- * The table is of a fixed size. Who finds no slot in PROBES places has to count for itself (`acquire` answers null).
+ * Who finds no slot has to count for itself (`acquire` answers null).
  */
 import { monotonicMs } from '../../lib/monotonic.ts';
-import { hash32 } from '../hash32.ts';
+import { SlotTable } from '../slot-table.ts';
 import { bytesOf, cellsOf, type Cells, type Shape } from './cells.ts';
 import { TargetLoad } from './target-load.ts';
 
-const PROBES = 64;
 /** Milliseconds in which a latency falls to 1/e. */
 const DECAY_MS = 10_000;
 /** Milliseconds that a target costs that has no answer yet and is asked already: others come first. */
@@ -32,8 +29,7 @@ export class TargetZone {
   readonly #cells: Cells;
   readonly #inFlight: Int32Array;
   readonly #id: number;
-  readonly #capacity: number;
-  readonly #held: Int32Array;
+  readonly #slots: SlotTable;
   readonly #loads = new Map<string, TargetLoad>();
   /** The clock of all threads less that of this one. */
   readonly #epoch = monotonicMs() - performance.now();
@@ -41,12 +37,9 @@ export class TargetZone {
   constructor(buffer: SharedArrayBuffer, workerId: number, shape: Shape) {
     this.#cells = cellsOf(buffer, shape);
     this.#id = workerId;
-    this.#capacity = shape.capacity;
+    this.#slots = new SlotTable(this.#cells, workerId, shape.capacity, (slot) => this.#claim(slot));
     this.workers = shape.workers;
     this.#inFlight = this.#cells.inFlight;
-    const held = this.#cells.held[workerId];
-    if (held === undefined) throw new RangeError(`no worker ${workerId}`);
-    this.#held = held;
   }
 
   /** A region of its own for so many targets: what is counted there is one worker's alone. */
@@ -64,7 +57,7 @@ export class TargetZone {
   acquire(key: string): TargetLoad | null {
     let load = this.#loads.get(key);
     if (load === undefined) {
-      const slot = this.#take(key);
+      const slot = this.#slots.take(key);
       if (slot === 0) return null;
       this.#loads.set(key, (load = new TargetLoad(this, key, slot)));
     }
@@ -75,7 +68,7 @@ export class TargetZone {
   /** Called by the handle that lets go. */
   free(load: TargetLoad): void {
     this.#loads.delete(load.key);
-    Atomics.store(this.#held, load.slot, 0);
+    this.#slots.release(load.slot);
   }
 
   add(slot: number, change: 1 | -1): void {
@@ -111,54 +104,8 @@ export class TargetZone {
     return Math.max(latency, LEAST_MS) * (inFlight + 1);
   }
 
-  /** 0: none is left. */
-  #take(key: string): number {
-    const low = hash32(key, 0x9e3779b9) | 1;
-    const high = hash32(key, 0x85ebca6b) | 0;
-    this.#lock();
-    try {
-      const slot = this.#find(low, high);
-      if (slot > 0) Atomics.store(this.#held, slot, 1);
-      return slot;
-    } finally {
-      Atomics.store(this.#cells.lock, 0, 0);
-      Atomics.notify(this.#cells.lock, 0, 1);
-    }
-  }
-
-  #find(low: number, high: number): number {
-    const { keys } = this.#cells;
-    let free = 0;
-    for (let probe = 0; probe < PROBES; probe++) {
-      const slot = (low + probe) & (this.#capacity - 1);
-      if (slot === 0) continue;
-      if (keys[slot * 2] === low && keys[slot * 2 + 1] === high) return slot;
-      const empty = keys[slot * 2] === 0;
-      if (free === 0 && (empty || this.#unheld(slot))) free = slot;
-      if (empty) break;
-    }
-    if (free > 0) this.#claim(free, low, high);
-    return free;
-  }
-
-  #unheld(slot: number): boolean {
-    return this.#cells.held.every((stripe) => Atomics.load(stripe, slot) === 0);
-  }
-
-  #claim(slot: number, low: number, high: number): void {
-    const { keys, latencies, touched } = this.#cells;
-    latencies[slot] = 0;
-    touched[slot] = 0;
-    keys[slot * 2] = low;
-    keys[slot * 2 + 1] = high;
-  }
-
-  #lock(): void {
-    const { lock } = this.#cells;
-    for (;;) {
-      const holder = Atomics.compareExchange(lock, 0, 0, this.#id + 1);
-      if (holder === 0) return;
-      Atomics.wait(lock, 0, holder, 1);
-    }
+  #claim(slot: number): void {
+    this.#cells.latencies[slot] = 0;
+    this.#cells.touched[slot] = 0;
   }
 }
