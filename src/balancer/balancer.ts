@@ -121,6 +121,11 @@ export class Balancer {
     }
   }
 
+  /** False: it has no target that takes traffic, or too little of them is healthy. */
+  get healthy(): boolean {
+    return this.#targets.length > 0 && this.health?.open !== false;
+  }
+
   open(zone: TargetZone): void {
     const entry = ALGORITHMS[this.#name];
     if (!('share' in entry) || this.#algorithm !== null) return;

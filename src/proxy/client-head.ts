@@ -61,9 +61,10 @@ function stampDebug(exchange: Exchange, headers: Headers): void {
   if (route === null || request.headers.get('kong-debug') !== '1') return;
   headers.set('Kong-Route-Id', route.id);
   if (route.name !== null) headers.set('Kong-Route-Name', octets(route.name));
-  if (route.service === null) return;
-  headers.set('Kong-Service-Id', route.service.id);
-  if (route.service.name !== null) headers.set('Kong-Service-Name', octets(route.service.name));
+  const { service } = exchange;
+  if (service === null) return;
+  headers.set('Kong-Service-Id', service.id);
+  if (service.name !== null) headers.set('Kong-Service-Name', octets(service.name));
 }
 
 /** Names may be any Unicode: a header has their UTF-8, and no character of them can become a line's end. */

@@ -26,6 +26,7 @@ import type { LogLevel, Settings } from '../settings/settings.ts';
 import { EMPTY_HASH } from '../snapshot/snapshot.ts';
 import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
 import { NO_TRUST, type Trust } from '../snapshot/trust.ts';
+import { NO_SERVICES } from '../snapshot/services.ts';
 import { NO_UPSTREAMS } from '../snapshot/upstreams.ts';
 import { ClientConnection } from '../wire/http1/client-connection.ts';
 import type { ClientTimeouts, MalformedRequest, ServerConnection } from '../wire/http1/client-context.ts';
@@ -130,6 +131,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       router,
       streams,
       upstreams: NO_UPSTREAMS,
+      services: NO_SERVICES,
       trust: NO_TRUST,
       plugins: NO_PLUGINS,
     };

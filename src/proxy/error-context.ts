@@ -6,7 +6,7 @@ import type { Forward } from './forward.ts';
 
 export function errorContext(exchange: Exchange): ErrorContext {
   const { request, forward, route } = exchange;
-  const service = route?.service ?? null;
+  const { service } = exchange;
   return {
     client: exchange.clientIp,
     request: `${request.method} ${request.rawTarget} HTTP/${request.version}`,

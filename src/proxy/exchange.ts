@@ -20,7 +20,7 @@ import type { HashInput } from '../balancer/hash-source.ts';
 import type { Captures } from '../router/regex.ts';
 import type { Match, RouterInput } from '../router/router.ts';
 import { normalizePath } from '../router/path.ts';
-import type { RouteTarget, Snapshot } from '../snapshot/snapshot.ts';
+import type { RouteTarget, ServiceTarget, Snapshot } from '../snapshot/snapshot.ts';
 import { FlatHeaders } from '../wire/flat-headers.ts';
 import { NO_BODY } from '../wire/message.ts';
 import type {
@@ -145,6 +145,11 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
     return this.request.method;
   }
 
+  /** Where the request goes by now: a plugin's choice, else the route's. Null: there is no route, or it has none. */
+  get service(): ServiceTarget | null {
+    return this.edits?.service ?? this.route?.service ?? null;
+  }
+
   /** The client speaks gRPC and reads an error as `grpc-status` (as Kong judges it). */
   get isGrpc(): boolean {
     const { version, headers } = this.request;
@@ -248,7 +253,7 @@ export class Exchange implements ServerStreamHandler, RouterInput, HashInput {
   #forwardRequest(): void {
     const { route } = this;
     if (route === null) return;
-    const service = serviceOf(this, route);
+    const service = serviceOf(this);
     if (service === null) return;
     const { edits } = this;
     this.plugins?.madeView?.forwarded();

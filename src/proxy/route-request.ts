@@ -31,12 +31,13 @@ export function refuseRequest(exchange: Exchange, route: RouteTarget): boolean {
 }
 
 /** The service to forward to, or null when the request was answered: plugins may have done so in its place before. */
-export function serviceOf(exchange: Exchange, route: RouteTarget): ServiceTarget | null {
-  if (route.service === null) {
+export function serviceOf(exchange: Exchange): ServiceTarget | null {
+  const { service } = exchange;
+  if (service === null) {
     const init = { source: 'gateway', status: 503 } as const;
     exchange.fail(new GatewayError('no_service', 'no Service found with those values', init));
   }
-  return route.service;
+  return service;
 }
 
 /** On a route of gRPC: true when the request is not what it takes, and was answered. */

@@ -29,7 +29,7 @@ class Splice {
     this.#exchange = exchange;
     this.#client = client;
     this.#upstream = upstream;
-    this.#idleMs = exchange.route?.service?.timeouts.read ?? DEFAULT_IDLE_MS;
+    this.#idleMs = exchange.service?.timeouts.read ?? DEFAULT_IDLE_MS;
     this.#timer = new WheelTimer(() => this.destroy());
   }
 

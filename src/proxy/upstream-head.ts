@@ -45,8 +45,7 @@ export function upstreamTarget(exchange: Exchange): string {
 
 function mappedTarget(exchange: Exchange): string {
   const { target } = exchange.request;
-  const { route } = exchange;
-  const service = route?.service ?? null;
+  const { route, service } = exchange;
   if (target === '*' || route === null || service === null) return target;
   const path = upstreamPath(
     service.path,

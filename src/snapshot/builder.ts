@@ -20,8 +20,8 @@ import type { PluginInstance } from '../plugins/instance.ts';
 import { NO_PLUGINS } from '../plugins/plugin-set.ts';
 import { type CreatePlugin, disposeGone, PluginIndex, type RenewPlugin } from './plugin-index.ts';
 import { RoutePlaces } from './route-places.ts';
-import { compileService } from './route-target.ts';
 import { TargetZone } from '../zone/targets/target-zone.ts';
+import { NO_SERVICES, ServiceIndex } from './services.ts';
 import { EMPTY_HASH, type RouteTarget, type ServiceTarget, type Snapshot } from './snapshot.ts';
 import { TrustIndex } from './trust-index.ts';
 import { NO_TRUST } from './trust.ts';
@@ -51,7 +51,7 @@ const STANDALONE_TARGETS = 1024;
 export class SnapshotBuilder {
   #current: Snapshot;
   #flavor: RouterFlavor;
-  #services = new Map<string, ServiceTarget>();
+  #services = new ServiceIndex();
   #upstreams: UpstreamIndex;
   #trust = new TrustIndex();
   #plugins: PluginIndex;
@@ -80,6 +80,7 @@ export class SnapshotBuilder {
       hash: EMPTY_HASH,
       ...emptyRouters(flavor),
       upstreams: NO_UPSTREAMS,
+      services: NO_SERVICES,
       trust: NO_TRUST,
       plugins: NO_PLUGINS,
     };
@@ -156,6 +157,9 @@ export class SnapshotBuilder {
     const served = full ? NO_UPSTREAMS : this.#current.upstreams;
     const start = startOf(this.#workerId, image.revision);
     const upstreams = await this.#finish(this.#upstreams.commitInSteps(served, start));
+    const services = await this.#finish(
+      this.#services.commitInSteps(full ? NO_SERVICES : this.#current.services),
+    );
     const trust = await this.#finish(this.#trust.commitInSteps(full ? NO_TRUST : this.#current.trust));
     const plugins = await this.#plugins.commit(full ? NO_PLUGINS : this.#current.plugins, trust);
     const snapshot = {
@@ -164,6 +168,7 @@ export class SnapshotBuilder {
       router,
       streams,
       upstreams,
+      services,
       trust,
       plugins,
     };
@@ -177,7 +182,7 @@ export class SnapshotBuilder {
 
   #reset(flavor: RouterFlavor): void {
     this.#flavor = flavor;
-    this.#services = new Map();
+    this.#services = new ServiceIndex();
     this.#upstreams = new UpstreamIndex(this.#health);
     this.#trust = new TrustIndex();
     this.#plugins = new PluginIndex(this.#createPlugin);
@@ -211,7 +216,7 @@ export class SnapshotBuilder {
       case 'routes':
         return places.put(record.entity, this.#serviceOf(record.entity));
       case 'services':
-        return void this.#services.set(record.entity.id, compileService(record.entity));
+        return this.#services.put(record.entity);
       case 'targets':
         return this.#upstreams.putTarget(record.entity);
       case 'upstreams':
@@ -239,7 +244,7 @@ export class SnapshotBuilder {
 
   #remove({ kind, id }: ImageRecord & { op: 'remove' }, places: RoutePlaces): void {
     if (kind === 'routes') places.remove(id);
-    else if (kind === 'services') this.#services.delete(id);
+    else if (kind === 'services') this.#services.remove(id);
     else if (kind === 'targets') this.#upstreams.removeTarget(id);
     else if (kind === 'upstreams') this.#upstreams.removeUpstream(id);
     else if (kind === 'plugins') this.#plugins.remove(id);

@@ -21,6 +21,10 @@ const PROTOCOL_BITS: Readonly<Partial<Record<RouteProtocol, number>>> = {
 /** Service protocols that an HTTP exchange can be sent to. */
 const UPSTREAM_PROTOCOLS: ReadonlySet<string> = new Set(['http', 'https', 'grpc', 'grpcs']);
 
+export function takesRequests(protocol: string): boolean {
+  return UPSTREAM_PROTOCOLS.has(protocol);
+}
+
 export function protocolMask(protocols: readonly RouteProtocol[]): number {
   let mask = 0;
   for (const protocol of protocols) mask |= PROTOCOL_BITS[protocol] ?? 0;
@@ -87,7 +91,7 @@ function whyBroken(route: Route, service: ServiceTarget | undefined): string | n
   if (isStreamRoute(route)) {
     return STREAM_UPSTREAMS.has(protocol) ? null : `service protocol ${protocol} cannot take a stream`;
   }
-  if (!UPSTREAM_PROTOCOLS.has(protocol)) return `service protocol ${protocol} cannot take an HTTP request`;
+  if (!takesRequests(protocol)) return `service protocol ${protocol} cannot take an HTTP request`;
   return null;
 }
 

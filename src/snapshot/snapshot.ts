@@ -10,6 +10,7 @@ import type { Service } from '../entities/service.ts';
 import type { PluginSet } from '../plugins/plugin-set.ts';
 import type { Router } from '../router/router.ts';
 import type { StreamRouter } from '../router/stream-router.ts';
+import type { Services } from './services.ts';
 import type { Trust } from './trust.ts';
 import type { Balancing, Upstreams } from './upstreams.ts';
 
@@ -22,6 +23,8 @@ export interface Snapshot {
   /** Routes of tcp, tls, tls_passthrough and udp. */
   readonly streams: StreamRouter<RouteTarget>;
   readonly upstreams: Upstreams;
+  /** For requests that go to another service than their route's. */
+  readonly services: Services;
   /** Certificates, server names, authorities. */
   readonly trust: Trust;
   readonly plugins: PluginSet;

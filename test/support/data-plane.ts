@@ -12,7 +12,8 @@ import type { Settings } from '../../src/settings/settings.ts';
 import { EMPTY_HASH, PROTOCOL_HTTP } from '../../src/snapshot/snapshot.ts';
 import type { RouteTarget, ServiceTarget } from '../../src/snapshot/snapshot.ts';
 import { NO_TRUST, type Trust } from '../../src/snapshot/trust.ts';
-import { NO_UPSTREAMS } from '../../src/snapshot/upstreams.ts';
+import { NO_SERVICES, type Services } from '../../src/snapshot/services.ts';
+import { NO_UPSTREAMS, type Upstreams } from '../../src/snapshot/upstreams.ts';
 import { Directory } from '../../src/zone/directory/directory.ts';
 import { DirectoryWriter } from '../../src/zone/directory/writer.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
@@ -30,6 +31,9 @@ export interface PlaneOptions {
   /** False: the route takes nothing. */
   readonly routed?: boolean;
   readonly trust?: Trust;
+  /** Upstreams and services beside the route's; none unless said. */
+  readonly upstreams?: Upstreams;
+  readonly services?: Services;
   /** Memory of ticket keys, to be shared by several. */
   readonly tickets?: SharedArrayBuffer;
   /** Memory of the zone that plugins share, to be shared by several; `workerId` tells them apart. */
@@ -133,7 +137,8 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
   } as unknown as Router<RouteTarget>;
   const streams = options.streams ?? StreamRouter.empty<RouteTarget>('traditional_compatible');
   const plugins = await pluginSet(plane, options.plugins ?? []);
-  const snapshot = { revision: 1, hash: EMPTY_HASH, router, streams, upstreams: NO_UPSTREAMS, plugins };
+  const { upstreams = NO_UPSTREAMS, services = NO_SERVICES } = options;
+  const snapshot = { revision: 1, hash: EMPTY_HASH, router, streams, upstreams, services, plugins };
   const serve = (trust: Trust): void => plane.applySnapshot({ ...snapshot, trust });
   serve(options.trust ?? NO_TRUST);
   await plane.listen();

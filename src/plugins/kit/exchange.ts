@@ -119,8 +119,22 @@ export interface UpstreamRequest {
   readonly headers: EditHeaders;
   /** In place of what the client sent; its length is declared anew. */
   setBody(body: Uint8Array | string): void;
-  /** Where to connect, in place of what the service says: a host or the name of an upstream, and a port. */
+  /**
+   * Where to connect, in place of what the service says: a host and a port. A host that is the name of an upstream is
+   * balanced over its targets, with their ports.
+   */
   setTarget(host: string, port: number): void;
+  /**
+   * Another service in place of the route's, with all that it says: host, port, protocol, path, TLS, time-outs, retries.
+   * What `setTarget`, `setScheme`, `setTimeouts` and `setRetries` said before is undone; a path that was set stays.
+   *
+   * @throws RangeError when there is none that is enabled, or it takes no HTTP requests.
+   */
+  setService(nameOrId: string): void;
+  /** A service as this request may be sent to it; null: there is none that is enabled. */
+  findService(nameOrId: string): Service | null;
+  /** False: the host is an upstream without any target, or too little of it is healthy. */
+  isHealthy(host: string): boolean;
   /** `https` speaks TLS to the upstream. */
   setScheme(scheme: 'http' | 'https'): void;
   /** Milliseconds. */

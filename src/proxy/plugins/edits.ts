@@ -4,6 +4,8 @@ import type { Exchange } from '../exchange.ts';
 
 /** What plugins want of the upstream request in place of what route and service say; null: as those say. */
 export class UpstreamEdits {
+  /** The whole service; what stands below goes on top of it. */
+  service: ServiceTarget | null = null;
   method: string | null = null;
   /** Escaped, as it is sent. */
   path: string | null = null;
@@ -25,7 +27,7 @@ export function editsOf(exchange: Exchange): UpstreamEdits {
   return (exchange.edits ??= new UpstreamEdits());
 }
 
-/** The service as the exchange is forwarded to. */
+/** The service that the exchange is forwarded to. */
 export function editedService(service: ServiceTarget, edits: UpstreamEdits): ServiceTarget {
   const { target, timeouts, retries } = edits;
   if (target === null && edits.tls === null && timeouts === null && retries === null) return service;
@@ -38,7 +40,7 @@ export function editedService(service: ServiceTarget, edits: UpstreamEdits): Ser
     host,
     port,
     hostHeader: port === (tls ? 443 : 80) ? authority : `${authority}:${port}`,
-    // It was found for the service's own host.
+    // What is remembered was found for the service's own host; another one may name an upstream, too.
     balancing: target === null ? service.balancing : { upstreams: null, balancer: null },
     tls,
     timeouts: { ...service.timeouts, ...timeouts },

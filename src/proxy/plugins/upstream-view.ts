@@ -1,5 +1,6 @@
 /** The upstream's side of an exchange, for plugins. */
 import { isIP } from 'node:net';
+import type { Service } from '../../entities/service.ts';
 import type {
   EditHeaders,
   ReadHeaders,
@@ -9,6 +10,7 @@ import type {
 import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import { FlatHeaders } from '../../wire/flat-headers.ts';
 import type { Exchange } from '../exchange.ts';
+import { takesRequests } from '../../snapshot/route-target.ts';
 import { upstreamTarget } from '../upstream-head.ts';
 import { editsOf, type UpstreamEdits } from './edits.ts';
 import { HeaderView, setHost } from './headers.ts';
@@ -68,7 +70,7 @@ export class UpstreamRequestView implements UpstreamRequest {
   }
 
   get host(): string {
-    return this.#exchange.edits?.host ?? this.#exchange.route?.service?.hostHeader ?? '';
+    return this.#exchange.edits?.host ?? this.#exchange.service?.hostHeader ?? '';
   }
 
   set host(host: string) {
@@ -84,6 +86,25 @@ export class UpstreamRequestView implements UpstreamRequest {
     const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
     if (!HOST_NAME.test(bare) && isIP(bare) === 0) throw new TypeError(`'${host}' is not a host`);
     this.#edits.target = { host: bare, port };
+  }
+
+  findService(nameOrId: string): Service | null {
+    return this.#exchange.snapshot.services.find(nameOrId)?.entity ?? null;
+  }
+
+  setService(nameOrId: string): void {
+    const service = this.#exchange.snapshot.services.find(nameOrId);
+    if (service === null) throw new RangeError(`there is no service '${nameOrId}' that is enabled`);
+    const { protocol } = service.entity;
+    if (!takesRequests(protocol))
+      throw new RangeError(`service '${nameOrId}' has the protocol ${protocol}, which takes no HTTP request`);
+    const edits = this.#edits;
+    edits.service = service;
+    edits.target = edits.tls = edits.timeouts = edits.retries = null;
+  }
+
+  isHealthy(host: string): boolean {
+    return this.#exchange.snapshot.upstreams.byName.get(host)?.healthy ?? true;
   }
 
   setScheme(scheme: 'http' | 'https'): void {
