@@ -20,6 +20,7 @@ import { h2c, http2 } from './proxy/http2.ts';
 import { idle1000 } from './proxy/idle-1000.ts';
 import { idleWebSockets } from './proxy/idle-websockets.ts';
 import { memory } from './proxy/memory.ts';
+import { pluginFaults } from './proxy/plugin-faults.ts';
 import { reload } from './proxy/reload.ts';
 import { routes100k, routes609 } from './proxy/routes.ts';
 import { small, smallLog } from './proxy/small.ts';
@@ -49,6 +50,7 @@ const SCENARIOS: readonly Scenario[] = [
   upstreamTls,
   health,
   auth,
+  pluginFaults,
   routes609,
   routes100k,
   reload,
