@@ -54,6 +54,24 @@ export class Peers {
     }
   }
 
+  /** One that no try went to, for a try beside others; null: there is none. */
+  another(): BalancerTarget | null {
+    if (!this.open) return null;
+    for (;;) {
+      const target = this.#balancer.next(this.#passed ?? this.#balancer.health?.down ?? null, this.hash);
+      if (target === null) return null;
+      const up = this.#balancer.health?.available(target.index) !== false;
+      if (up && this.#worthWaiting(target)) return target;
+      this.#pass(target);
+      if (up) (this.#skipped ??= []).push(target.index);
+    }
+  }
+
+  /** Enough of the upstream is healthy. */
+  get open(): boolean {
+    return this.#balancer.health?.open !== false;
+  }
+
   /** Where on the target a try goes; null when none of its addresses is healthy: to the next target. */
   address(target: BalancerTarget, name: ResolvedName): ResolvedAddress | null {
     const { health } = this.#balancer;

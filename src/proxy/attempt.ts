@@ -1,17 +1,20 @@
 /**
  * One try of a request at one address: connect, send, and hand back what comes. What follows when it fails is forward.ts's
- * to say, and so is where it goes.
+ * to say, and so is where it goes, and whether its answer is the one that the client gets (aside.ts: what becomes of others).
  */
 import { performance } from 'node:perf_hooks';
 import type { BalancerTarget } from '../balancer/balancer.ts';
 import type { Outcome } from '../balancer/health/report.ts';
 import type { ResolvedAddress } from '../balancer/resolver/resolver.ts';
 import type { GatewayError } from '../lib/gateway-error.ts';
+import { WheelTimer } from '../lib/timer-wheel.ts';
 import type { ServiceTarget } from '../snapshot/snapshot.ts';
 import type { ClientStream, ClientStreamHandler, ResponseHead, Trailers, Tunnel } from '../wire/message.ts';
 import type { UpstreamTls } from '../wire/tls/destination.ts';
 import type { TargetLoad } from '../zone/targets/target-load.ts';
+import { type Aside, Discarded, Held, WORTH_BYTES, WORTH_MS } from './aside.ts';
 import type { Exchange } from './exchange.ts';
+import { tryTimeout } from './forward-errors.ts';
 import type { Forward } from './forward.ts';
 
 /** Milliseconds that a failure counts as at least: one that comes at once must not make its target the fastest. */
@@ -36,11 +39,17 @@ export class Attempt implements ClientStreamHandler {
   readonly startedAt = performance.now();
   /** The request's head was sent. */
   sent = false;
+  /** Of the answer; 0 while there is none. */
+  status = 0;
   readonly #exchange: Exchange;
   readonly #forward: Forward;
   #stream: ClientStream | null = null;
   /** Of the target, when its algorithm goes by it, and as long as the try is in flight. */
   #load: TargetLoad | null;
+  /** Until the head, or until a body has been discarded. */
+  #timer: WheelTimer | null = null;
+  /** Null: the answer goes to the client. */
+  #aside: Aside | null = null;
 
   constructor(exchange: Exchange, forward: Forward, place: Place, fresh: boolean) {
     this.#exchange = exchange;
@@ -50,9 +59,11 @@ export class Attempt implements ClientStreamHandler {
     this.#load = place.target?.load ?? null;
   }
 
-  begin({ upstreamProtocol, timeouts }: ServiceTarget): void {
+  /** @param timeout milliseconds until the head of a response; null: as the service's time-outs say. */
+  begin({ upstreamProtocol, timeouts }: ServiceTarget, timeout: number | null): void {
     this.#load?.begin();
     const { context } = this.#exchange;
+    if (timeout !== null) this.#arm(timeout, () => this.#timedOut(timeout));
     const pool = upstreamProtocol === 'h2' ? context.http2Pool : context.pool;
     const to = { host: this.place.peer.ip, port: this.place.port, tls: this.place.tls };
     const stream = this.fresh ? pool.fresh(to, timeouts, this) : pool.take(to, timeouts, this);
@@ -62,14 +73,20 @@ export class Attempt implements ClientStreamHandler {
 
   /** Gives up: nothing more is heard of it. */
   cancel(): void {
-    const stream = this.#stream;
-    this.#stream = null;
+    const stream = this.#letGo();
     this.over();
     stream?.cancel();
   }
 
+  /** Another was faster: it would have taken so long at least. */
+  lose(): void {
+    if (this.#aside === null) this.#observe(performance.now() - this.startedAt);
+    this.cancel();
+  }
+
   /** However it ended: nothing of it is in flight any more. */
   over(): void {
+    if (this.#timer !== null) this.#disarm(this.#timer);
     this.#load?.end();
     this.#load = null;
   }
@@ -79,9 +96,63 @@ export class Attempt implements ClientStreamHandler {
     this.#stream?.resumeBody();
   }
 
+  /** Another try follows: the body is read as far as the connection is worth it. @param whole the request was sent. */
+  discard({ bodyLength }: ResponseHead, whole: boolean): void {
+    if (!whole || bodyLength > WORTH_BYTES) return this.cancel();
+    this.#aside = new Discarded();
+    this.#forward.leave(this.#stream);
+    this.#arm(WORTH_MS, () => this.cancel());
+  }
+
+  /** It waits whether there will be a better one. */
+  hold(head: ResponseHead): void {
+    this.#aside = new Held(head);
+    this.#stream?.pauseBody();
+  }
+
+  /** There was none. */
+  release(): void {
+    const held = this.#aside;
+    if (!(held instanceof Held)) return;
+    this.#aside = null;
+    const exchange = this.#exchange;
+    exchange.respond(held.head);
+    // A filter failed, and the client was told so.
+    if (exchange.source !== 'service') return;
+    let credit = true;
+    for (const chunk of held.chunks) credit = exchange.sendBody(chunk);
+    if (held.ended) exchange.sendEnd(held.trailers);
+    else if (credit) this.#stream?.resumeBody();
+    if (!exchange.over) exchange.stream.flush();
+  }
+
   /** An answer, or the failure to give one, took so long. */
   #observe(ms: number): void {
     this.#load?.observe(ms);
+  }
+
+  /** Of what was there to be heard of. */
+  #letGo(): ClientStream | null {
+    const stream = this.#stream;
+    this.#stream = null;
+    this.#forward.leave(stream);
+    return stream;
+  }
+
+  #arm(ms: number, fire: () => void): void {
+    this.#timer = new WheelTimer(fire);
+    this.#exchange.context.wheel.arm(this.#timer, ms);
+  }
+
+  #disarm(timer: WheelTimer): void {
+    this.#exchange.context.wheel.remove(timer);
+    this.#timer = null;
+  }
+
+  #timedOut(ms: number): void {
+    const stream = this.#stream;
+    stream?.cancel();
+    this.onError(tryTimeout(ms));
   }
 
   // ClientStreamHandler: the upstream's side.
@@ -93,28 +164,34 @@ export class Attempt implements ClientStreamHandler {
   }
 
   onInform(head: ResponseHead): void {
-    this.#exchange.stream.inform(head);
+    if (this.#forward.sole) this.#exchange.stream.inform(head);
   }
 
   onResponse(head: ResponseHead): void {
+    if (this.#timer !== null) this.#disarm(this.#timer);
+    this.status = head.status;
     this.#forward.tell(this, head.status);
+    if (!this.#forward.answered(this, head)) return this.#observe(performance.now() - this.startedAt);
     this.#exchange.respond(head);
     this.#observe(this.#exchange.upstreamHeadAt - this.startedAt);
   }
 
   onBody(chunk: Buffer): void {
-    if (!this.#exchange.sendBody(chunk)) this.#stream?.pauseBody();
+    if (this.#aside !== null) {
+      if (!this.#aside.add(chunk)) this.cancel();
+    } else if (!this.#exchange.sendBody(chunk)) this.#stream?.pauseBody();
   }
 
   onBodyEnd(trailers: Trailers | null): void {
-    this.#stream = this.#forward.upstream = null;
+    this.#letGo();
     this.over();
-    this.#exchange.sendEnd(trailers);
+    if (this.#aside === null) this.#exchange.sendEnd(trailers);
+    else this.#aside.end(trailers);
   }
 
   onReadEnd(): boolean {
     const exchange = this.#exchange;
-    if (!exchange.responded || exchange.over) return false;
+    if (this.#aside !== null || !exchange.responded || exchange.over) return false;
     const held = exchange.stream.flush();
     // Its connection goes on to another exchange, which has the memory of the head.
     if (this.#stream === null && !exchange.over) exchange.keepHeaders();
@@ -126,7 +203,8 @@ export class Attempt implements ClientStreamHandler {
   }
 
   onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
-    this.#stream = this.#forward.upstream = null;
+    if (this.#timer !== null) this.#disarm(this.#timer);
+    this.#letGo();
     this.#exchange.switchProtocols(head, tunnel);
     this.#observe(this.#exchange.upstreamHeadAt - this.startedAt);
   }
@@ -136,7 +214,11 @@ export class Attempt implements ClientStreamHandler {
     // may only mean that it goes away.
     const stale =
       error.retry === 'if-reused' || (error.retry === 'unprocessed' && this.#stream?.reused === true);
-    this.#stream = this.#forward.upstream = null;
+    this.#letGo();
+    if (this.#aside !== null) {
+      this.over();
+      return this.#forward.lost(this);
+    }
     const exchange = this.#exchange;
     const failed = !stale && !exchange.responded;
     if (failed) this.#observe(Math.max(performance.now() - this.startedAt, FAILED_MS));

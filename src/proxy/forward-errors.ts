@@ -22,3 +22,19 @@ export function resolveError(host: string, cause: unknown): GatewayError {
   const message = `failed the initial dns/balancer resolve for '${host}' with: ${reason}`;
   return new GatewayError('resolver_failed', message, { source: 'gateway', status: 500, cause });
 }
+
+/** The head of a response has not come within the time of one try. */
+export function tryTimeout(ms: number): GatewayError {
+  return new GatewayError('upstream_try_timeout', 'The upstream server is timing out', {
+    source: 'upstream',
+    status: 504,
+    retry: 'always',
+    cause: `after ${ms} ms`,
+  });
+}
+
+/** Something on the path threw. */
+export function defect(cause: unknown): GatewayError {
+  const init = { source: 'gateway', status: 500, cause } as const;
+  return new GatewayError('defect', 'An unexpected error occurred', init);
+}

@@ -1,31 +1,40 @@
 /**
  * The forward phase: resolve the service's name, take a connection, send the request, hand the response back; and try
- * again where Kong would (nginx's `error timeout`). What a single try does is attempt.ts.
+ * again where Kong would (nginx's `error timeout`) or a policy says so. What a single try does is attempt.ts; when another
+ * one follows, retrying.ts; several at once, race.ts.
  *
  * A try may be repeated when no byte of a response has come, the body is still here, and the upstream cannot have
  * acted twice: it never got the request, or its method is idempotent. A reused connection that turns out to be dead is
  * repeated on a new one without counting as a try, since it says nothing about the upstream.
  *
- * A service whose host is an upstream goes to the upstream's targets: each try to another one, as far as there are.
+ * A service whose host is an upstream goes to the upstream's targets: each try to another one, as far as there are, and
+ * among the addresses of a name to one that has not been tried.
  */
 import type { BalancerTarget } from '../balancer/balancer.ts';
 import type { HashSource } from '../balancer/hash-source.ts';
 import type { Outcome } from '../balancer/health/report.ts';
 import { Peers } from '../balancer/peers.ts';
-import type { ResolvedName } from '../balancer/resolver/resolver.ts';
+import type { ResolvedAddress, ResolvedName } from '../balancer/resolver/resolver.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
 import type { Trust } from '../snapshot/trust.ts';
-import type { ClientStream } from '../wire/message.ts';
+import { NO_RETRY, type RetryPolicy, type TryOutcome, type TryRecord } from '../plugins/kit/tries.ts';
+import type { ClientStream, ResponseHead } from '../wire/message.ts';
 import type { UpstreamTls } from '../wire/tls/destination.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import { Attempt, type Place } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
-import { noPeer, resolveError } from './forward-errors.ts';
+import { defect, noPeer, resolveError } from './forward-errors.ts';
+import { Race } from './race.ts';
+import { answerOutcome, delayAfterFailure, isRepeatable } from './retrying.ts';
+import { recordOf, TryLog } from './try-log.ts';
 import { keepsHost, upstreamHead, type UpstreamHead } from './upstream-head.ts';
 
-/** nginx never sends these twice once they were sent. */
-const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH']);
+/** What is looked up. */
+interface Named {
+  readonly host: string;
+  readonly port: number;
+}
 
 export class Forward {
   /** `performance.now()` when the current try had its address: Kong counts what was before as the gateway's time. */
@@ -46,10 +55,19 @@ export class Forward {
   readonly #clientCertificate: string | null;
   /** Of the snapshot that has the service. */
   readonly #trust: Trust;
+  readonly #retryPolicy: RetryPolicy | null;
+  /** Null: one try at a time. */
+  #race: Race | null = null;
   #head: UpstreamHead | null = null;
   #attempt: Attempt | null = null;
-  /** Tries that failed and were repeated. */
+  /** Tries that came to nothing and were repeated. */
   #tries = 0;
+  /** Addresses that were tried; null: none was in vain. */
+  #used: Place[] | null = null;
+  /** Null: all tries are under way, or the one that answered. */
+  #log: TryLog | null = null;
+  /** Before the next try. */
+  #pause: NodeJS.Timeout | null = null;
   /** A replacement of a dead connection could not be made, and another target was asked instead: once for each request. */
   #spared = false;
 
@@ -57,13 +75,14 @@ export class Forward {
     this.#exchange = exchange;
     this.#route = route;
     this.#service = service;
-    const { snapshot } = exchange;
+    const { snapshot, edits } = exchange;
     const { resolver } = exchange.context;
     const balancer = snapshot.upstreams.of(service);
     this.#peers = balancer === null ? null : new Peers(balancer, resolver);
     this.#hashSource = balancer?.hashSource ?? null;
     this.#clientCertificate = balancer?.clientCertificate ?? null;
     this.#trust = snapshot.trust;
+    this.#retryPolicy = edits?.retryPolicy ?? null;
   }
 
   /** The request's head is settled and its body is here, or may stream. */
@@ -72,6 +91,12 @@ export class Forward {
     const head = upstreamHead(this.#exchange, this.#route, this.#service);
     const bodyLength = this.#exchange.body?.outgoingLength ?? head.bodyLength;
     this.#head = bodyLength === head.bodyLength ? head : { ...head, bodyLength };
+    this.#retryPolicy?.begin();
+    const hedging = this.#exchange.edits?.hedgePolicy ?? null;
+    if (hedging?.hedges(head.method) === true && head.upgrade === '') {
+      hedging.begin();
+      this.#race = new Race(hedging, () => this.#guard(() => this.#hedge()));
+    }
     this.#try();
   }
 
@@ -80,8 +105,18 @@ export class Forward {
     return this.#service.upstreamProtocol === 'h2' ? '2' : '1.1';
   }
 
+  /** What has been tried, for logs. */
+  get tries(): readonly TryRecord[] {
+    const last = this.#attempt;
+    if (this.#log !== null) return this.#log.all(last);
+    return last === null ? [] : [recordOf(last, null, null)];
+  }
+
   cancel(): void {
     this.upstream = null;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#pause = null;
+    if (this.#race !== null) this.#race.cancel();
     this.#attempt?.cancel();
   }
 
@@ -110,15 +145,11 @@ export class Forward {
   #try(replaced: Attempt | null = null): void {
     if (this.#peers === null) return this.#resolve(this.#service, null, replaced);
     const target = replaced === null ? this.#peers.next() : replaced.place.target;
-    if (target === null) return this.#exchange.fail(noPeer());
+    if (target === null) return this.#noMore(noPeer());
     this.#resolve(target, target, replaced);
   }
 
-  #resolve(
-    { host, port }: { readonly host: string; readonly port: number },
-    target: BalancerTarget | null,
-    replaced: Attempt | null,
-  ): void {
+  #resolve({ host, port }: Named, target: BalancerTarget | null, replaced: Attempt | null): void {
     const { resolver } = this.#exchange.context;
     this.address = host;
     this.port = port;
@@ -128,15 +159,15 @@ export class Forward {
       .resolve(host)
       .then((resolved) => {
         // Over, or answered: its body was malformed.
-        if (!this.#exchange.responded) this.#attemptAt(resolved, target, replaced);
+        if (!this.#exchange.answered) this.#attemptAt(resolved, target, replaced);
       })
       .catch((error: unknown) => {
-        if (!this.#exchange.responded) this.#unresolved(target, resolveError(host, error));
+        if (!this.#exchange.answered) this.#unresolved(target, resolveError(host, error));
       });
   }
 
   #unresolved(target: BalancerTarget | null, error: GatewayError): void {
-    if (this.#peers === null || target === null) return this.#exchange.fail(error);
+    if (this.#peers === null || target === null) return this.#noMore(error);
     this.#exchange.context.reportError(this.#exchange, error);
     this.#peers.unresolved(target);
     this.#try();
@@ -145,31 +176,59 @@ export class Forward {
   #attemptAt(resolved: ResolvedName, target: BalancerTarget | null, replaced: Attempt | null): void {
     let place: Place | null;
     try {
-      place = this.#place(resolved, target);
+      place = this.#place(resolved, target, false);
     } catch (error) {
       if (error instanceof GatewayError) return this.#exchange.fail(error);
       throw error;
     }
     // None of its addresses is healthy.
     if (place === null) return this.#try();
-    const attempt = new Attempt(this.#exchange, this, place, replaced !== null);
-    this.#attempt = attempt;
-    this.startedAt = attempt.startedAt;
-    this.#exchange.proxied = true;
-    attempt.begin(this.#service);
+    this.#begin(new Attempt(this.#exchange, this, place, replaced !== null), false);
   }
 
-  /** @throws GatewayError when what the service wants of TLS is not there. */
-  #place(resolved: ResolvedName, target: BalancerTarget | null): Place | null {
-    const peer =
-      this.#peers === null || target === null ? resolved.next() : this.#peers.address(target, resolved);
+  #begin(attempt: Attempt, hedge: boolean): void {
+    this.#race?.join(attempt, hedge);
+    this.#current(attempt);
+    this.#exchange.proxied = true;
+    attempt.begin(this.#service, this.#retryPolicy === null ? null : this.#retryPolicy.tryTimeout);
+  }
+
+  /** What logs and latencies go by. */
+  #current(attempt: Attempt): void {
+    this.#attempt = attempt;
+    this.startedAt = attempt.startedAt;
+    this.address = attempt.place.peer.ip;
+    this.port = attempt.place.port;
+  }
+
+  /**
+   * @param another none that was tried: null when there is no other.
+   * @throws GatewayError when what the service wants of TLS is not there.
+   */
+  #place(resolved: ResolvedName, target: BalancerTarget | null, another: boolean): Place | null {
+    const peer = this.#address(resolved, target, another);
     if (peer === null) return null;
-    this.address = peer.ip;
-    this.port = peer.port ?? this.port;
+    const port = peer.port ?? (target ?? this.#service).port;
     const { tls } = this.#service;
     const authority =
-      target === null || this.#keepsHost() ? (this.#head?.authority ?? '') : target.authority(this.port, tls);
-    return { target, peer, port: this.port, authority, tls: tls ? this.#terms(authority) : null };
+      target === null || this.#keepsHost() ? (this.#head?.authority ?? '') : target.authority(port, tls);
+    return { target, peer, port, authority, tls: tls ? this.#terms(authority) : null };
+  }
+
+  /** One that was not tried, as long as there is one. */
+  #address(resolved: ResolvedName, target: BalancerTarget | null, another: boolean): ResolvedAddress | null {
+    const peers = this.#peers;
+    const next = (): ResolvedAddress | null =>
+      peers === null || target === null ? resolved.next() : peers.address(target, resolved);
+    const used = this.#used;
+    let address = next();
+    if (used === null) return address;
+    for (let left = resolved.addresses.length; left > 0 && address !== null; left--) {
+      const at = address;
+      if (!used.some((place) => isAt(place, at, target))) return address;
+      address = next();
+    }
+    return another ? null : address;
   }
 
   #keepsHost(): boolean {
@@ -181,7 +240,56 @@ export class Forward {
     return upstreamTerms.of(this.#service, this.#clientCertificate, this.#trust, authority);
   }
 
+  // Several at once.
+
+  /** The tries under way are slow: another one, where there is another address and all of the request is still here. */
+  #hedge(): void {
+    const race = this.#race;
+    const { answered, body } = this.#exchange;
+    const running = race?.running[0];
+    if (running === undefined || answered || body?.whole === false) return;
+    for (const { place } of race?.running ?? []) this.#avoid(place);
+    const target = this.#peers === null ? null : (this.#peers.another() ?? running.place.target);
+    const { host } = target ?? this.#service;
+    const { resolver } = this.#exchange.context;
+    const known = resolver.peek(host);
+    if (known !== null) return this.#hedgeAt(known, target);
+    resolver.resolve(host).then(
+      (resolved) => this.#guard(() => this.#hedgeAt(resolved, target)),
+      // The tries under way go on.
+      () => {},
+    );
+  }
+
+  #hedgeAt(resolved: ResolvedName, target: BalancerTarget | null): void {
+    const race = this.#race;
+    if (race === null || race.running.length === 0 || this.#exchange.answered) return;
+    const place = this.#place(resolved, target, true);
+    if (place === null || !race.policy.spend()) return;
+    this.#begin(new Attempt(this.#exchange, this, place, false), true);
+  }
+
+  /** Tries that follow go elsewhere, as far as there is anything else. */
+  #avoid(place: Place): void {
+    if (this.#used?.includes(place) === true) return;
+    (this.#used ??= []).push(place);
+    if (place.target !== null) this.#peers?.failed(place.target);
+  }
+
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#exchange.fail(error instanceof GatewayError ? error : defect(error));
+    }
+  }
+
   // What a try tells.
+
+  /** It is the only one: what it says in between is what the client hears. */
+  get sole(): boolean {
+    return this.#race === null || this.#race.all.length < 2;
+  }
 
   /** It is connected. */
   send({ place }: Attempt, stream: ClientStream): void {
@@ -196,6 +304,11 @@ export class Forward {
     stream.flush();
   }
 
+  /** Nothing more goes there. */
+  leave(stream: ClientStream | null): void {
+    if (this.upstream === stream) this.upstream = null;
+  }
+
   /** What became of it, for its target's health. */
   tell({ place }: Attempt, outcome: Outcome): void {
     if (this.#peers === null || place.target === null) return;
@@ -203,28 +316,109 @@ export class Forward {
     if (change !== null) this.#exchange.context.reportHealth(change);
   }
 
+  /** @returns whether the answer goes to the client. */
+  answered(attempt: Attempt, head: ResponseHead): boolean {
+    if (this.#race === null && this.#retryPolicy === null) return true;
+    return !this.#waits(attempt, head) && !this.#repeats(attempt, head) && this.#win(attempt);
+  }
+
+  /** Another try under way may do better. */
+  #waits(attempt: Attempt, head: ResponseHead): boolean {
+    const race = this.#race;
+    if (race === null || !race.hasRivals(attempt)) return false;
+    const outcome = this.#outcome(head);
+    const poor = race.policy.loses(head.status) || (outcome !== null && this.#retryPolicy?.wants(outcome));
+    if (poor !== true) return false;
+    race.leave(attempt);
+    if (race.held === null) {
+      race.held = attempt;
+      attempt.hold(head);
+      return true;
+    }
+    this.#note(attempt, 'next', head.status);
+    attempt.discard(head, this.#exchange.body?.whole !== false);
+    return true;
+  }
+
+  #repeats(attempt: Attempt, head: ResponseHead): boolean {
+    const outcome = this.#outcome(head);
+    // Without a target left to go to, this answer is the best there is.
+    if (outcome === null || this.#peers?.open === false) return false;
+    const delay = this.#retryPolicy?.decide(outcome) ?? NO_RETRY;
+    if (delay === NO_RETRY) return false;
+    this.#note(attempt, 'next', head.status);
+    attempt.discard(head, this.#exchange.body?.whole !== false);
+    this.#again(attempt, delay);
+    return true;
+  }
+
+  #outcome(head: ResponseHead): TryOutcome | null {
+    const policy = this.#retryPolicy;
+    const counts = { tries: this.#tries, retries: this.#service.retries };
+    return policy === null ? null : answerOutcome(this.#exchange, policy, head, counts);
+  }
+
+  #win(attempt: Attempt): true {
+    for (const loser of this.#race?.won(attempt) ?? []) {
+      if (loser.status > 0) this.#note(loser, 'next', loser.status);
+      else this.#note(loser, 'cancelled', null);
+    }
+    this.#current(attempt);
+    return true;
+  }
+
+  /** An answer that waited came to nothing. */
+  lost(attempt: Attempt): void {
+    if (this.#race?.held === attempt) this.#race.held = null;
+  }
+
   /** @param stale its connection was of the pool, and dead: that says nothing. */
   failed(attempt: Attempt, error: GatewayError, stale: boolean): void {
     const exchange = this.#exchange;
-    const spared = this.#spare(attempt);
-    const may = stale || spared || this.#tries < this.#service.retries;
-    if (!may || exchange.answered || !this.#repeatable(attempt, error)) return exchange.fail(error);
-    if (stale) return this.#try(attempt);
-    if (!spared) this.#tries++;
-    const { target } = attempt.place;
-    if (target !== null) this.#peers?.failed(target);
-    exchange.context.zone.increment(CELL.retries);
+    if (exchange.answered) return exchange.fail(error);
+    this.#race?.leave(attempt);
+    const repeatable = isRepeatable(exchange, attempt, error);
+    if (stale && repeatable) return this.#try(attempt);
+    this.#note(attempt, 'failed', error.status);
+    if ((this.#race?.running.length ?? 0) > 0) {
+      this.#avoid(attempt.place);
+      return exchange.context.reportError(exchange, error);
+    }
+    const spared = repeatable && this.#spare(attempt);
+    const counts = { tries: this.#tries, retries: this.#service.retries };
+    const delay = spared ? 0 : delayAfterFailure(exchange, attempt, error, counts);
+    if (delay === NO_RETRY) return this.#noMore(error);
     exchange.context.reportError(exchange, error);
-    this.#try();
+    if (spared) this.#tries--;
+    this.#again(attempt, delay);
   }
 
-  #repeatable(attempt: Attempt, error: GatewayError): boolean {
-    const { body, edits, method } = this.#exchange;
-    return (
-      error.retry !== 'never' &&
-      (body === null || body.replayable) &&
-      (!attempt.sent || error.retry === 'unprocessed' || !NOT_IDEMPOTENT.has(edits?.method ?? method))
-    );
+  #again(attempt: Attempt, delay: number): void {
+    this.#tries++;
+    this.#race?.leave(attempt);
+    this.#avoid(attempt.place);
+    this.#exchange.context.zone.increment(CELL.retries);
+    if (delay === 0) return this.#try();
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      this.#guard(() => this.#try());
+    }, delay);
+  }
+
+  /** No try follows: an answer that waits for a better one is the best there is. */
+  #noMore(error: GatewayError): void {
+    const race = this.#race;
+    const held = race?.held ?? null;
+    if (race === null || held === null) return this.#exchange.fail(error);
+    this.#exchange.context.reportError(this.#exchange, error);
+    this.#win(held);
+    held.release();
+  }
+
+  #note(attempt: Attempt, state: TryRecord['state'], code: number | null): void {
+    (this.#log ??= new TryLog()).add(attempt, state, code);
+    // What is noted is not the last one.
+    if (this.#attempt === attempt) this.#attempt = null;
   }
 
   /**
@@ -236,4 +430,8 @@ export class Forward {
     this.#spared ||= spared;
     return spared;
   }
+}
+
+function isAt(place: Place, { ip, port }: ResolvedAddress, target: BalancerTarget | null): boolean {
+  return place.target === target && place.peer.ip === ip && place.peer.port === port;
 }

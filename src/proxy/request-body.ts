@@ -65,6 +65,11 @@ export class RequestBody {
     return !this.#gone;
   }
 
+  /** All of it is here and kept. */
+  get whole(): boolean {
+    return this.#state === COMPLETE && !this.#gone;
+  }
+
   /** Length to declare upstream. */
   get outgoingLength(): BodyLength {
     if (this.#whole && this.#trailers === null) return this.#length;

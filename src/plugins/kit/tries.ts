@@ -41,6 +41,8 @@ export interface RetryPolicy {
   readonly tryTimeout: number | null;
   /** A request comes to be forwarded, whatever becomes of it. */
   begin(): void;
+  /** Whether the outcome is one of those that are tried again, if there is time and budget. */
+  wants(outcome: TryOutcome): boolean;
   /** Milliseconds before another try, which is thereby counted, or NO_RETRY. */
   decide(outcome: TryOutcome): number;
 }
@@ -61,4 +63,19 @@ export interface HedgePolicy {
   observe(milliseconds: number): void;
   /** The answer of another try than the first went to the client. */
   won(): void;
+}
+
+/** One try, as Kong's log entries have it. */
+export interface TryRecord {
+  readonly ip: string;
+  readonly port: number;
+  /** Milliseconds since 1970 when it had its address. */
+  readonly startedAt: number;
+  /**
+   * `failed`: no answer came; `next`: there was one, and another try followed; `cancelled`: another one was faster. Null: it
+   * is under way, or the client got its answer.
+   */
+  readonly state: 'failed' | 'next' | 'cancelled' | null;
+  /** Status of the answer, or what the failure stands for (502, 504). */
+  readonly code: number | null;
 }

@@ -55,6 +55,10 @@ export class Retries implements RetryPolicy {
     this.#means.request();
   }
 
+  wants(outcome: TryOutcome): boolean {
+    return this.#reason(outcome) !== null;
+  }
+
   decide(outcome: TryOutcome): number {
     const reason = this.#reason(outcome);
     if (reason === null) return NO_RETRY;
