@@ -42,7 +42,7 @@ export function isRepeatable(exchange: Exchange, attempt: Attempt, error: Gatewa
 }
 
 /** Nothing of the request is gone that an upstream would have to be sent again. */
-export function isStillHere({ answered, body }: Exchange): boolean {
+function isStillHere({ answered, body }: Exchange): boolean {
   return !answered && (body === null || body.replayable);
 }
 

@@ -1,7 +1,7 @@
 /** hedging: Sluice's own. */
 import { describePlugin } from '../../entities/plugin-description.ts';
 import * as t from '../../entities/typedefs.ts';
-import { budgetField } from '../budget-fields.ts';
+import { budgetField } from '../../entities/try-budget.ts';
 
 export const hedging = describePlugin({
   name: 'hedging',

@@ -1,15 +1,9 @@
 /** retry: Sluice's own, beside Kong's `retries` of a service. */
 import { describePlugin } from '../../entities/plugin-description.ts';
 import * as t from '../../entities/typedefs.ts';
-import { budgetField } from '../budget-fields.ts';
+import { budgetField } from '../../entities/try-budget.ts';
 
-export const FAILURES = [
-  'connect_failure',
-  'timeout',
-  'reset',
-  'refused_stream',
-  'invalid_response',
-] as const;
+const FAILURES = ['connect_failure', 'timeout', 'reset', 'refused_stream', 'invalid_response'] as const;
 
 export const retry = describePlugin({
   name: 'retry',

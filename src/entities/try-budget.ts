@@ -1,5 +1,5 @@
 /** The `budget` of plugins that send a request more than once: fields for their schemas. */
-import type { RecordField } from '../entities/schema/field.ts';
+import type { RecordField } from './schema/field.ts';
 
 /** @param percent unless said. @param least a second, unless said. */
 export function budgetField<const P extends number, const M extends number>(percent: P, least: M) {
