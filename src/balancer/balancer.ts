@@ -1,6 +1,7 @@
 /**
- * The targets of one upstream and which of them a request goes to, by the upstream's algorithm (algorithms/). A worker
- * has one for each upstream and goes on with it as long as neither upstream nor targets change.
+ * The targets of one upstream and which of them a request goes to, by the upstream's algorithm (algorithms/) or by what a
+ * plugin wants in its place (choices.ts). A worker has one for each upstream and goes on with it as long as neither
+ * upstream nor targets change.
  *
  * A target that is a host name is one member, whatever its name resolves to: the addresses take turns (by weight, those
  * of SRV records) when the target's turn comes, so that they share its weight, and a name that gets more addresses does
@@ -11,11 +12,14 @@
  * address, and keeps its state.
  */
 import type { TargetLoad } from '../zone/targets/target-load.ts';
-import { TargetZone } from '../zone/targets/target-zone.ts';
-import type { Algorithm, AlgorithmSpec } from './algorithms/algorithm.ts';
-import { ALGORITHMS, type AlgorithmName } from './algorithms/registry.ts';
+import type { TargetZone } from '../zone/targets/target-zone.ts';
+import type { AlgorithmName } from './algorithms/registry.ts';
+import type { Choice } from './choice.ts';
+import { Choices } from './choices.ts';
 import type { HashSource } from './hash-source.ts';
 import type { UpstreamHealth } from './health/upstream-health.ts';
+import type { BalancingPolicy } from './policy.ts';
+import { byPriority } from './priorities.ts';
 
 export interface TargetSpec {
   /** Name or address, without brackets around IPv6. */
@@ -23,6 +27,8 @@ export interface TargetSpec {
   readonly port: number;
   /** 0 takes no traffic. */
   readonly weight: number;
+  /** Its group: those of 1 are used when none of 0 is left. 0 unless said. */
+  readonly priority?: number;
 }
 
 export interface BalancerSpec {
@@ -81,36 +87,28 @@ export class Balancer {
   readonly clientCertificate: string | null;
   /** Null: requests are not hashed. */
   readonly hashSource: HashSource | null;
-  /** The zone had no room: this worker balances by what it knows itself. */
-  alone = false;
-  readonly #id: string;
-  readonly #name: AlgorithmName;
+  /** Those with a weight, by priority. */
+  readonly targets: readonly BalancerTarget[];
   readonly health: UpstreamHealth | null;
-  readonly #targets: readonly BalancerTarget[];
-  readonly #spec: AlgorithmSpec;
-  /** Null: it needs the zone. */
-  #algorithm: Algorithm | null = null;
+  readonly #own: Choice;
+  readonly #choices: Choices;
 
-  private constructor(spec: BalancerSpec) {
-    const { hostHeader, clientCertificate = null, hashSource = null, slots = DEFAULT_SLOTS } = spec;
-    const taking = spec.targets.filter(({ weight }) => weight > 0);
+  private constructor(spec: BalancerSpec, choices: Choices) {
+    const { hostHeader, clientCertificate = null, hashSource = null } = spec;
     this.clientCertificate = clientCertificate;
     this.hashSource = hashSource;
     this.health = spec.health ?? null;
-    this.#id = spec.id ?? '';
-    this.#name = spec.algorithm ?? 'round-robin';
-    this.#targets = taking.map((target, index) => new BalancerTarget(index, target, hostHeader));
-    const members = taking.map(({ host, port, weight }) => ({ name: `${host}:${port}`, weight }));
-    this.#spec = { members, slots, start: spec.start, previous: null };
+    this.targets = byPriority(spec.targets)
+      .filter(({ weight }) => weight > 0)
+      .map((target, index) => new BalancerTarget(index, target, hostHeader));
+    this.#choices = choices;
+    this.#own = choices.own;
   }
 
   /** @param previous served this upstream until now. */
   static *inSteps(spec: BalancerSpec, previous: Balancer | null): Generator<void, Balancer> {
-    const balancer = new Balancer(spec);
-    const entry = ALGORITHMS[balancer.#name];
-    const before = previous === null ? null : previous.#algorithm;
-    if ('make' in entry) balancer.#algorithm = yield* entry.make({ ...balancer.#spec, previous: before });
-    return balancer;
+    const choices = yield* Choices.inSteps(spec, previous === null ? null : previous.#choices);
+    return new Balancer(spec, choices);
   }
 
   static of(spec: BalancerSpec, previous: Balancer | null = null): Balancer {
@@ -123,25 +121,26 @@ export class Balancer {
 
   /** False: it has no target that takes traffic, or too little of them is healthy. */
   get healthy(): boolean {
-    return this.#targets.length > 0 && this.health?.open !== false;
+    return this.targets.length > 0 && this.health?.open !== false;
+  }
+
+  /** The zone had no room: this worker balances by what it knows itself. */
+  get alone(): boolean {
+    return this.#choices.alone;
   }
 
   open(zone: TargetZone): void {
-    const entry = ALGORITHMS[this.#name];
-    if (!('share' in entry) || this.#algorithm !== null) return;
-    let from = zone;
-    let loads = this.#acquire(zone);
-    if (loads === null) {
-      this.alone = true;
-      from = TargetZone.standalone(this.#targets.length);
-      loads = this.#acquire(from) ?? [];
-    }
-    this.#algorithm = entry.share(this.#spec, { zone: from, loads });
+    this.#choices.open(zone, this.targets);
   }
 
   /** No snapshot that is served has it any more; requests that began with it go on. */
   close(): void {
-    for (const { load } of this.#targets) load?.release();
+    this.#choices.close();
+  }
+
+  /** The way of choosing by a policy; null: the upstream's own. */
+  choice(policy: BalancingPolicy | null): Choice {
+    return policy === null ? this.#own : this.#choices.of(policy, this.targets);
   }
 
   /**
@@ -149,27 +148,10 @@ export class Balancer {
    * @param hash 32 bits, of `hashSource`.
    */
   next(passed: ReadonlySet<number> | null, hash = 0): BalancerTarget | null {
-    if (this.#algorithm === null) return null;
-    return this.#targets[this.#algorithm.next(passed, hash)] ?? null;
-  }
-
-  /** All or none. */
-  #acquire(zone: TargetZone): TargetLoad[] | null {
-    const loads: TargetLoad[] = [];
-    for (const { name } of this.#spec.members) {
-      const load = zone.acquire(`${this.#id} ${name}`);
-      if (load === null) {
-        for (const taken of loads) taken.release();
-        return null;
-      }
-      loads.push(load);
-    }
-    for (const [index, target] of this.#targets.entries()) target.load = loads[index] ?? null;
-    return loads;
+    return this.targets[this.#own.next(passed, hash)] ?? null;
   }
 }
 
-const DEFAULT_SLOTS = 10_000;
 const HAS_PORT = /^(?:\[[^\]]*\]|[^:]*):\d+$/;
 
 function withPort(name: string, port: number, usual: number): string {

@@ -12,15 +12,18 @@
  * A request whose first target answers allocates nothing but this object.
  */
 import type { Balancer, BalancerTarget } from './balancer.ts';
+import type { Choice } from './choice.ts';
 import type { Outcome } from './health/report.ts';
+import type { BalancingPolicy } from './policy.ts';
 import type { ResolvedAddress, ResolvedName, Resolver } from './resolver/resolver.ts';
 
 export class Peers {
   /** 32 bits of what the request is hashed on. */
   hash = 0;
   readonly #balancer: Balancer;
+  readonly #choice: Choice;
   readonly #resolver: Resolver;
-  /** Indexes of targets that are out: `#tried`, `#skipped`, and those that were waited for in vain. */
+  /** Indexes of targets that are out for this request: `#tried`, `#skipped`, and those that were waited for in vain. */
   #passed: Set<number> | null = null;
   #tried: number[] | null = null;
   #skipped: number[] | null = null;
@@ -29,21 +32,19 @@ export class Peers {
   /** Nothing else is left: names are waited for again. */
   #patient = false;
 
-  constructor(balancer: Balancer, resolver: Resolver) {
+  /** @param policy null: as the upstream says. */
+  constructor(balancer: Balancer, resolver: Resolver, policy: BalancingPolicy | null = null) {
     this.#balancer = balancer;
+    this.#choice = balancer.choice(policy);
     this.#resolver = resolver;
   }
 
   /** The next target, which may have to be resolved; null when none is left. */
   next(): BalancerTarget | null {
-    const { health } = this.#balancer;
+    const { health, targets } = this.#balancer;
     if (health !== null && !health.open) return null;
     for (;;) {
-      const target = this.#balancer.next(this.#passed ?? health?.down ?? null, this.hash);
-      if (target !== null && this.#passed !== null && health?.available(target.index) === false) {
-        this.#pass(target);
-        continue;
-      }
+      const target = targets[this.#choice.next(this.#passed, this.hash)] ?? null;
       if (target === null) {
         if (this.#reconsider()) continue;
         return null;
@@ -113,7 +114,7 @@ export class Peers {
   }
 
   #pass(target: BalancerTarget): void {
-    (this.#passed ??= new Set(this.#balancer.health?.down)).add(target.index);
+    (this.#passed ??= new Set()).add(target.index);
   }
 
   /** All are out: lets those in that were only skipped, then those that failed before. */

@@ -8,7 +8,7 @@
  * slot for each unit of weight).
  *
  * A member that is passed over neither gains nor pays, so that its share goes to the others by their weights and it
- * does not catch up later.
+ * does not catch up later. The same holds for one that is out for everybody (`setOut`).
  */
 
 /** Bounds the work of a start in the middle of a cycle. */
@@ -19,6 +19,9 @@ export class Rotation {
   /** Null: equal weights. */
   readonly #credits: Float64Array | null;
   readonly #cycle: number;
+  /** 1: out for everybody. */
+  readonly #out: Uint8Array;
+  #missing = 0;
   #turn = 0;
 
   /**
@@ -30,6 +33,7 @@ export class Rotation {
     const divisor = weights.reduce(gcd, 0);
     this.#weights = weights.map((weight) => weight / divisor);
     this.#cycle = this.#weights.reduce((sum, weight) => sum + weight, 0);
+    this.#out = new Uint8Array(weights.length);
     const equal = this.#weights.every((weight) => weight === 1);
     this.#credits = equal ? null : new Float64Array(weights.length);
     if (equal) {
@@ -45,9 +49,23 @@ export class Rotation {
     return this.#cycle;
   }
 
+  setOut(member: number, out: boolean): void {
+    this.#missing += Number(out) - this.#out[member]!;
+    this.#out[member] = Number(out);
+  }
+
   /** The member whose turn it is; -1 when there is none. Allocates nothing. */
   next(): number {
     if (this.#credits !== null) return this.#richest(this.#credits, null);
+    return this.#missing === 0 ? this.#step() : this.#search(null);
+  }
+
+  /** The same without some; -1 when none is left. */
+  nextBut(passed: ReadonlySet<number>): number {
+    return this.#credits === null ? this.#search(passed) : this.#richest(this.#credits, passed);
+  }
+
+  #step(): number {
     const { length } = this.#weights;
     if (length === 0) return -1;
     const turn = this.#turn;
@@ -55,22 +73,21 @@ export class Rotation {
     return turn;
   }
 
-  /** The same without some; -1 when none is left. */
-  nextBut(passed: ReadonlySet<number>): number {
-    if (this.#credits !== null) return this.#richest(this.#credits, passed);
+  #search(passed: ReadonlySet<number> | null): number {
     for (let i = 0; i < this.#weights.length; i++) {
-      const turn = this.next();
-      if (!passed.has(turn)) return turn;
+      const turn = this.#step();
+      if (this.#out[turn] === 0 && passed?.has(turn) !== true) return turn;
     }
     return -1;
   }
 
   #richest(credits: Float64Array, passed: ReadonlySet<number> | null): number {
     const weights = this.#weights;
+    const out = this.#out;
     let best = -1;
     let sum = 0;
     for (let i = 0; i < weights.length; i++) {
-      if (passed?.has(i) === true) continue;
+      if (out[i] !== 0 || passed?.has(i) === true) continue;
       sum += weights[i]!;
       credits[i]! += weights[i]!;
       if (best < 0 || credits[i]! > credits[best]!) best = i;

@@ -41,14 +41,20 @@ export class SlotTable {
     this.#claimed = claimed;
   }
 
-  /** Holds the slot of a key; 0: none is left. Not for every request. */
-  take(key: string): number {
+  /**
+   * Holds the slot of a key; 0: none is left. Not for every request.
+   *
+   * @param unheld called under the lock when nobody held the slot.
+   */
+  take(key: string, unheld: ((slot: number) => void) | null = null): number {
     const low = hash32(key, 0x9e3779b9) | 1;
     const high = hash32(key, 0x85ebca6b) | 0;
     this.#lock();
     try {
       const slot = this.#find(low, high);
-      if (slot > 0) Atomics.store(this.#held, slot, 1);
+      if (slot === 0) return 0;
+      if (unheld !== null && this.#unheld(slot)) unheld(slot);
+      Atomics.store(this.#held, slot, 1);
       return slot;
     } finally {
       Atomics.store(this.#cells.lock, 0, 0);

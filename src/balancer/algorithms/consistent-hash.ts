@@ -8,7 +8,8 @@
  * but names, weights and `slots`, so all workers, all nodes and all restarts agree.
  *
  * The table is made from the one before: members that stay are asked only for slots that have lost their owner, so
- * that a change costs `slots` comparisons for each member that changed and not for all of them.
+ * that a change costs `slots` comparisons for each member that changed and not for all of them. A table that is made while
+ * a request waits settles each slot when it is asked for first.
  *
  * A member that is passed over is replaced by the owner of the next slot, as Kong walks its ring; its keys so spread
  * over all others and come back to it.
@@ -16,36 +17,72 @@
 import { hash32, mix32 } from '../../zone/hash32.ts';
 import type { Algorithm, AlgorithmSpec, Member } from './algorithm.ts';
 
+/** The owner of a slot that is not settled. */
+const OPEN = -2;
+
 export class ConsistentHash implements Algorithm {
   readonly members: readonly Member[];
   /** Of each slot, -1 when there are no members. */
   readonly owners: Int32Array;
   /** The winning numbers, single precision. */
   readonly scores: Float32Array;
+  readonly hashes: Float64Array;
+  readonly #out: Uint8Array;
+  #left: number;
 
   constructor(members: readonly Member[], slots: number) {
     this.members = members;
     this.owners = new Int32Array(slots).fill(-1);
     this.scores = new Float32Array(slots).fill(Infinity);
+    this.hashes = Float64Array.from(members, ({ name }) => hash32(name));
+    this.#out = new Uint8Array(members.length);
+    this.#left = members.length;
+  }
+
+  /** Its slots are settled one by one. */
+  static lazily({ members, slots }: AlgorithmSpec): ConsistentHash {
+    const table = new ConsistentHash(members, slots);
+    if (members.length > 0) table.owners.fill(OPEN);
+    return table;
+  }
+
+  setOut(member: number, out: boolean): void {
+    this.#left -= Number(out) - this.#out[member]!;
+    this.#out[member] = Number(out);
   }
 
   next(passed: ReadonlySet<number> | null, hash: number): number {
-    const { owners } = this;
-    const slot = Math.floor((hash / 2 ** 32) * owners.length);
-    const owner = owners[slot]!;
-    if (passed === null || owner < 0 || !passed.has(owner)) return owner;
+    const slot = Math.floor((hash / 2 ** 32) * this.owners.length);
+    const owner = this.#ownerOf(slot);
+    if (owner < 0 || this.#takes(owner, passed)) return owner;
     return this.#nextBut(passed, slot);
   }
 
-  #nextBut(passed: ReadonlySet<number>, slot: number): number {
+  #nextBut(passed: ReadonlySet<number> | null, slot: number): number {
     const { owners, members } = this;
-    if (passed.size >= members.length) return -1;
+    if (this.#left === 0 || (passed !== null && passed.size >= members.length)) return -1;
     for (let step = 1; step < owners.length; step++) {
-      const owner = owners[(slot + step) % owners.length]!;
-      if (!passed.has(owner)) return owner;
+      const owner = this.#ownerOf((slot + step) % owners.length);
+      if (this.#takes(owner, passed)) return owner;
     }
     // Of so little weight that it has no slot.
-    return members.findIndex((_, index) => !passed.has(index));
+    return members.findIndex((_, index) => this.#takes(index, passed));
+  }
+
+  #takes(member: number, passed: ReadonlySet<number> | null): boolean {
+    return this.#out[member] === 0 && passed?.has(member) !== true;
+  }
+
+  #ownerOf(slot: number): number {
+    const owner = this.owners[slot]!;
+    return owner === OPEN ? this.#settle(slot) : owner;
+  }
+
+  #settle(slot: number): number {
+    const slots = Int32Array.of(slot);
+    this.owners[slot] = -1;
+    for (const index of this.members.keys()) compete(this, index, slots);
+    return this.owners[slot]!;
   }
 }
 
@@ -56,12 +93,11 @@ export function* consistentHash({
   previous,
 }: AlgorithmSpec): Generator<void, ConsistentHash> {
   const table = new ConsistentHash(members, slots);
-  const hashes = Float64Array.from(members, ({ name }) => hash32(name));
   const kept = takeOver(table, previous);
   const orphans = Int32Array.from(table.owners.keys()).filter((slot) => table.owners[slot] === -1);
   const all = kept.size === 0 ? orphans : Int32Array.from(table.owners.keys());
   for (const index of members.keys()) {
-    compete(table, hashes, index, kept.has(index) ? orphans : all);
+    compete(table, index, kept.has(index) ? orphans : all);
     yield;
   }
   return table;
@@ -84,8 +120,8 @@ function takeOver({ members, owners, scores }: ConsistentHash, previous: Algorit
 const identityOf = ({ name, weight }: Member): string => `${name} ${weight}`;
 
 /** Gives a member the slots that it wins of these. */
-function compete(table: ConsistentHash, hashes: Float64Array, index: number, slots: Int32Array): void {
-  const { owners, scores } = table;
+function compete(table: ConsistentHash, index: number, slots: Int32Array): void {
+  const { owners, scores, hashes } = table;
   const own = hashes[index]!;
   const cost = 1 / table.members[index]!.weight;
   for (const slot of slots) {

@@ -8,6 +8,8 @@
  */
 import type { TargetZone } from '../../zone/targets/target-zone.ts';
 import type { Algorithm, AlgorithmSpec, SharedLoads } from './algorithm.ts';
+import { Present } from './present.ts';
+import { Random } from './random.ts';
 
 /** Members tried at random before one is searched for. */
 const THROWS = 4;
@@ -16,13 +18,19 @@ export class Latency implements Algorithm {
   readonly #zone: TargetZone;
   readonly #slots: Int32Array;
   readonly #weights: readonly number[];
-  #seed: number;
+  readonly #present: Present;
+  readonly #random: Random;
 
   constructor({ members, start }: AlgorithmSpec, { zone, loads }: SharedLoads) {
     this.#zone = zone;
     this.#slots = Int32Array.from(loads, ({ slot }) => slot);
     this.#weights = members.map(({ weight }) => weight);
-    this.#seed = Math.floor(start * 0xffff_ffff) | 1;
+    this.#present = new Present(members.length);
+    this.#random = new Random(start);
+  }
+
+  setOut(member: number, out: boolean): void {
+    this.#present.setOut(member, out);
   }
 
   next(passed: ReadonlySet<number> | null): number {
@@ -40,27 +48,19 @@ export class Latency implements Algorithm {
 
   /** A member at random but for those; -1 when there is none. */
   #any(passed: ReadonlySet<number> | null, but: number): number {
-    const { length } = this.#slots;
-    if (length === 0) return -1;
-    let member = 0;
-    for (let thrown = 0; thrown < THROWS; thrown++) {
-      member = this.#random(length);
+    const present = this.#present;
+    const { count } = present;
+    let place = 0;
+    for (let thrown = 0; thrown < THROWS && count > 0; thrown++) {
+      place = this.#random.below(count);
+      const member = present.at(place);
       if (member !== but && passed?.has(member) !== true) return member;
     }
-    for (let step = 0; step < length; step++) {
-      member = member + 1 < length ? member + 1 : 0;
+    for (let step = 0; step < count; step++) {
+      place = place + 1 < count ? place + 1 : 0;
+      const member = present.at(place);
       if (member !== but && passed?.has(member) !== true) return member;
     }
     return -1;
-  }
-
-  /** xorshift32. */
-  #random(below: number): number {
-    let seed = this.#seed;
-    seed ^= seed << 13;
-    seed ^= seed >>> 17;
-    seed ^= seed << 5;
-    this.#seed = seed;
-    return Math.floor(((seed >>> 0) / 2 ** 32) * below);
   }
 }

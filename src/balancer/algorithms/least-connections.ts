@@ -15,6 +15,8 @@ export class LeastConnections implements Algorithm {
   readonly #costs: Float64Array;
   /** The score of an idle member of the largest weight. */
   readonly #ideal: number;
+  /** 1: out for everybody. */
+  readonly #out: Uint8Array;
   #first: number;
 
   constructor({ members, start }: AlgorithmSpec, { zone, loads }: SharedLoads) {
@@ -22,7 +24,12 @@ export class LeastConnections implements Algorithm {
     this.#slots = Int32Array.from(loads, ({ slot }) => slot);
     this.#costs = Float64Array.from(members, ({ weight }) => 1 / weight);
     this.#ideal = this.#costs.reduce((least, cost) => Math.min(least, cost), Infinity);
+    this.#out = new Uint8Array(members.length);
     this.#first = Math.floor(start * members.length);
+  }
+
+  setOut(member: number, out: boolean): void {
+    this.#out[member] = Number(out);
   }
 
   next(passed: ReadonlySet<number> | null): number {
@@ -40,8 +47,10 @@ export class LeastConnections implements Algorithm {
     const slots = this.#slots;
     const costs = this.#costs;
     const ideal = this.#ideal;
+    const gone = this.#out;
     let { index, score } = least;
     for (let i = from; i < to; i++) {
+      if (gone[i] !== 0) continue;
       const own = (zone.inFlight(slots[i]!) + 1) * costs[i]!;
       if (own >= score || passed?.has(i) === true) continue;
       index = i;

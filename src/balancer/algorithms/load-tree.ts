@@ -4,9 +4,10 @@
  *
  * What this worker begins and ends is played anew at once, in as many matches as the tree is high. What other workers
  * do is seen when it matters: a winner that has got more to do meanwhile is found out before it is taken, and with every
- * choice a few members are looked at again, all in turn, so that one that others have left is known soon.
+ * choice a few members are looked at again, all in turn, so that one that others have left is known soon. One that is out
+ * has an infinite score: it loses every match.
  */
-import type { LoadWatcher } from '../../zone/targets/target-load.ts';
+import type { LoadWatcher, TargetLoad } from '../../zone/targets/target-load.ts';
 import type { TargetZone } from '../../zone/targets/target-zone.ts';
 import type { Algorithm, AlgorithmSpec, SharedLoads } from './algorithm.ts';
 import { LeastConnections } from './least-connections.ts';
@@ -15,7 +16,7 @@ import { LeastConnections } from './least-connections.ts';
 const LOOKED_AT = 4;
 /** Winners that are found out at most: then the last one is taken, which is good enough. */
 const MOST_FOUND_OUT = 16;
-/** So many members that are out are taken out of the tree for one choice; for more, all members are looked at. */
+/** So many members are taken out of the tree for one choice; for more (a request that failed on all), all are looked at. */
 const MOST_PASSED = 24;
 
 export class LoadTree implements Algorithm, LoadWatcher {
@@ -28,6 +29,8 @@ export class LoadTree implements Algorithm, LoadWatcher {
   /** Winners: of all at 1, the children of i at 2i and 2i + 1; members from `#leaves` on, -1 where there is none. */
   readonly #winners: Int32Array;
   readonly #leaves: number;
+  readonly #out: Uint8Array;
+  readonly #loads: readonly TargetLoad[];
   readonly #scan: LeastConnections;
   #choices = 0;
   #looked = 0;
@@ -38,6 +41,8 @@ export class LoadTree implements Algorithm, LoadWatcher {
     const first = Math.floor(start * length);
     this.#scan = new LeastConnections(spec, shared);
     this.#zone = shared.zone;
+    this.#loads = shared.loads;
+    this.#out = new Uint8Array(length);
     this.#slots = Int32Array.from(shared.loads, ({ slot }) => slot);
     this.#costs = Float64Array.from(members, ({ weight }) => 1 / weight);
     this.#scores = Float64Array.from(members, (_, member) => this.#scoreOf(member));
@@ -52,6 +57,16 @@ export class LoadTree implements Algorithm, LoadWatcher {
   changed(member: number): void {
     const score = this.#scoreOf(member);
     if (score !== this.#scores[member]) this.#enter(member, score);
+  }
+
+  setOut(member: number, out: boolean): void {
+    this.#out[member] = Number(out);
+    this.#scan.setOut(member, out);
+    this.changed(member);
+  }
+
+  close(): void {
+    for (const load of this.#loads) load.unwatch(this);
   }
 
   next(passed: ReadonlySet<number> | null): number {
@@ -69,7 +84,7 @@ export class LoadTree implements Algorithm, LoadWatcher {
       if (score === this.#scores[winner]) break;
       this.#enter(winner, score);
     }
-    if (passed?.has(winner) === true) winner = this.#scan.next(passed);
+    if (this.#scores[winner] === Infinity) winner = this.#scan.next(passed);
     else this.#take(winner);
     if (out !== null) for (const member of out) this.changed(member);
     return winner;
@@ -89,6 +104,7 @@ export class LoadTree implements Algorithm, LoadWatcher {
   }
 
   #scoreOf(member: number): number {
+    if (this.#out[member] !== 0) return Infinity;
     return (this.#zone.inFlight(this.#slots[member]!) + 1) * this.#costs[member]!;
   }
 

@@ -1,22 +1,32 @@
-/** The ways of balancing, by Kong's names. */
-import type { Algorithm, AlgorithmSpec, MakeAlgorithm, MakeSharedAlgorithm } from './algorithm.ts';
-import { consistentHash } from './consistent-hash.ts';
+/** The ways of balancing: Kong's four by its names, and those that only the plugin balancing names. */
+import type { MakeAlgorithm, MakeAtOnce, MakeSharedAlgorithm } from './algorithm.ts';
+import { ConsistentHash, consistentHash } from './consistent-hash.ts';
 import { Latency } from './latency.ts';
 import { LeastConnections } from './least-connections.ts';
 import { LoadTree } from './load-tree.ts';
+import { PowerOfTwo } from './power-of-two.ts';
 import { RoundRobin } from './round-robin.ts';
 
-export type AlgorithmName = 'round-robin' | 'consistent-hashing' | 'least-connections' | 'latency';
+export type AlgorithmName =
+  | 'round-robin'
+  | 'consistent-hashing'
+  | 'least-connections'
+  | 'latency'
+  | 'power-of-two';
 
-/** `make`: depends on the configuration alone. `share`: goes by what all workers know of the members. */
-type Entry = { readonly make: MakeAlgorithm } | { readonly share: MakeSharedAlgorithm };
+/**
+ * `make` (without it `atOnce`): depends on the configuration alone. `share`: goes by what all workers know of the members.
+ */
+type Entry =
+  | { readonly atOnce: MakeAtOnce; readonly make?: MakeAlgorithm }
+  | { readonly share: MakeSharedAlgorithm };
 
 /** Counts, of members times workers, from which on a tree is cheaper than a look at all of them. */
 const MANY = 64;
 
 export const ALGORITHMS: Readonly<Record<AlgorithmName, Entry>> = {
-  'round-robin': { make: atOnce((spec) => new RoundRobin(spec)) },
-  'consistent-hashing': { make: consistentHash },
+  'round-robin': { atOnce: (spec) => new RoundRobin(spec) },
+  'consistent-hashing': { atOnce: ConsistentHash.lazily, make: consistentHash },
   'least-connections': {
     share: (spec, shared) =>
       spec.members.length * shared.zone.workers < MANY
@@ -24,11 +34,5 @@ export const ALGORITHMS: Readonly<Record<AlgorithmName, Entry>> = {
         : new LoadTree(spec, shared),
   },
   latency: { share: (spec, shared) => new Latency(spec, shared) },
+  'power-of-two': { share: (spec, shared) => new PowerOfTwo(spec, shared) },
 };
-
-function atOnce(make: (spec: AlgorithmSpec) => Algorithm): MakeAlgorithm {
-  // oxlint-disable-next-line require-yield -- nothing to wait for
-  return function* (spec) {
-    return make(spec);
-  };
-}

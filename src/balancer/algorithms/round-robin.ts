@@ -19,6 +19,10 @@ export class RoundRobin implements Algorithm {
       unequal && weights.length >= MANY ? new Schedule(weights, start) : new Rotation(weights, start);
   }
 
+  setOut(member: number, out: boolean): void {
+    this.#turns.setOut(member, out);
+  }
+
   next(passed: ReadonlySet<number> | null): number {
     return passed === null ? this.#turns.next() : this.#turns.nextBut(passed);
   }

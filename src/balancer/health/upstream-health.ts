@@ -80,6 +80,20 @@ export class UpstreamHealth {
     return this.down?.has(index) !== true;
   }
 
+  /**
+   * Since when a target takes requests again: milliseconds by the clock of all threads, of the address that came back
+   * first; 0: one of its addresses never was out.
+   */
+  backSince(index: number): number {
+    const { handles = [] } = this.#members[index] ?? {};
+    let since = Infinity;
+    for (const handle of handles) {
+      if (handle === null) return 0;
+      if (this.#zone.healthy(handle)) since = Math.min(since, this.#zone.backSince(handle));
+    }
+    return since === Infinity ? 0 : since;
+  }
+
   /** The next address of a target that takes requests; null when none does. */
   pick(index: number, name: Addresses): ResolvedAddress | null {
     const member = this.#members[index];

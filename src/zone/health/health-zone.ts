@@ -9,8 +9,10 @@
  * that has not failed lately, nothing is written at all. The four counters are consecutive: a success takes the failures
  * away, a failure the successes. Whoever brings a counter to its limit turns the state over, and one alone does.
  */
+import { monotonicMs } from '../../lib/monotonic.ts';
 import {
   ALLOCATIONS,
+  BACK,
   bucketOf,
   COUNTERS,
   EPOCH,
@@ -37,14 +39,19 @@ export type Failure = (typeof FAILURE)[keyof typeof FAILURE];
 
 const SUCCESSES = 0xff;
 const MAX_COUNT = 0xff;
+/** Milliseconds of which `BACK` counts one: so a word lasts for years. */
+const BACK_MS = 100;
 const HEALTHY = 0;
 const UNHEALTHY = 1;
 
 export class HealthZone {
   readonly words: Int32Array;
+  readonly #now: () => number;
 
-  constructor(buffer: SharedArrayBuffer) {
+  /** @param now milliseconds by the clock of all threads. */
+  constructor(buffer: SharedArrayBuffer, now: () => number = monotonicMs) {
     this.words = new Int32Array(buffer);
+    this.#now = now;
   }
 
   static buffer(): SharedArrayBuffer {
@@ -76,6 +83,11 @@ export class HealthZone {
   /** A slot that was taken back is no reason to leave a target out. */
   healthy(handle: HealthHandle): boolean {
     return Atomics.load(this.words, handle.at + STATE) === HEALTHY || !this.lives(handle);
+  }
+
+  /** When it became healthy again, in milliseconds by the clock of all threads; 0: it never was otherwise. */
+  backSince({ at }: HealthHandle): number {
+    return Atomics.load(this.words, at + BACK) * BACK_MS;
   }
 
   /** Of a group. */
@@ -131,6 +143,9 @@ export class HealthZone {
 
   #turn({ at }: HealthHandle, from: number, to: number): boolean {
     const { words } = this;
+    if (Atomics.load(words, at + STATE) !== from) return false;
+    // Before: whoever sees that it is healthy sees since when.
+    if (to === HEALTHY) Atomics.store(words, at + BACK, Math.max(1, Math.floor(this.#now() / BACK_MS)));
     if (Atomics.compareExchange(words, at + STATE, from, to) !== from) return false;
     Atomics.store(words, at + COUNTERS, 0);
     Atomics.add(words, words[at + GROUP]! + EPOCH, 1);

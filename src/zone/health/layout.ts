@@ -32,6 +32,8 @@ export const EPOCH = 3;
 export const GROUP = 4;
 /** The next slot of the chain + 1, or 0. */
 export const NEXT = 5;
+/** When it became healthy again, in tenths of a second by the clock of all threads; 0: it never was otherwise. */
+export const BACK = 6;
 /** Four words. */
 export const KEY = 8;
 

@@ -17,12 +17,14 @@ export interface Cells {
   readonly inFlight: Int32Array;
   readonly latencies: Float64Array;
   readonly touched: Float64Array;
+  /** When the target came to an upstream that was serving; 0: with it. */
+  readonly born: Float64Array;
   /** Of each worker. */
   readonly held: readonly Int32Array[];
 }
 
 export function bytesOf({ workers, capacity }: Shape): number {
-  return HEAD * 4 + capacity * (2 * 8 + 2 * 4 + workers * 2 * 4);
+  return HEAD * 4 + capacity * (3 * 8 + 2 * 4 + workers * 2 * 4);
 }
 
 export function cellsOf(buffer: SharedArrayBuffer, { workers, capacity }: Shape): Cells {
@@ -34,6 +36,7 @@ export function cellsOf(buffer: SharedArrayBuffer, { workers, capacity }: Shape)
     lock: new Int32Array(buffer, 0, 1),
     latencies: floats(),
     touched: floats(),
+    born: floats(),
     keys: ints(capacity * 2),
     inFlight: ints(capacity * workers),
     held: Array.from({ length: workers }, () => ints(capacity)),

@@ -5,6 +5,11 @@ export interface LoadWatcher {
   changed(place: number): void;
 }
 
+interface Watch {
+  readonly watcher: LoadWatcher;
+  readonly place: number;
+}
+
 /** Whose slots they are. */
 interface LoadKeeper {
   add(slot: number, change: 1 | -1): void;
@@ -21,8 +26,7 @@ export class TargetLoad {
   #holders = 0;
   /** Of this worker. */
   #inFlight = 0;
-  #watcher: LoadWatcher | null = null;
-  #place = 0;
+  #watches: readonly Watch[] = [];
 
   constructor(zone: LoadKeeper, key: string, slot: number) {
     this.#zone = zone;
@@ -34,14 +38,14 @@ export class TargetLoad {
   begin(): void {
     this.#inFlight++;
     this.#zone.add(this.slot, 1);
-    this.#watcher?.changed(this.#place);
+    for (const { watcher, place } of this.#watches) watcher.changed(place);
   }
 
   /** The try is over. */
   end(): void {
     this.#inFlight--;
     this.#zone.add(this.slot, -1);
-    this.#watcher?.changed(this.#place);
+    for (const { watcher, place } of this.#watches) watcher.changed(place);
     this.#letGo();
   }
 
@@ -50,10 +54,12 @@ export class TargetLoad {
     this.#zone.observe(this.slot, milliseconds);
   }
 
-  /** One watches at a time: the last. */
   watch(watcher: LoadWatcher, place: number): void {
-    this.#watcher = watcher;
-    this.#place = place;
+    this.#watches = [...this.#watches, { watcher, place }];
+  }
+
+  unwatch(watcher: LoadWatcher): void {
+    this.#watches = this.#watches.filter((watch) => watch.watcher !== watcher);
   }
 
   hold(): void {

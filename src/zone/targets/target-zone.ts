@@ -6,6 +6,8 @@
  *   when they are read; the main thread zeroes those of a worker that has died. (A sum that all of them add to would be
  *   read sooner. But a thread can be ended between any two operations, and then sum and counts no longer agree.)
  * - **Latency**: peak EWMA, value and time. Two workers that write at the same time lose one sample, no more.
+ * - **Born**: when the target came to an upstream that was serving already, so that all workers ramp it up alike. Whoever
+ *   takes a slot that nobody holds says so.
  * - **Slots** (slot-table.ts) are taken at the commit of a snapshot and never on the request path. A worker lets go of one
  *   when no balancer that it serves has the target and nothing of it is in flight. A late request cannot touch a slot that
  *   is another target's by now: a handle that has let go points at slot 0.
@@ -23,6 +25,7 @@ const DECAY_MS = 10_000;
 const UNKNOWN_MS = 1000;
 /** Milliseconds that count as no time, so that what is in flight still matters. */
 const LEAST_MS = 0.01;
+
 /** The region as one worker sees it. */
 export class TargetZone {
   readonly workers: number;
@@ -33,8 +36,16 @@ export class TargetZone {
   readonly #loads = new Map<string, TargetLoad>();
   /** The clock of all threads less that of this one. */
   readonly #epoch = monotonicMs() - performance.now();
+  readonly #clock: () => number;
 
-  constructor(buffer: SharedArrayBuffer, workerId: number, shape: Shape) {
+  /** @param clock milliseconds of this thread. */
+  constructor(
+    buffer: SharedArrayBuffer,
+    workerId: number,
+    shape: Shape,
+    clock = (): number => performance.now(),
+  ) {
+    this.#clock = clock;
     this.#cells = cellsOf(buffer, shape);
     this.#id = workerId;
     this.#slots = new SlotTable(this.#cells, workerId, shape.capacity, (slot) => this.#claim(slot));
@@ -50,14 +61,20 @@ export class TargetZone {
 
   /** Milliseconds by the clock of all threads. */
   now(): number {
-    return this.#epoch + performance.now();
+    return this.#epoch + this.#clock();
   }
 
-  /** The handle of a key, to be released once; null when its part of the table is full. Not for the request path. */
-  acquire(key: string): TargetLoad | null {
+  /**
+   * The handle of a key, to be released once; null when its part of the table is full. Not for the request path.
+   *
+   * @param born when the target came, where it has just come; 0: it was there.
+   */
+  acquire(key: string, born = 0): TargetLoad | null {
     let load = this.#loads.get(key);
     if (load === undefined) {
-      const slot = this.#slots.take(key);
+      const slot = this.#slots.take(key, (unheld) => {
+        if (born > 0) this.#cells.born[unheld] = born;
+      });
       if (slot === 0) return null;
       this.#loads.set(key, (load = new TargetLoad(this, key, slot)));
     }
@@ -84,6 +101,11 @@ export class TargetZone {
     return sum;
   }
 
+  /** When the target came to an upstream that was serving, by `now`; 0: it was there from the beginning. */
+  bornAt(slot: number): number {
+    return this.#cells.born[slot]!;
+  }
+
   observe(slot: number, milliseconds: number): void {
     const { latencies, touched } = this.#cells;
     const now = this.now();
@@ -105,6 +127,7 @@ export class TargetZone {
   }
 
   #claim(slot: number): void {
+    this.#cells.born[slot] = 0;
     this.#cells.latencies[slot] = 0;
     this.#cells.touched[slot] = 0;
   }
