@@ -229,11 +229,11 @@ export class Http2Pool {
     unlist(place, session);
     if (wasConnecting) place.connecting--;
     if (wasConnecting && place.connecting === 0) {
-      const waiting = [...place.waiting];
-      place.waiting.clear();
-      const error = session.timedOut
-        ? timeoutError('connect', place.connectMs, false)
-        : connectError(session.cause);
+      const { timedOut } = session;
+      const error = timedOut ? timeoutError('connect', place.connectMs, false) : connectError(session.cause);
+      // Who came later, such as the next try of a request, has not waited as long: the next session is for them.
+      const waiting = [...place.waiting].filter(({ since }) => !timedOut || since <= session.since);
+      for (const stream of waiting) place.waiting.delete(stream);
       for (const stream of waiting) stream.fail(error);
     }
     if (place.waiting.size > 0) this.#connectForWaiting(place, place.connectMs);

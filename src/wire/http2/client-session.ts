@@ -14,6 +14,7 @@ import { CELL } from '../../zone/worker-zone.ts';
 import type { Destination } from '../tls/destination.ts';
 import { connectUpstream, handshakeFailure } from '../tls/upstream-connect.ts';
 import type { UpstreamSocket } from '../tls/upstream-connect.ts';
+import { constants } from './codes.ts';
 import type { ClientShared, SessionStream, StreamSession } from './client-context.ts';
 import { UnseenResets } from './client-resets.ts';
 
@@ -31,6 +32,8 @@ const SESSION_WINDOW = 4 * 1024 * 1024;
 const SESSION_MEMORY = 256;
 
 const ALPN = ['h2'];
+/** `undefined` would make `node:http2` forget the code. */
+const NO_ERROR = null as unknown as undefined;
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -58,6 +61,8 @@ export class Http2ClientSession implements StreamSession {
   cause: unknown = undefined;
   /** It was given up since the peer did not answer in time. */
   timedOut = false;
+  /** `performance.now()` when it began to connect. */
+  readonly since = performance.now();
   /** Stands in the pool's list of those that have room; the pool's own. */
   listed = false;
   readonly #shared: ClientShared;
@@ -180,10 +185,10 @@ export class Http2ClientSession implements StreamSession {
     this.#owner.changed(this);
   }
 
-  /** Ends it with all its streams. */
+  /** Ends it with all its streams. Without a code those would end as if their responses were whole. */
   destroy(cause: unknown): void {
     this.cause ??= cause;
-    this.#http2?.destroy();
+    this.#http2?.destroy(NO_ERROR, constants.NGHTTP2_INTERNAL_ERROR);
     this.#socket.destroy();
   }
 

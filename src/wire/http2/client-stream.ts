@@ -35,6 +35,8 @@ export class Http2ClientStream implements ClientStream, SessionStream, StreamEve
   /** The session had served another request, and was not made for this try. */
   reused = false;
   takenBack = false;
+  /** `performance.now()` when it began to wait for a place. */
+  since = 0;
   readonly #shared: ClientShared;
   readonly #timeouts: StreamTimeouts;
   readonly #timer: WheelTimer;
@@ -104,6 +106,7 @@ export class Http2ClientStream implements ClientStream, SessionStream, StreamEve
 
   /** Waits for a place. */
   wait(): void {
+    this.since = performance.now();
     this.#shared.wheel.arm(this.#timer, this.#timeouts.connect);
   }
 

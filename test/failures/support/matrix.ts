@@ -35,12 +35,12 @@ export interface Row {
   readonly route?: Readonly<Record<string, unknown>>;
 }
 
-export const RETRIES = 1;
+const RETRIES = 1;
 /** Milliseconds. */
 export const SHORT = 300;
 const LONG = 60_000;
 /** Half of the time-out that must not have been it. */
-const BOUND = LONG / 2;
+export const BOUND = LONG / 2;
 
 export interface Matrix {
   readonly gateway: Gateway;
