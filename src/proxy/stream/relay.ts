@@ -103,6 +103,9 @@ export function relay(stream: Stream, { client, upstream, buffer, idleMs }: Legs
   });
   client.on('end', () => upstream.end());
   upstream.on('end', () => client.end());
+  upstream.on('error', ({ message }) =>
+    stream.log('error', 'stream_broken', `the upstream broke off: ${message}`),
+  );
   client.on('close', () => closed(upstream));
   upstream.on('close', () => closed(client));
   wheel.arm(timer, idleMs);
