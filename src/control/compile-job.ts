@@ -34,6 +34,7 @@ export interface CompileJob {
 export interface DumpJob {
   readonly type: 'dump';
   readonly image: SharedArrayBuffer | null;
+  readonly plugins?: PluginBundle;
 }
 
 export type CompilerJob = CompileJob | DumpJob;

@@ -74,5 +74,7 @@ function answer(job: CompileJob, parts: Pick<Compiled, 'image' | 'delta' | 'hash
 }
 
 export async function runJob(job: CompilerJob): Promise<Compiled | CompileFailure | Dumped> {
-  return job.type === 'dump' ? { ok: true, text: configYaml(job.image) } : await compile(job);
+  if (job.type === 'compile') return await compile(job);
+  await applyBundle(job.plugins ?? NO_BUNDLE);
+  return { ok: true, text: configYaml(job.image) };
 }

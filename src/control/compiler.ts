@@ -16,6 +16,7 @@ import type {
   Dumped,
 } from './compile-job.ts';
 import { moduleUrl } from '../lib/module-url.ts';
+import { NO_BUNDLE, type PluginBundle } from '../plugins/users/live.ts';
 
 export interface CompilerLimits {
   /** MiB of JavaScript heap. */
@@ -60,8 +61,11 @@ export class Compiler {
     return (await this.#run(this.#take(), job, true)) as Compiled | CompileFailure;
   }
 
-  async dump(image: SharedArrayBuffer | null): Promise<Dumped | CompileFailure> {
-    return (await this.#run(this.#take(), { type: 'dump', image }, true)) as Dumped | CompileFailure;
+  async dump(
+    image: SharedArrayBuffer | null,
+    plugins: PluginBundle = NO_BUNDLE,
+  ): Promise<Dumped | CompileFailure> {
+    return (await this.#run(this.#take(), { type: 'dump', image, plugins }, true)) as Dumped | CompileFailure;
   }
 
   #take(): Worker {

@@ -1,6 +1,7 @@
 /** A configuration image in Kong's output forms: the answer of `POST /config`, and the file of `GET /config`. */
 import { dump } from 'js-yaml';
-import { DEFINITIONS, relationsOf } from '../entities/registry.ts';
+import { fromKinds } from '../entities/plugin-entities.ts';
+import { allDefinitions, relationsOf } from '../entities/registry.ts';
 import type { Values } from '../entities/schema/field.ts';
 import { readImage } from '../snapshot/image.ts';
 import { PRINT_SCHEMA } from '../store/file/yaml-schema.ts';
@@ -39,15 +40,18 @@ function byKind<T>(
   return [...kinds].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-const REFERENCES: ReadonlyMap<string, ReadonlySet<string>> = new Map(
-  DEFINITIONS.map((definition) => [
-    definition.name,
-    new Set(relationsOf(definition).map(({ name }) => name)),
-  ]),
+const allReferences = fromKinds(
+  (): ReadonlyMap<string, ReadonlySet<string>> =>
+    new Map(
+      allDefinitions().map((definition) => [
+        definition.name,
+        new Set(relationsOf(definition).map(({ name }) => name)),
+      ]),
+    ),
 );
 
 function exported(entity: Values, kind: string): Values {
-  const references = REFERENCES.get(kind);
+  const references = allReferences().get(kind);
   return Object.fromEntries(
     Object.entries(entity)
       .filter(([, value]) => value !== null)

@@ -7,6 +7,8 @@
  * nothing else writes.
  */
 import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
+import { asDescribed, fromKinds, pluginKinds } from '../entities/plugin-entities.ts';
+import { layoutOf, PLUGIN_ROWS, rowId, rowOf } from '../entities/plugin-rows.ts';
 import type { Values } from '../entities/schema/field.ts';
 import type { Steps } from '../lib/steps.ts';
 import { readImage } from '../snapshot/image.ts';
@@ -15,12 +17,18 @@ import { withExpiries } from '../store/file/expiry.ts';
 import { Slices } from '../store/slices.ts';
 import type { DirectoryWriter } from '../zone/directory/writer.ts';
 
-const KINDS: readonly string[] = DIRECTORY_KINDS.map(({ name }) => name);
-const WANTED: ReadonlySet<string> = new Set(KINDS);
+/** Kinds of the gateway and of plugins, parents before children. */
+const kinds = fromKinds((): readonly string[] => [
+  ...DIRECTORY_KINDS.map(({ name }) => name).filter((name) => name !== PLUGIN_ROWS),
+  ...pluginKinds().keys(),
+]);
+const ROWS: ReadonlySet<string> = new Set(DIRECTORY_KINDS.map(({ name }) => name));
 /** Rows of a store read at once: no longer than a slice. */
 const PAGE = 200;
 /** When more was touched, all is compared. */
 const MAX_TOUCHED = 50_000;
+
+const rowLayout = fromKinds(() => JSON.stringify([...pluginKinds().values()].map(layoutOf)));
 
 interface Found {
   readonly kind: string;
@@ -31,6 +39,8 @@ export class DirectoryKeeper {
   readonly #writer: DirectoryWriter;
   /** What it holds of a store; null: nothing, or a mixture. */
   #revision: number | null = null;
+  /** How rows of plugins' entities were made. */
+  #layout = '';
 
   constructor(writer: DirectoryWriter) {
     this.#writer = writer;
@@ -43,7 +53,9 @@ export class DirectoryKeeper {
    */
   async fromImage(next: SharedArrayBuffer, served: SharedArrayBuffer | null): Promise<void> {
     try {
+      const layout = rowLayout();
       await this.#replace(imageEntities(next));
+      this.#layout = layout;
     } catch (error) {
       // As far as memory allows: what was served goes on being served.
       await this.#replace(served === null ? [] : imageEntities(served)).catch(() => undefined);
@@ -55,7 +67,8 @@ export class DirectoryKeeper {
   async follow(reader: CatalogReader): Promise<void> {
     const since = this.#revision;
     const { revision } = reader;
-    const known = since !== null && since >= reader.oldest;
+    const layout = rowLayout();
+    const known = since !== null && since >= reader.oldest && layout === this.#layout;
     const touched = known ? await new Slices().run(touchedSince(reader, since)) : null;
     if (touched !== null) {
       await new Slices().run(this.#update(reader, touched));
@@ -64,10 +77,16 @@ export class DirectoryKeeper {
       await this.#replace(storeEntities(reader));
     }
     this.#revision = revision;
+    this.#layout = layout;
+  }
+
+  /** Would the rows of plugins' entities be made otherwise now? */
+  get outdated(): boolean {
+    return rowLayout() !== this.#layout;
   }
 
   async #replace(entities: Iterable<Found>): Promise<void> {
-    await new Slices().run(this.#writer.replace(entities));
+    await new Slices().run(this.#writer.replace(placed(entities)));
   }
 
   /** What is gone goes first: it needs no memory, and revoking matters more than adding. */
@@ -75,11 +94,12 @@ export class DirectoryKeeper {
     const left: Found[] = [];
     for (const { kind, id } of touched) {
       const entity = reader.stored(kind, id);
-      if (entity === null) this.#writer.remove(kind, id);
-      else left.push({ kind, entity });
+      if (entity !== null) left.push({ kind, entity });
+      else if (pluginKinds().has(kind)) this.#writer.remove(PLUGIN_ROWS, rowId(kind, id));
+      else this.#writer.remove(kind, id);
       yield;
     }
-    for (const { kind, entity } of left) {
+    for (const { kind, entity } of placed(left)) {
       this.#writer.put(kind, entity);
       yield;
     }
@@ -89,7 +109,7 @@ export class DirectoryKeeper {
 /** Each entity once; null when there are too many. */
 function* touchedSince(reader: CatalogReader, revision: number): Steps<Iterable<Touched> | null> {
   const touched = new Map<string, Touched>();
-  for (const page of reader.touchedSince(revision, KINDS)) {
+  for (const page of reader.touchedSince(revision, kinds())) {
     for (const one of page) touched.set(`${one.kind}/${one.id}`, one);
     if (touched.size > MAX_TOUCHED) return null;
     yield;
@@ -98,7 +118,7 @@ function* touchedSince(reader: CatalogReader, revision: number): Steps<Iterable<
 }
 
 function* storeEntities(reader: CatalogReader): Generator<Found> {
-  for (const kind of KINDS) {
+  for (const kind of kinds()) {
     for (let after: string | null = null; ;) {
       const page: readonly Values[] = reader.storedPage(kind, after, PAGE);
       for (const entity of page) yield { kind, entity };
@@ -109,5 +129,16 @@ function* storeEntities(reader: CatalogReader): Generator<Found> {
 }
 
 function imageEntities(image: SharedArrayBuffer): Iterable<Found> {
-  return withExpiries(readImage(image).entities(WANTED));
+  return withExpiries(readImage(image).entities(new Set(kinds())));
+}
+
+/** As rows of the directory. Entities of a plugin that is gone meanwhile have none. */
+function* placed(entities: Iterable<Found>): Generator<Found> {
+  const own = pluginKinds();
+  for (const found of entities) {
+    const kind = own.get(found.kind);
+    if (kind !== undefined) {
+      yield { kind: PLUGIN_ROWS, entity: rowOf(kind, asDescribed(found.kind, found.entity)) };
+    } else if (ROWS.has(found.kind)) yield found;
+  }
 }

@@ -22,7 +22,7 @@ import { LogLevelOverride } from './log-level-override.ts';
 import { NameDesk } from './names/name-desk.ts';
 import type { OpenStore } from './open-store.ts';
 import { PluginProblems } from '../plugins/users/find.ts';
-import { configuredPlugins } from './plugins/configured.ts';
+import { configuredEntities } from './plugins/configured.ts';
 import { UserPlugins } from './plugins/user-plugins.ts';
 import { watchPlugins } from './plugins/watch.ts';
 import { type PrefixLock, PrefixInUse, controlSocketPath, lockPrefix } from './prefix-lock.ts';
@@ -91,6 +91,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   const records = new RecordDesk();
   const names = new NameDesk(settings, log.log);
   let adminSide: AdminSide | null = null;
+  let store: OpenStore | null = null;
   const supervisor = new Supervisor({
     settings,
     log: log.log,
@@ -104,7 +105,12 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     settings,
     supervisor,
     log: log.log,
-    configured: () => configuredPlugins(gateway),
+    configured: () => configuredEntities(gateway, 'plugins'),
+    stored: (kind) => configuredEntities(gateway, kind),
+    async swapKinds(swap) {
+      await (store === null ? swap() : store.swapKinds(swap));
+      await reloader.refill();
+    },
   });
   const reloader = new Reloader({
     supervisor,
@@ -151,7 +157,6 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
   const socketPath = controlSocketPath(settings.prefix);
   life.onSignals(() => void reloader.reload());
   const control = await openControlSocket(socketPath, controlHandlers(gateway));
-  let store: OpenStore | null = null;
   using watching = new DisposableStack();
   try {
     await readPlugins(plugins);

@@ -34,6 +34,8 @@ export interface OpenStore {
   readonly secrets: SecretKeeper | null;
   /** Null where nothing can be written. */
   readonly records: RecordStore | null;
+  /** Runs what changes the kinds that plugins bring; reads and commits see all of it or nothing. */
+  swapKinds(swap: () => void): Promise<void>;
   close(): void;
 }
 
@@ -61,11 +63,12 @@ function fileStore({ prefix }: Settings, reloader: Reloader): OpenStore {
     secrets: null,
     records: null,
     reach: null,
+    swapKinds: (swap) => Promise.resolve(swap()),
     close: () => store.close(),
   };
 }
 
-function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStore {
+async function sqliteStore(settings: Settings, reloader: Reloader, log: Log): Promise<OpenStore> {
   const path = sqlitePath(settings);
   const left = isHalfCopy(path);
   const catalog = openCatalog(settings, path, true);
@@ -75,6 +78,8 @@ function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStor
       `${path} held nothing: if it is a copy from a running gateway, its store.db-wal was left behind`,
     );
   }
+  await catalog.syncKinds();
+  tellKept(catalog, log);
   const { records, cascade } = openRecords(settings, catalog, log);
   const { store, publisher } = storeOn(catalog, { settings, reloader, log, cascade, sequencer: null });
   const close = (): void => {
@@ -83,7 +88,27 @@ function sqliteStore(settings: Settings, reloader: Reloader, log: Log): OpenStor
     catalog.close();
   };
   const secrets = new SecretKeeper({ catalog, store, records: records.seals });
-  return { store, publisher, tokens: new StoreTokens(store), secrets, records, reach: null, close };
+  const swapKinds = swapper(catalog, store, log);
+  return { store, publisher, tokens: new StoreTokens(store), secrets, records, reach: null, swapKinds, close };
+}
+
+function swapper(catalog: Catalog, store: CatalogStore, log: Log): OpenStore['swapKinds'] {
+  return (swap) =>
+    store.exclusive(async () => {
+      swap();
+      await catalog.syncKinds();
+      tellKept(catalog, log);
+    });
+}
+
+/** Nobody loses what belongs to a plugin that is not there now. */
+function tellKept(catalog: Catalog, log: Log): void {
+  for (const [kind, count] of catalog.kept()) {
+    log(
+      'warn',
+      `${count} entities of ${kind} are kept and not served: no plugin brings this kind now; what they refer to cannot be deleted`,
+    );
+  }
 }
 
 /** The driver is loaded here: no other store pays for it. */
@@ -118,14 +143,17 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     void follower.close().finally(() => catalog.close());
   };
   try {
+    await catalog.syncKinds();
     await follower.start(store);
+    tellKept(catalog, log);
   } catch (error) {
     close();
     throw error instanceof StoreUnavailable ? notReached(settings, error) : error;
   }
   const tokens = new StoreTokens(store);
   const secrets = new SecretKeeper({ catalog, store, records, shared: () => connected });
-  return { store, publisher, tokens, secrets, records, reach: () => follower.reach, close };
+  const swapKinds = swapper(catalog, store, log);
+  return { store, publisher, tokens, secrets, records, reach: () => follower.reach, swapKinds, close };
 }
 
 /** As `sluice migrations` says it: a start that fails names what it asked. */

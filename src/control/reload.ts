@@ -121,6 +121,14 @@ export class Reloader {
     });
   }
 
+  /** Plugins bring other kinds now. Within `refresh` of the plugins, so that nothing else is published meanwhile. */
+  async refill(): Promise<void> {
+    if (!this.directory.outdated) return;
+    const { store, loaded } = this.#served;
+    if (store !== null) await store.fill?.run();
+    else if (loaded.image !== null) await this.directory.fromImage(loaded.image, loaded.image);
+  }
+
   /** Replaces the configuration by the body of `POST /config`. */
   replace(source: ConfigSource, api: ApiOptions): Promise<ReloadResult> {
     return this.#enqueue(async () => await this.#apply(source, this.#settings, api));
@@ -142,7 +150,7 @@ export class Reloader {
 
   /** What is served, as a declarative file. */
   dump(): Promise<Dumped | CompileFailure> {
-    return this.#dumps.dump(this.#served.loaded.image);
+    return this.#dumps.dump(this.#served.loaded.image, this.#options.plugins?.keeper.bundle ?? NO_BUNDLE);
   }
 
   #job(source: ConfigSource, settings: Settings, api: ApiOptions | null): CompileJob {

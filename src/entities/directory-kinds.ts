@@ -9,6 +9,7 @@ import type { JwtSecret } from './jwt-secret.ts';
 import type { KeyauthCredential } from './keyauth-credential.ts';
 import type { MtlsAuthCredential } from './mtls-auth-credential.ts';
 import type { Oauth2Credential } from './oauth2-credential.ts';
+import { PLUGIN_ROW_KIND, type PluginRow } from './plugin-rows.ts';
 import { DEFINITIONS } from './registry.ts';
 import type { EntityDefinition } from './schema/field.ts';
 
@@ -24,10 +25,12 @@ export interface DirectoryEntities {
   readonly keyauth_credentials: KeyauthCredential;
   readonly mtls_auth_credentials: MtlsAuthCredential;
   readonly oauth2_credentials: Oauth2Credential;
+  /** Those of all kinds that plugins bring: `gateway.own` finds them. */
+  readonly plugin_entities: PluginRow;
 }
 
 /** The reference by which entities of a kind are listed. A kind begins to lie in the directory with its line here. */
-const OWNERS: Readonly<Record<keyof DirectoryEntities, string | null>> = {
+const OWNERS: Readonly<Record<Exclude<keyof DirectoryEntities, 'plugin_entities'>, string | null>> = {
   consumers: null,
   consumer_groups: null,
   consumer_group_consumers: 'consumer',
@@ -41,9 +44,10 @@ const OWNERS: Readonly<Record<keyof DirectoryEntities, string | null>> = {
 };
 
 /** Parents before children. */
-export const DIRECTORY_KINDS: readonly DirectoryKind[] = DEFINITIONS.filter(({ name }) =>
-  Object.hasOwn(OWNERS, name),
-).map(directoryKind);
+export const DIRECTORY_KINDS: readonly DirectoryKind[] = [
+  ...DEFINITIONS.filter(({ name }) => Object.hasOwn(OWNERS, name)).map(directoryKind),
+  PLUGIN_ROW_KIND,
+];
 
 function directoryKind({ name, fields, ttl }: EntityDefinition): DirectoryKind {
   const names = Object.keys(fields).filter((field) => fields[field]?.transient !== true);
@@ -51,7 +55,7 @@ function directoryKind({ name, fields, ttl }: EntityDefinition): DirectoryKind {
     name,
     fields: ttl === true ? [...names, 'ttl'] : names,
     uniques: names.filter((field) => fields[field]?.unique === true),
-    owner: OWNERS[name as keyof DirectoryEntities],
+    owner: OWNERS[name as keyof typeof OWNERS],
     ttl: ttl === true,
   };
 }

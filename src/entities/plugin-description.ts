@@ -13,6 +13,7 @@ import type {
   Validator,
   Values,
 } from './schema/field.ts';
+import type { PluginEntity } from './plugin-entities.ts';
 import * as t from './typedefs.ts';
 
 export type PluginProtocol = (typeof t.PROTOCOLS)[number];
@@ -52,6 +53,8 @@ export interface PluginDescription<F extends Fields = Fields> {
   readonly shorthands?: Readonly<Record<string, RecordShorthand>>;
   /** Why a configuration needs a database, or null: without one it is refused. */
   readonly needsDatabase?: (config: Values) => string | null;
+  /** Kinds of entity that the plugin brings, parents before children. `gateway.own` finds them. */
+  readonly entities?: readonly PluginEntity[];
   /** Rules across the plugin's entity. */
   readonly entityChecks?: readonly EntityCheck[];
 }

@@ -15,6 +15,7 @@ import { keyauthCredentials } from './keyauth-credential.ts';
 import { mtlsAuthCredentials } from './mtls-auth-credential.ts';
 import { oauth2Credentials } from './oauth2-credential.ts';
 import { oauth2Tokens } from './oauth2-token.ts';
+import { fromKinds, pluginKinds } from './plugin-entities.ts';
 import { plugins } from './plugin.ts';
 import { routes } from './route.ts';
 import type { EntityDefinition, ForeignField } from './schema/field.ts';
@@ -51,6 +52,14 @@ export const DEFINITIONS: readonly EntityDefinition[] = [
   oauth2Credentials,
   oauth2Tokens,
 ];
+
+/** The kinds of the gateway and, behind them, those of the plugins that this thread has. */
+export const allDefinitions = fromKinds((): readonly EntityDefinition[] => [
+  ...DEFINITIONS,
+  ...pluginKinds()
+    .values()
+    .map(({ definition }) => definition),
+]);
 
 /** Kinds whose entities are no configuration: they change with requests, and no revision has them. */
 const RECORD_KINDS: ReadonlySet<string> = new Set([oauth2Tokens.name]);

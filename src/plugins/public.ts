@@ -5,6 +5,7 @@
 export type { Consumer } from '../entities/consumer.ts';
 export type { ConsumerGroup } from '../entities/consumer-group.ts';
 export type { Plugin } from '../entities/plugin.ts';
+export { describeEntity, type PluginEntity, type PluginEntityOf } from '../entities/plugin-entities.ts';
 export { ALL_PROTOCOLS, HTTP_PROTOCOLS, type PluginDescription } from '../entities/plugin-description.ts';
 export type { Route } from '../entities/route.ts';
 export type { Entity, EntityCheck, Field, Fields } from '../entities/schema/field.ts';
@@ -50,6 +51,7 @@ export type {
   FetchOptions,
   FetchResponse,
   FetchTls,
+  OwnEntities,
   OwnRecords,
   PluginLog,
   PluginMetrics,

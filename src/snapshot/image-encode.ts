@@ -1,11 +1,11 @@
 /** Entities → an image (image.ts). Apart from what reads one: workers need not know the definitions of all kinds. */
-import { DEFINITIONS } from '../entities/registry.ts';
+import { allDefinitions, DEFINITIONS } from '../entities/registry.ts';
 import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
 import { finish, type Steps } from '../lib/steps.ts';
 import { type ImageMeta, NO_SERVICE, type Row, rowOf, type Rows, imageInSteps } from './image-format.ts';
 
-/** Parents before children. */
+/** Kinds of the gateway, parents before children. */
 export const ORDER: readonly string[] = DEFINITIONS.map(({ name }) => name);
 
 /** @param entities complete entities by kind; kinds without any may be left out. */
@@ -23,7 +23,7 @@ export function* encodeImageInSteps(
 ): Steps<SharedArrayBuffer> {
   const serviceRows = new Map<string, number>();
   const sections: Rows[] = [];
-  for (const kind of ORDER) {
+  for (const { name: kind } of allDefinitions()) {
     const rows: Row[] = [];
     for (const entity of entities.get(kind) ?? []) {
       if (kind === 'services') serviceRows.set((entity as Service).id, rows.length);

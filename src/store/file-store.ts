@@ -4,6 +4,7 @@
  * Its catalog is a temporary file, filled when somebody first asks for entities after a change: a reload of 100,000
  * routes that nobody looks at costs nothing here.
  */
+import { kindsGeneration } from '../entities/plugin-entities.ts';
 import type { Values } from '../entities/schema/field.ts';
 import { Catalog, removeCatalog } from './catalog/catalog.ts';
 import type { CatalogReader } from './catalog/reader.ts';
@@ -26,7 +27,7 @@ export class FileStore implements ConfigStore {
   readonly #path: string;
   readonly #served: () => ServedConfiguration;
   #catalog: Catalog | null = null;
-  #filled: number | null = null;
+  #filled: string | null = null;
   #filling: Promise<void> | null = null;
 
   /** @param path of the temporary file. */
@@ -41,7 +42,7 @@ export class FileStore implements ConfigStore {
   }
 
   async refresh(): Promise<void> {
-    while (this.#filled !== this.#served().revision) {
+    while (this.#filled !== stateOf(this.#served())) {
       this.#filling ??= this.#fill(this.#served()).finally(() => {
         this.#filling = null;
       });
@@ -86,6 +87,7 @@ export class FileStore implements ConfigStore {
 
   async #fill(served: ServedConfiguration): Promise<void> {
     this.#catalog ??= new Catalog({ path: this.#path, durable: false });
+    const state = stateOf(served);
     const tx = this.#catalog.begin();
     try {
       tx.clear();
@@ -94,10 +96,15 @@ export class FileStore implements ConfigStore {
         await slices.run(tx.loadInSteps([{ kind, id: String(entity['id']), text: JSON.stringify(entity) }]));
       }
       tx.commitState(served.revision);
-      this.#filled = served.revision;
+      this.#filled = state;
     } catch (error) {
       tx.rollback();
       throw error;
     }
   }
+}
+
+/** Entities of plugins are indexed by what the plugins of now say. */
+function stateOf({ revision }: ServedConfiguration): string {
+  return `${revision} ${kindsGeneration()}`;
 }

@@ -9,7 +9,8 @@
  * off needs the keys until the last value has been written anew.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { DEFINITIONS, INTERNAL } from '../entities/registry.ts';
+import { fromKinds } from '../entities/plugin-entities.ts';
+import { allDefinitions, INTERNAL } from '../entities/registry.ts';
 import type { EntityDefinition, Values } from '../entities/schema/field.ts';
 import { type SecretPath, mapSecrets, secretFields } from '../entities/secrets.ts';
 import { type SealKey, SealingError } from './seal-keys.ts';
@@ -59,8 +60,9 @@ const FORM = /^\$sluice\$1\$([0-9a-f]{8})\$([A-Za-z0-9_-]+)$/;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-const BY_KIND: ReadonlyMap<string, EntityDefinition> = new Map(
-  [...DEFINITIONS, ...INTERNAL].map((one) => [one.name, one]),
+const byKind = fromKinds(
+  (): ReadonlyMap<string, EntityDefinition> =>
+    new Map([...allDefinitions(), ...INTERNAL].map((one) => [one.name, one])),
 );
 
 /** @param keys the first seals, all open. Without any, secrets are kept as they are. */
@@ -230,8 +232,9 @@ function isSecret(kind: string, field: string): boolean {
   return secretFields(definitionOf(kind)).some((path) => path.length === 1 && path[0] === field);
 }
 
+/** Of a plugin that this node does not have (any more): what is sealed of it stays sealed. */
+const NOTHING_KNOWN = { fields: {} };
+
 function definitionOf(kind: string): EntityDefinition {
-  const definition = BY_KIND.get(kind);
-  if (definition === undefined) throw new Error(`there is no kind '${kind}'`);
-  return definition;
+  return byKind().get(kind) ?? { ...NOTHING_KNOWN, name: kind };
 }

@@ -6,7 +6,8 @@
  * the other way round, `/P/{P}/E` and `/P/{P}/E/{E}`. Paths are written as `/endpoints` lists them; a placeholder has
  * the name of the kind.
  */
-import { DEFINITIONS, relationsOf } from '../../entities/registry.ts';
+import { fromKinds, pluginKinds } from '../../entities/plugin-entities.ts';
+import { allDefinitions, DEFINITIONS, relationsOf } from '../../entities/registry.ts';
 import type { EntityDefinition } from '../../entities/schema/field.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -76,10 +77,15 @@ function nestedName(definition: EntityDefinition): string {
   return definition.admin_api_nested_name ?? apiName(definition);
 }
 
-export function entityEndpoints(definitions: readonly EntityDefinition[] = DEFINITIONS): Endpoint[] {
+/** @param kinds whose endpoints are wanted, among all that there are. */
+export function entityEndpoints(
+  definitions: readonly EntityDefinition[] = DEFINITIONS,
+  kinds: readonly EntityDefinition[] = definitions,
+): Endpoint[] {
   const shown = definitions.filter((one) => one.generate_admin_api !== false);
   const byName = new Map(shown.map((definition) => [definition.name, definition]));
-  return shown.flatMap((definition) => {
+  const wanted = new Set(kinds);
+  return shown.filter((one) => wanted.has(one)).flatMap((definition) => {
     const related = relationsOf(definition).flatMap(({ name, field }) => {
       const target = byName.get(field.reference);
       return target === undefined ? [] : relationEndpoints(definition, name, target);
@@ -248,6 +254,14 @@ function keyauthEnc(): Endpoint[] {
 }
 
 export const ENDPOINTS: readonly Endpoint[] = [...entityEndpoints(), ...keyauthEnc(), ...OTHERS];
+
+/** Those of kinds that plugins bring: they come and go. */
+export const pluginKindEndpoints = fromKinds((): readonly Endpoint[] => {
+  const kinds = pluginKinds()
+    .values()
+    .map(({ definition }) => definition);
+  return entityEndpoints(allDefinitions(), [...kinds]);
+});
 
 /** Kong's order: by segments, so that `/a/z` comes before `/ab`. */
 export function comparePaths(a: string, b: string): number {

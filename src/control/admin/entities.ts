@@ -21,8 +21,9 @@ import { ENDPOINTS, type Endpoint, type Method, type Shape, honoPath } from './e
 import { listen } from './history/events.ts';
 import { listRevisions, readDiff, readRevision, restoreRevision } from './history/revisions.ts';
 import { transact } from './history/transactions.ts';
+import { pluginKindResources } from './plugin-kinds.ts';
 import { notFoundAnswer, RequestError } from './request-error.ts';
-import { type AdminApp, type Handler, resource } from './resource.ts';
+import { type AdminApp, type Handler, type Methods, resource } from './resource.ts';
 
 type RequestHandler = (request: AdminRequest) => Response | Promise<Response>;
 
@@ -92,14 +93,19 @@ const OWN_QUESTIONS: ReadonlySet<Shape> = new Set(['transactions', 'members', 'm
 
 export function registerEntities(app: AdminApp, admin: Admin): void {
   for (const endpoint of ENDPOINTS) {
-    const handlers = endpoint.methods.map((method): [Method, Handler] => [
-      method,
-      handlerOf(endpoint, method, admin),
-    ]);
     // The writes of a transaction are of any kind, and a membership is of neither kind that its path names.
     const kind = OWN_QUESTIONS.has(endpoint.shape) ? null : (endpoint.kind ?? WHOLE);
-    resource(app, honoPath(endpoint), Object.fromEntries(handlers), kind);
+    resource(app, honoPath(endpoint), methodsOf(endpoint, admin), kind);
   }
+  pluginKindResources(app, admin, methodsOf);
+}
+
+function methodsOf(endpoint: Endpoint, admin: Admin): Methods {
+  const handlers = endpoint.methods.map((method): [Method, Handler] => [
+    method,
+    handlerOf(endpoint, method, admin),
+  ]);
+  return Object.fromEntries(handlers);
 }
 
 export function handlerOf(endpoint: Endpoint, method: Method, admin: Admin): Handler {

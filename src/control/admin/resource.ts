@@ -101,24 +101,54 @@ export function hostOf({ req }: AdminContext): string {
  * handlers ask for each thing that they do.
  */
 export function resource(app: AdminApp, path: string, methods: Methods, kind: string | null = WHOLE): void {
-  const allowed = Object.keys(methods);
-  if (methods.GET !== undefined) allowed.push('HEAD');
-  const allow = [...allowed, 'OPTIONS'].sort().join(', ');
+  const allow = allowOf(methods);
   for (const [method, handler] of Object.entries(methods)) {
-    const operation = method === 'GET' ? 'read' : 'write';
-    app.on(method, path, (context) => {
-      const denied = kind === null ? null : denial(context.get('principal'), { operation, kind });
-      return denied === null ? handler(context) : json(403, { message: denied });
-    });
+    app.on(method, path, (context) => allowed(context, handler, method, kind));
   }
-  app.on('OPTIONS', path, (context) =>
-    empty(204, {
-      Allow: allow,
-      'Access-Control-Allow-Methods': allow,
-      'Access-Control-Allow-Headers': allowedHeaders(context.req.header('origin')),
-    }),
-  );
-  app.all(path, () => json(405, { message: 'Method not allowed' }, { Allow: allow }));
+  app.on('OPTIONS', path, (context) => options(context, allow));
+  app.all(path, () => otherMethod(allow));
+}
+
+/** The same for one request, of a path that the application does not know. Hono makes HEAD of GET after it was routed. */
+export async function respond(
+  context: AdminContext,
+  methods: Methods,
+  kind: string | null,
+): Promise<Response> {
+  const { method } = context.req;
+  const name = method === 'HEAD' ? 'GET' : method;
+  const handler = Object.hasOwn(methods, name) ? methods[name as keyof Methods] : undefined;
+  if (handler !== undefined) return await allowed(context, handler, name, kind);
+  return method === 'OPTIONS' ? options(context, allowOf(methods)) : otherMethod(allowOf(methods));
+}
+
+function allowed(
+  context: AdminContext,
+  handler: Handler,
+  method: string,
+  kind: string | null,
+): Response | Promise<Response> {
+  const operation = method === 'GET' ? 'read' : 'write';
+  const denied = kind === null ? null : denial(context.get('principal'), { operation, kind });
+  return denied === null ? handler(context) : json(403, { message: denied });
+}
+
+function allowOf(methods: Methods): string {
+  const names = Object.keys(methods);
+  if (methods.GET !== undefined) names.push('HEAD');
+  return [...names, 'OPTIONS'].sort().join(', ');
+}
+
+function options(context: AdminContext, allow: string): Response {
+  return empty(204, {
+    Allow: allow,
+    'Access-Control-Allow-Methods': allow,
+    'Access-Control-Allow-Headers': allowedHeaders(context.req.header('origin')),
+  });
+}
+
+function otherMethod(allow: string): Response {
+  return json(405, { message: 'Method not allowed' }, { Allow: allow });
 }
 
 /** RFC 7234 section 5.5, code 199. */

@@ -3,13 +3,14 @@
  * nothing is looked up: a reference only has to look like one.
  */
 import { describeKind } from '../../entities/descriptions/describe.ts';
-import { DEFINITIONS } from '../../entities/registry.ts';
+import { fromKinds } from '../../entities/plugin-entities.ts';
+import { allDefinitions } from '../../entities/registry.ts';
 import type { CheckContext, EntityDefinition, EntityVariant, Values } from '../../entities/schema/field.ts';
 import type { Issue } from '../../entities/schema/issue.ts';
 import { printDefinition, printField, printSchema } from '../../entities/schema/print.ts';
 import { tags, uuid } from '../../entities/typedefs.ts';
 import { schemaViolation } from '../../store/errors.ts';
-import { KINDS } from '../../store/file/kinds.ts';
+import { allKinds } from '../../store/file/kinds.ts';
 import { ROUTE_CHECKS } from '../../store/file/route-checks.ts';
 import type { Gateway } from '../gateway.ts';
 import { readArguments } from './body/arguments.ts';
@@ -26,8 +27,9 @@ const TAGS: EntityDefinition = {
   },
 };
 
-const BY_NAME: ReadonlyMap<string, EntityDefinition> = new Map(
-  [...DEFINITIONS, TAGS].map((one) => [one.name, one]),
+const byName = fromKinds(
+  (): ReadonlyMap<string, EntityDefinition> =>
+    new Map([...allDefinitions(), TAGS].map((one) => [one.name, one])),
 );
 
 /** `/schemas/{name}` */
@@ -35,7 +37,7 @@ export function entitySchema({ reloader }: Gateway): Methods {
   return {
     GET: (context) => {
       const name = param(context, 'name');
-      const definition = BY_NAME.get(name);
+      const definition = byName().get(name);
       if (definition === undefined) return noEntity(name);
       return json(200, printDefinition(definition, reloader.settings.router_flavor, describeKind(name)));
     },
@@ -47,7 +49,7 @@ export function validateEntity(gateway: Gateway, kind: string | null): Methods {
   return {
     POST: async (context) => {
       const name = kind ?? param(context, 'name');
-      const definition = BY_NAME.get(name);
+      const definition = byName().get(name);
       if (definition === undefined) return noEntity(name);
       const { nginx_admin_client_max_body_size: limit, router_flavor: flavor } = gateway.reloader.settings;
       const input = await readArguments(context, { limit, flavor, definition, stored: () => null });
@@ -60,7 +62,7 @@ export function validateEntity(gateway: Gateway, kind: string | null): Methods {
 }
 
 function problemsOf({ reloader }: Gateway, name: string, input: Values): readonly Issue[] | null {
-  const kind = KINDS.get(name);
+  const kind = allKinds().get(name);
   if (kind === undefined) return null;
   const { settings } = reloader;
   const disabled = name === 'plugins' ? pluginProblem(input['name'], settings) : null;
@@ -97,7 +99,7 @@ export function pluginConfigSchema({ reloader }: Gateway): Methods {
 
 /** `/schemas/vaults/{name}` */
 export function vaultSchema(): Methods {
-  const vaults = BY_NAME.get('vaults')?.subschemas;
+  const vaults = byName().get('vaults')?.subschemas;
   return {
     GET: (context) => {
       const name = param(context, 'name');

@@ -1,18 +1,16 @@
-/** The plugin entities that are served: of the store, or of the declarative configuration. */
+/** Entities that are served: of the store, or of the declarative configuration. */
 import type { Values } from '../../entities/schema/field.ts';
 import { readImage } from '../../snapshot/image.ts';
 import type { Gateway } from '../gateway.ts';
 
-const PLUGINS: ReadonlySet<string> = new Set(['plugins']);
-
-export function* configuredPlugins({
-  store,
-  reloader,
-}: Pick<Gateway, 'store' | 'reloader'>): Generator<Values> {
+export function* configuredEntities(
+  { store, reloader }: Pick<Gateway, 'store' | 'reloader'>,
+  kind: string,
+): Generator<Values> {
   const { image } = reloader.loaded;
   if (image === null) {
-    if (store !== null) yield* store.all('plugins');
+    if (store !== null) yield* store.all(kind);
     return;
   }
-  for (const { entity } of readImage(image).entities(PLUGINS)) yield entity;
+  for (const { entity } of readImage(image).entities(new Set([kind]))) yield entity;
 }

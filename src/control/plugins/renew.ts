@@ -17,8 +17,15 @@ export interface Renewed {
   readonly held: ReadonlyMap<number, HeldByPlugins>;
 }
 
-/** @throws PluginProblems when a worker cannot make the filters; then everything is as it was. */
-export async function renewPlugins(supervisor: Supervisor, bundle: PluginBundle): Promise<Renewed> {
+/**
+ * @param between when all could, and before they serve them.
+ * @throws PluginProblems when a worker cannot make the filters; then everything is as it was.
+ */
+export async function renewPlugins(
+  supervisor: Supervisor,
+  bundle: PluginBundle,
+  between: () => Promise<void>,
+): Promise<Renewed> {
   const running = supervisor.workers.filter(({ state }) => state === 'running');
   const staged = await Promise.all(
     running.map(async (worker) => ({
@@ -33,6 +40,7 @@ export async function renewPlugins(supervisor: Supervisor, bundle: PluginBundle)
     await Promise.all(running.map((worker) => worker.call({ type: 'drop-plugins' }, TAKE_MS)));
     throw new PluginProblems(refused);
   }
+  await between();
   supervisor.plugins = bundle;
   const warnings: string[] = [];
   const held = new Map<number, HeldByPlugins>();

@@ -6,12 +6,14 @@ import type { Values } from '../../entities/schema/field.ts';
 import { type BlockedPlugin, configDigest } from '../../plugins/users/blocked.ts';
 import { PluginProblems } from '../../plugins/users/find.ts';
 import type { Settings } from '../../settings/settings.ts';
+import { Slices } from '../../store/slices.ts';
 import { CELL } from '../../zone/worker-zone.ts';
 import type { Log } from '../log.ts';
 import type { HeldByPlugins } from '../protocol.ts';
 import type { Supervisor } from '../supervisor.ts';
 import { configProblems } from './in-use.ts';
-import { PluginKeeper } from './plugin-keeper.ts';
+import { entityProblems } from './entities-in-use.ts';
+import { type NextPlugins, PluginKeeper } from './plugin-keeper.ts';
 import type { WorkerHandle } from '../worker-handle.ts';
 import { renewPlugins } from './renew.ts';
 import { Watchdog } from './watchdog.ts';
@@ -22,6 +24,10 @@ export interface UserPluginsOptions {
   readonly log: Log;
   /** The plugin entities that there are. */
   readonly configured: () => Iterable<Values>;
+  /** Entities of a plugin's kind that there are. */
+  readonly stored: (kind: string) => Iterable<Values>;
+  /** Runs what changes the kinds that plugins bring, and brings what follows from them up to date. */
+  readonly swapKinds: (swap: () => void) => Promise<void>;
 }
 
 /** What reading the folder again has come to. */
@@ -125,14 +131,17 @@ export class UserPlugins {
   async #refresh(): Promise<Refreshed> {
     const next = await this.keeper.next();
     if (next === null) return UNCHANGED;
-    const { supervisor, settings, configured, log } = this.#options;
-    const problems = configProblems(next.staged, configured(), settings.router_flavor);
+    const { supervisor, settings, configured, stored, log } = this.#options;
+    const { router_flavor: flavor } = settings;
+    const entities = await new Slices().run(entityProblems(next.staged, { stored, flavor }));
+    const problems = [...configProblems(next.staged, configured(), flavor), ...entities];
     if (problems.length > 0) return this.#refuse(true, problems);
     this.#staging = true;
-    const { warnings, held } = await renewPlugins(supervisor, next.bundle).finally(() => {
-      this.#staging = false;
-    });
-    this.keeper.take(next);
+    const { warnings, held } = await renewPlugins(supervisor, next.bundle, () => this.#take(next)).finally(
+      () => {
+        this.#staging = false;
+      },
+    );
     const changedNames = new Set([...next.staged.changed.keys(), ...next.staged.gone]);
     // New code has begun anew in the workers already.
     supervisor.blocked = supervisor.blocked.filter(({ name }) => !changedNames.has(name));
@@ -143,6 +152,22 @@ export class UserPlugins {
     if (changed.length > 0) log('notice', `plugins changed: ${changed.join(', ')}`);
     if (next.staged.gone.length > 0) log('notice', `plugins gone: ${next.staged.gone.join(', ')}`);
     return { ok: true, changed: [...changed, ...next.staged.gone], warnings };
+  }
+
+  /** Workers have accepted it: there is no way back. */
+  async #take(next: NextPlugins): Promise<void> {
+    let taken = false;
+    const swap = (): void => {
+      this.keeper.take(next);
+      taken = true;
+    };
+    try {
+      await this.#options.swapKinds(swap);
+    } catch (error) {
+      if (!taken) swap();
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log('error', `entities of plugins are not found as the plugins say now: ${reason}`);
+    }
   }
 
   #refuse(inUse: boolean, problems: readonly string[]): Refreshed {

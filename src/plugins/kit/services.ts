@@ -1,7 +1,9 @@
 /** What a plugin is handed when it is created: never sockets, and never the store of the configuration. */
 import type { DirectoryEntities } from '../../entities/directory-kinds.ts';
 import type { Key } from '../../entities/key.ts';
+import type { PluginEntity, PluginEntityOf } from '../../entities/plugin-entities.ts';
 import type { Plugin } from '../../entities/plugin.ts';
+import type { Fields } from '../../entities/schema/field.ts';
 import type { Redis, RedisTarget } from './redis.ts';
 
 export interface PluginLog {
@@ -14,9 +16,27 @@ export interface PluginLog {
 
 /** Consumers and credentials of the node, by index: in memory, never stale for longer than a second. */
 export interface EntityLookup {
-  find<K extends keyof DirectoryEntities>(kind: K, field: string, value: string): DirectoryEntities[K] | null;
-  get<K extends keyof DirectoryEntities>(kind: K, id: string): DirectoryEntities[K] | null;
-  owned<K extends keyof DirectoryEntities>(kind: K, ownerId: string): readonly DirectoryEntities[K][];
+  find<K extends LookupKind>(kind: K, field: string, value: string): DirectoryEntities[K] | null;
+  get<K extends LookupKind>(kind: K, id: string): DirectoryEntities[K] | null;
+  owned<K extends LookupKind>(kind: K, ownerId: string): readonly DirectoryEntities[K][];
+}
+
+export type LookupKind = Exclude<keyof DirectoryEntities, 'plugin_entities'>;
+
+/** Names of the fields by whose value one entity is found. */
+export type UniqueField<F extends Fields> = {
+  [K in keyof F & string]: F[K] extends { readonly unique: true } ? K : never;
+}[keyof F & string];
+
+/**
+ * Entities of a kind that the plugin brings, by index, as `EntityLookup` has the gateway's. They are shared: nobody may
+ * change them.
+ */
+export interface OwnEntities<F extends Fields> {
+  get(id: string): PluginEntityOf<F> | null;
+  find(field: UniqueField<F>, value: string): PluginEntityOf<F> | null;
+  /** Those whose owner (`owner` of the description, or its first reference) is this one, in no order. */
+  owned(ownerId: string): readonly PluginEntityOf<F>[];
 }
 
 /** Numbers that all workers of the node share. Bounded: the least used keys make room. Keys are the plugin's own. */
@@ -212,6 +232,8 @@ export interface PluginServices {
     readonly sealsSecrets: boolean;
   };
   readonly entities: EntityLookup;
+  /** @param entity one of the plugin's `entities`. */
+  own<F extends Fields>(entity: PluginEntity<F>): OwnEntities<F>;
   readonly counters: SharedCounters;
   readonly shared: SharedValues;
   readonly records: PluginRecords;

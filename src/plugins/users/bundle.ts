@@ -1,5 +1,7 @@
 /** Reads users' plugins and imports them: from the folder, or from the texts of a bundle. */
+import { SCHEMAS } from '../schemas.ts';
 import { checkDefinition } from './definition.ts';
+import { kindConflicts } from './entities.ts';
 import { PluginProblems, findPlugins } from './find.ts';
 import {
   type BundledPlugin,
@@ -35,6 +37,9 @@ export async function stageBundle(bundle: PluginBundle): Promise<StagedBundle> {
   }
   if (problems.length > 0) throw new PluginProblems(problems);
   const names = new Set(bundle.plugins.map(({ name }) => name));
+  const all = bundle.plugins.flatMap(({ name }) => changed.get(name) ?? live.get(name) ?? []);
+  const conflicts = kindConflicts([...SCHEMAS, ...all.map(({ definition }) => definition)]);
+  if (conflicts.length > 0) throw new PluginProblems(conflicts);
   return {
     generation: bundle.generation,
     changed,

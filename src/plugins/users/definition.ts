@@ -2,26 +2,13 @@
 import { EntityValidator } from '../../entities/schema/validate.ts';
 import { pluginSchema } from '../../entities/plugin-description.ts';
 import { plugins } from '../../entities/plugin.ts';
-import type { Fields } from '../../entities/schema/field.ts';
 import { endpointsProblem } from '../endpoint-check.ts';
 import type { PluginDefinition } from '../kit/define.ts';
 import { adaptKongPdk } from '../kong-pdk/adapt.ts';
 import { SCHEMAS } from '../schemas.ts';
+import { entitiesProblem } from './entities.ts';
+import { fieldsProblem, isRecord, type Loose, shown } from './fields.ts';
 
-type Loose = Readonly<Record<string, unknown>>;
-
-const FIELD_TYPES: ReadonlySet<unknown> = new Set([
-  'string',
-  'integer',
-  'number',
-  'boolean',
-  'array',
-  'set',
-  'map',
-  'record',
-  'json',
-]);
-const MAX_DEPTH = 32;
 const READS: ReadonlySet<string> = new Set(['GET']);
 
 /** @param name of its file or folder. @throws Error that says what is wrong. */
@@ -44,9 +31,7 @@ export function checkDefinition(module: Loose, name: string): PluginDefinition {
     endpointsProblem(given['adminEndpoints'], 'adminEndpoints') ??
     endpointsProblem(given['statusEndpoints'], 'statusEndpoints', READS) ??
     (typeof given['create'] === 'function' ? null : 'create is no function') ??
-    (given['entities'] === undefined
-      ? null
-      : 'entities: a plugin cannot bring kinds of entities of its own yet');
+    entitiesProblem(given['entities'], name);
   if (problem !== null) throw new Error(problem);
   const definition = given as unknown as PluginDefinition;
   tryOut(definition);
@@ -74,39 +59,4 @@ function numberProblem(priority: unknown): string | null {
 function versionProblem(version: unknown): string | null {
   if (version === undefined || (typeof version === 'string' && /^\d+\.\d+\.\d+$/.test(version))) return null;
   return `version ${shown(version)} is not like '1.0.0'`;
-}
-
-function fieldsProblem(fields: unknown, at: string, depth: number): string | null {
-  if (depth > MAX_DEPTH) return `${at}: more than ${MAX_DEPTH} fields in each other`;
-  if (!isRecord(fields)) return `${at} is no object of fields`;
-  for (const [name, field] of Object.entries(fields as Fields)) {
-    const problem = fieldProblem(field, `${at}.${name}`, depth);
-    if (problem !== null) return problem;
-  }
-  return null;
-}
-
-function fieldProblem(field: unknown, at: string, depth: number): string | null {
-  if (depth > MAX_DEPTH) return `${at}: more than ${MAX_DEPTH} fields in each other`;
-  if (!isRecord(field)) return `${at} is no field: { type: 'string', … }`;
-  const { type } = field;
-  if (!FIELD_TYPES.has(type)) {
-    return `${at}: type ${shown(type)} is none of ${[...FIELD_TYPES].join(', ')}`;
-  }
-  if (type === 'record') return fieldsProblem(field['fields'], at, depth + 1);
-  const inner = type === 'map' ? ['keys', 'values'] : type === 'array' || type === 'set' ? ['elements'] : [];
-  for (const name of inner) {
-    const problem = fieldProblem(field[name], `${at}.${name}`, depth + 1);
-    if (problem !== null) return problem;
-  }
-  return null;
-}
-
-function isRecord(value: unknown): value is Loose {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value.slice(0, 100)}'`;
-  return value === undefined ? '(nothing)' : `(a ${typeof value})`;
 }

@@ -11,6 +11,7 @@ import { trust as trustFiles } from '../../plugins/services/http-agents.ts';
 import { HttpFetch } from '../../plugins/services/http-fetch.ts';
 import { MemoryCache } from '../../plugins/services/memory-cache.ts';
 import { WorkerMetrics } from '../../plugins/services/metrics.ts';
+import { ownEntities } from '../../plugins/services/own-entities.ts';
 import { type RecordAccess, StoredRecords } from '../../plugins/services/records.ts';
 import { RedisPool } from '../../plugins/services/redis/redis-pool.ts';
 import { Schedule } from '../../plugins/services/schedule.ts';
@@ -82,6 +83,7 @@ export class ServiceMaker {
       log,
       node: this.#node,
       entities: this.#context.directory,
+      own: (entity) => ownEntities(this.#context.directory, plugin.name, entity),
       get counters() {
         return (counters ??= zone().counters(plugin.name));
       },

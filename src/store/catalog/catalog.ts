@@ -8,11 +8,13 @@ import { chmodSync, rmSync } from '../../lib/node-fs.ts';
 import { checkpoint } from './checkpoint.ts';
 import { PLAIN_CODEC, type EntityCodec } from './codec.ts';
 import { Connection } from './connection.ts';
+import { type IndexTexts, indexingAnew, indexTexts, keptKinds, staleKinds } from './kind-sync.ts';
 import { CatalogReader } from './reader.ts';
 import { Recorder } from './recorder.ts';
 import { countingSeals, type Resealed, resealing } from './reseal.ts';
 import { Rows } from './rows.ts';
 import { prepareTables } from './tables.ts';
+import { Slices } from '../slices.ts';
 import { CatalogTransaction } from './transaction.ts';
 
 export interface CatalogOptions {
@@ -35,6 +37,8 @@ const AUTO_CHECKPOINT = 1000;
 const LARGE = 1000;
 /** Where the ids of the keys are noted that something may be sealed by. */
 const SEAL_KEYS = 'seal_keys';
+/** Where it is noted by what the entities of plugins are indexed. */
+const PLUGIN_KINDS = 'plugin_kinds';
 /** Revisions dropped from the log at once, so that nobody waits. */
 const COMPACT_STEP = 100;
 
@@ -148,6 +152,26 @@ export class Catalog {
     } catch {
       // A full disk, most likely: the next write says so.
     }
+  }
+
+  /** Brings the index of plugins' entities to what the plugins say now. While it runs, nothing else may write. */
+  async syncKinds(): Promise<void> {
+    const stale = staleKinds(JSON.parse(this.meta(PLUGIN_KINDS) ?? '{}') as IndexTexts);
+    if (stale.length === 0) return;
+    this.#writing.exec('BEGIN IMMEDIATE');
+    try {
+      for (const kind of stale) await new Slices().run(indexingAnew(this.#rows, kind));
+      this.setMeta(PLUGIN_KINDS, JSON.stringify(indexTexts()));
+      this.#writing.exec('COMMIT');
+    } catch (error) {
+      this.#writing.rollback();
+      throw error;
+    }
+  }
+
+  /** Entities of plugins that this node does not have, by kind. */
+  kept(): ReadonlyMap<string, number> {
+    return keptKinds(this.#rows);
   }
 
   /** Steps for `inTransaction`. */

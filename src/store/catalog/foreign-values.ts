@@ -1,23 +1,23 @@
 /** A reference that names nothing (`"service": {"protocol": "foo"}`): Kong tells what is wrong with its values first. */
-import type { CheckContext, Field, Values } from '../../entities/schema/field.ts';
+import type { CheckContext, EntityDefinition, Field, Values } from '../../entities/schema/field.ts';
 import type { Issue } from '../../entities/schema/issue.ts';
 import { MESSAGES } from '../../entities/schema/messages.ts';
 import { EntityValidator } from '../../entities/schema/validate.ts';
 import { kindIndex, referenceOf } from './kind-index.ts';
 
-const parts = new Map<string, EntityValidator>();
+const parts = new WeakMap<EntityDefinition, EntityValidator>();
 
 /** Checks some fields of a kind's entity; none is missing. */
 function partsOf(kind: string): EntityValidator {
-  let validator = parts.get(kind);
+  const { definition } = kindIndex(kind);
+  let validator = parts.get(definition);
   if (validator === undefined) {
-    const { fields } = kindIndex(kind).definition;
-    const optional = Object.entries(fields).map(([name, field]): [string, Field] => [
+    const optional = Object.entries(definition.fields).map(([name, field]): [string, Field] => [
       name,
       { ...field, required: false },
     ]);
     validator = new EntityValidator({ name: kind, fields: Object.fromEntries(optional) });
-    parts.set(kind, validator);
+    parts.set(definition, validator);
   }
   return validator;
 }

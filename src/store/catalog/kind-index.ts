@@ -1,9 +1,11 @@
 /** What of each kind's entities is indexed: unique values, references, tags, expiry. Follows from the definitions. */
+import { fromKinds, pluginKinds } from '../../entities/plugin-entities.ts';
 import { isRecordKind } from '../../entities/registry.ts';
-import { INTERNAL_KINDS, KINDS, type Kind } from '../file/kinds.ts';
+import { allKinds, INTERNAL_KINDS, type Kind } from '../file/kinds.ts';
 import type { Selector } from '../config-store.ts';
 import type { EntityCodec } from './codec.ts';
 import type { Values } from '../../entities/schema/field.ts';
+import { isUuid } from '../../entities/schema/string-check.ts';
 
 /** Fields whose values together no two entities of the kind may share. */
 export interface UniqueIndex {
@@ -55,37 +57,59 @@ function indexOf(kind: Kind): KindIndex {
   return { ...kind, uniques, references, transient };
 }
 
-const ALL: readonly KindIndex[] = [...KINDS.values(), ...INTERNAL_KINDS].map(indexOf);
+const all = fromKinds((): readonly KindIndex[] =>
+  [...allKinds().values(), ...INTERNAL_KINDS].map((kind) => indexOf(kind)),
+);
 
-function indexBy(test: (kind: KindIndex) => boolean): ReadonlyMap<string, KindIndex> {
-  return new Map(ALL.filter(test).map((kind) => [kind.name, kind]));
+function indexBy(test: (kind: KindIndex) => boolean): () => ReadonlyMap<string, KindIndex> {
+  return fromKinds(() => new Map(all().flatMap((kind) => (test(kind) ? [[kind.name, kind]] : []))));
 }
 
-const INDEX = indexBy(({ name }) => !isRecordKind(name));
+const configuration = indexBy(({ name }) => !isRecordKind(name));
 /** Not configuration: it never enters the log (`records/entity-records.ts`). */
-const RECORDS = indexBy(({ name }) => isRecordKind(name));
+const records = indexBy(({ name }) => isRecordKind(name));
 
 export function kindIndexes(): readonly KindIndex[] {
-  return [...INDEX.values()];
+  return [...configuration().values()];
 }
 
 /** @throws Error for a name that is no kind: the caller's mistake. */
 export function kindIndex(name: string): KindIndex {
-  const kind = INDEX.get(name);
+  const kind = configuration().get(name);
   if (kind === undefined) throw new Error(`there is no kind '${name}'`);
   return kind;
 }
 
 /** A kind whose entities are records. @throws Error likewise */
 export function recordKind(name: string): KindIndex {
-  const kind = RECORDS.get(name);
+  const kind = records().get(name);
   if (kind === undefined) throw new Error(`'${name}' are no records`);
   return kind;
 }
 
 /** Which field of which kind refers to it, by `kind.field`. */
 export function referenceOf(kind: string, field: string): Reference | undefined {
-  return (RECORDS.get(kind) ?? kindIndex(kind)).references.find((reference) => reference.field === field);
+  const index = records().get(kind) ?? configuration().get(kind);
+  return index?.references.find((reference) => reference.field === field);
+}
+
+/** Entities of a plugin that this node does not have: they are kept, and nobody can write them. */
+export function isKept(name: string): boolean {
+  return !configuration().has(name) && !records().has(name);
+}
+
+/** What is indexed of entities that are kept: references by their form, so that what they refer to is not deleted. */
+export type StoredIndex = Pick<KindIndex, 'uniques' | 'references'> | null;
+
+export function storedIndex(name: string): StoredIndex {
+  return configuration().get(name) ?? (records().has(name) ? kindIndex(name) : null);
+}
+
+/** Another text when a plugin's kind is indexed otherwise; empty for one that is kept. */
+export function indexText(name: string): string {
+  if (!pluginKinds().has(name)) return '';
+  const { uniques, references } = kindIndex(name);
+  return JSON.stringify([uniques, references.map(({ field }) => field)]);
 }
 
 /** The texts under which an entity may stand in a unique index, first the one that is written; none when it does not. */
@@ -123,12 +147,19 @@ export function keyField({ definition, uniques }: KindIndex, { by, within }: Sel
 
 /** Ids that the entity refers to, each with its field. */
 export function* referencedIds(
-  kind: KindIndex,
+  kind: StoredIndex,
   entity: Values,
 ): Generator<readonly [field: string, id: string]> {
-  for (const { field } of kind.references) {
+  const fields = kind === null ? Object.keys(entity) : kind.references.map(({ field }) => field);
+  for (const field of fields) {
     const value = entity[field];
+    if (kind === null && !isReference(value)) continue;
     if (Array.isArray(value)) for (const id of new Set(value as string[])) yield [field, id];
     else if (typeof value === 'object' && value !== null) yield [field, (value as { id: string }).id];
   }
+}
+
+function isReference(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return 'id' in value && isUuid(value.id) && Object.keys(value).length === 1;
 }

@@ -40,8 +40,11 @@ function kindsWithSecrets(): readonly KindIndex[] {
   );
 }
 
-export const SECRET_KINDS: readonly string[] = kindsWithSecrets().map(({ name }) => name);
-const MARKS = SECRET_KINDS.map(() => '?').join(', ');
+export function secretKinds(): readonly string[] {
+  return kindsWithSecrets().map(({ name }) => name);
+}
+
+const marksOf = (kinds: readonly string[]): string => kinds.map(() => '?').join(', ');
 
 /** A text as the first key seals it; the text itself when it is so already, null when it cannot be opened. */
 export function resealText(codec: EntityCodec, kind: string, text: string): string | null {
@@ -61,10 +64,11 @@ interface Place {
 
 function* entitiesOf({ connection }: Rows): Generator<Place> {
   let last: Place = { kind: '', id: '' };
+  const kinds = secretKinds();
   for (;;) {
-    const sql = `SELECT kind, id FROM entities WHERE (kind, id) > (?, ?) AND kind IN (${MARKS})
+    const sql = `SELECT kind, id FROM entities WHERE (kind, id) > (?, ?) AND kind IN (${marksOf(kinds)})
       ORDER BY kind, id LIMIT ${BATCH}`;
-    const rows = connection.all(sql, last.kind, last.id, ...SECRET_KINDS);
+    const rows = connection.all(sql, last.kind, last.id, ...kinds);
     for (const row of rows) yield (last = { kind: String(row['kind']), id: String(row['id']) });
     if (rows.length < BATCH) return;
   }
@@ -76,10 +80,11 @@ interface LogPlace extends Place {
 
 function* logOf({ connection }: Rows): Generator<LogPlace> {
   let last: LogPlace = { revision: 0, kind: '', id: '' };
+  const kinds = secretKinds();
   for (;;) {
-    const sql = `SELECT revision, kind, id FROM changes WHERE (revision, kind, id) > (?, ?, ?) AND kind IN (${MARKS})
+    const sql = `SELECT revision, kind, id FROM changes WHERE (revision, kind, id) > (?, ?, ?) AND kind IN (${marksOf(kinds)})
       ORDER BY revision, kind, id LIMIT ${BATCH}`;
-    const rows = connection.all(sql, last.revision, last.kind, last.id, ...SECRET_KINDS);
+    const rows = connection.all(sql, last.revision, last.kind, last.id, ...kinds);
     for (const row of rows) {
       yield (last = {
         revision: Number(row['revision']),

@@ -4,11 +4,12 @@
  * Time to live: the row's `ttl` is the second since 1970 at which it ends; what is read has the seconds that are left,
  * and what is over is not there.
  */
+import { asDescribed, pluginKinds } from '../../entities/plugin-entities.ts';
 import type { Values } from '../../entities/schema/field.ts';
 import type { NewestOptions, PageOptions, Selector, TagRow } from '../config-store.ts';
 import type { EntityCodec } from './codec.ts';
 import type { Connection } from './connection.ts';
-import { kindIndex, referencedIds, uniqueTexts, type UniqueIndex } from './kind-index.ts';
+import { kindIndex, referencedIds, storedIndex, uniqueTexts, type UniqueIndex } from './kind-index.ts';
 import { pageQuery } from './page-query.ts';
 
 export interface Child {
@@ -143,15 +144,27 @@ export class Rows {
 
   /** Writes a row whose index rows are not there: it is new, or `removeInSteps` went before. In steps, as it may have very many. */
   *putInSteps(kind: string, entity: Values, text: string): Generator<void> {
+    this.connection.run(
+      'INSERT INTO entities (kind, id, text) VALUES (?, ?, ?)',
+      kind,
+      String(entity['id']),
+      text,
+    );
+    yield* this.indexInSteps(kind, entity);
+  }
+
+  /** The index rows of an entity that has none. */
+  *indexInSteps(kind: string, entity: Values): Generator<void> {
     const id = String(entity['id']);
-    const index = kindIndex(kind);
+    const index = storedIndex(kind);
     const { connection } = this;
-    connection.run('INSERT INTO entities (kind, id, text) VALUES (?, ?, ?)', kind, id, text);
-    for (const unique of index.uniques) {
+    // A plugin's field may have become unique when others had its value twice: the first keeps it.
+    const insert = pluginKinds().has(kind) ? 'INSERT OR IGNORE' : 'INSERT';
+    for (const unique of index?.uniques ?? []) {
       const [value] = uniqueTexts(kind, unique, entity, this.#codec);
       if (value === undefined) continue;
       connection.run(
-        'INSERT INTO uniques (kind, field, value, id) VALUES (?, ?, ?, ?)',
+        `${insert} INTO uniques (kind, field, value, id) VALUES (?, ?, ?, ?)`,
         kind,
         unique.name,
         value,
@@ -181,10 +194,10 @@ export class Rows {
   /** @param entity as it stands there. */
   *removeInSteps(kind: string, entity: Values): Generator<void> {
     const id = String(entity['id']);
-    const index = kindIndex(kind);
+    const index = storedIndex(kind);
     const { connection } = this;
     connection.run('DELETE FROM entities WHERE kind = ? AND id = ?', kind, id);
-    for (const unique of index.uniques) {
+    for (const unique of index?.uniques ?? []) {
       for (const value of uniqueTexts(kind, unique, entity, this.#codec)) {
         connection.run(
           'DELETE FROM uniques WHERE kind = ? AND field = ? AND value = ? AND id = ?',
@@ -216,7 +229,8 @@ export class Rows {
   }
 
   /** A stored entity as readers see it; null when its time is over. */
-  shown(kind: string, entity: Values): Values | null {
+  shown(kind: string, stored: Values): Values | null {
+    const entity = asDescribed(kind, stored);
     const at = entity['ttl'];
     if (typeof at === 'number') {
       const left = at - Date.now() / 1000;

@@ -1,10 +1,11 @@
 /** The file's shape: its top-level keys, and every entity that stands in it, nested or not. */
+import { fromKinds } from '../../entities/plugin-entities.ts';
 import { CompiledRecord, NO_EXTRAS } from '../../entities/schema/compile.ts';
 import type { CheckContext, Fields, Values } from '../../entities/schema/field.ts';
 import { Issues, type Segment } from '../../entities/schema/issue.ts';
 import { MESSAGES } from '../../entities/schema/messages.ts';
 import type { Problems } from './problems.ts';
-import { type Kind, KINDS } from './kinds.ts';
+import { allKinds, type Kind } from './kinds.ts';
 
 /** One entity of the file. */
 export interface Item {
@@ -37,7 +38,7 @@ const HEAD: Fields = {
 };
 
 const head = new CompiledRecord(HEAD, []);
-const headExtras = { ...NO_EXTRAS, ignored: new Set(KINDS.keys()) };
+const headExtras = fromKinds(() => ({ ...NO_EXTRAS, ignored: new Set(allKinds().keys()) }));
 
 /** decK writes these; Kong does not read them. */
 const DECK_KEYS: ReadonlyMap<string, string> = new Map([
@@ -57,7 +58,7 @@ export interface Head {
 
 export function readHead(file: Values, problems: Problems, context: CheckContext): Head {
   const run = new Issues(context);
-  const values = head.run(file, run, headExtras);
+  const values = head.run(file, run, headExtras());
   for (const { at, message } of run.list) {
     const key = at[0];
     const deck = message === MESSAGES.unknown && typeof key === 'string' ? DECK_KEYS.get(key) : undefined;
@@ -68,8 +69,8 @@ export function readHead(file: Values, problems: Problems, context: CheckContext
 }
 
 export function collectItems(file: Values, problems: Problems): Items {
-  const items = new Map<string, Item[]>([...KINDS.keys()].map((name) => [name, []]));
-  for (const kind of KINDS.values())
+  const items = new Map<string, Item[]>([...allKinds().keys()].map((name) => [name, []]));
+  for (const kind of allKinds().values())
     collectList(file, { kind, list: kind.name, parent: null, parentField: null }, items, problems);
   return items;
 }
@@ -109,12 +110,12 @@ function collectList(holder: Values, slot: Slot, items: Items, problems: Problem
 function collectNested(item: Item, items: Items, problems: Problems): void {
   const { children, members } = item.kind;
   for (const [name, field] of children) {
-    const kind = KINDS.get(name);
+    const kind = allKinds().get(name);
     if (kind !== undefined) {
       collectList(item.raw, { kind, list: name, parent: item, parentField: field }, items, problems);
     }
   }
-  const kind = KINDS.get(members?.kind ?? '');
+  const kind = allKinds().get(members?.kind ?? '');
   if (members === null || kind === undefined) return;
   const { key, holder, member } = members;
   collectList(item.raw, { kind, list: key, parent: item, parentField: holder, member }, items, problems);

@@ -1,5 +1,6 @@
 /** The kinds of entity as the declarative file sees them: definition, validator, what may be nested in what. */
-import { DEFINITIONS, INTERNAL, type Relation, relationsOf } from '../../entities/registry.ts';
+import { fromKinds } from '../../entities/plugin-entities.ts';
+import { allDefinitions, INTERNAL, type Relation, relationsOf } from '../../entities/registry.ts';
 import type { EntityDefinition, Values } from '../../entities/schema/field.ts';
 import { EntityValidator } from '../../entities/schema/validate.ts';
 
@@ -46,7 +47,7 @@ const MEMBERS: Readonly<Record<string, MemberList>> = {
 function kindOf(definition: EntityDefinition): Kind {
   const { name, fields, endpoint_key: endpointKey } = definition;
   const children = new Map<string, string>();
-  for (const child of DEFINITIONS) {
+  for (const child of allDefinitions()) {
     for (const relation of relationsOf(child)) {
       if (relation.field.reference === name) children.set(child.name, relation.name);
     }
@@ -57,7 +58,7 @@ function kindOf(definition: EntityDefinition): Kind {
   return {
     name,
     definition,
-    validator: new EntityValidator(definition),
+    validator: validatorOf(definition),
     relations: relationsOf(definition),
     children,
     members,
@@ -73,9 +74,18 @@ function kindOf(definition: EntityDefinition): Kind {
   };
 }
 
-/** Parents before children. */
-export const KINDS: ReadonlyMap<string, Kind> = new Map(
-  DEFINITIONS.map((definition) => [definition.name, kindOf(definition)]),
+const validators = new WeakMap<EntityDefinition, EntityValidator>();
+
+function validatorOf(definition: EntityDefinition): EntityValidator {
+  let validator = validators.get(definition);
+  if (validator === undefined) validators.set(definition, (validator = new EntityValidator(definition)));
+  return validator;
+}
+
+/** Parents before children; those of plugins behind the gateway's own. */
+export const allKinds = fromKinds(
+  (): ReadonlyMap<string, Kind> =>
+    new Map(allDefinitions().map((definition) => [definition.name, kindOf(definition)])),
 );
 
 /** Only the store knows them: no declarative file has them. */

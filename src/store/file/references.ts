@@ -4,7 +4,7 @@ import { isUuid } from '../../entities/schema/string-check.ts';
 import { toldValue } from '../../entities/secrets.ts';
 import { ContentIds, deriveId, idKey } from './ids.ts';
 import { isRecord, type Item, type Items, placeOf } from './items.ts';
-import { type Kind, KINDS } from './kinds.ts';
+import { allKinds, type Kind } from './kinds.ts';
 import type { Problems } from './problems.ts';
 
 /** Stands in for a reference that is already reported, so that the entity's own checks do not report it again. */
@@ -79,7 +79,7 @@ export class References {
 
   /** By name or id, as Kong; `{ id }` and `{ name }` as decK. */
   #find(field: ForeignField, value: unknown): Item | undefined {
-    const key = KINDS.get(field.reference)?.key ?? 'name';
+    const key = allKinds().get(field.reference)?.key ?? 'name';
     const wanted = isRecord(value) ? (value['id'] ?? value[key] ?? value['name']) : value;
     if (typeof wanted !== 'string') return undefined;
     return this.#byKey.get(field.reference)?.get(wanted) ?? this.#byId.get(field.reference)?.get(wanted);

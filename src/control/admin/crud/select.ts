@@ -9,7 +9,7 @@ import { CODES, luaTable, missingEntity, StoreError } from '../../../store/error
 import { definitionOf } from '../kinds.ts';
 import { notFoundAnswer, RequestError } from '../request-error.ts';
 
-const keyValidators = new Map<string, EntityValidator>();
+const keyValidators = new WeakMap<EntityDefinition, Map<string, EntityValidator>>();
 
 /** @throws StoreError code 10, when no entity can have this key, and code 1, when only an id will do. */
 export function selectorOf(kind: string, segment: string): Selector {
@@ -27,12 +27,14 @@ export function selectorOf(kind: string, segment: string): Selector {
 /** @throws StoreError code 10 */
 export function checkUnique(definition: EntityDefinition, field: string, value: string): void {
   const name = `${definition.name} ${field}`;
-  let validator = keyValidators.get(name);
+  let validators = keyValidators.get(definition);
+  if (validators === undefined) keyValidators.set(definition, (validators = new Map()));
+  let validator = validators.get(field);
   if (validator === undefined) {
     const description = definition.fields[field];
     if (description === undefined) throw new Error(`there is no field ${name}`);
     validator = new EntityValidator({ name, fields: { [field]: description } });
-    keyValidators.set(name, validator);
+    validators.set(field, validator);
   }
   const { issues } = validator.validate(
     { input: { [field]: value } },

@@ -5,7 +5,7 @@ import type { Values } from '../../../entities/schema/field.ts';
 import type { Change } from '../../../store/config-store.ts';
 import type { Principal } from '../../access/principal.ts';
 import { maySeeSecrets } from '../crud/permission.ts';
-import { definitionOf } from '../kinds.ts';
+import { definitionOf, isKind } from '../kinds.ts';
 
 /**
  * @param principal who asks: without the right it sees that a secret has changed, and not what it was or is. Without
@@ -15,9 +15,9 @@ export function describeChange(change: Change, principal: Principal | null): Rec
   const { kind, id, before, after } = change;
   const secrets = principal !== null && maySeeSecrets(principal, kind);
   const show = (entity: Values | null): Values | null =>
-    entity === null || secrets ? entity : maskSecrets(definitionOf(kind), entity);
+    entity === null || secrets ? entity : masked(kind, entity);
   const shown = { before: show(before), after: show(after) };
-  const key = definitionOf(kind).endpoint_key;
+  const key = isKind(kind) ? definitionOf(kind).endpoint_key : undefined;
   const entity = shown.after ?? shown.before;
   return {
     kind,
@@ -28,6 +28,11 @@ export function describeChange(change: Change, principal: Principal | null): Rec
     fields: before === null || after === null ? [] : changedFields(before, after, ''),
     ...shown,
   };
+}
+
+/** What is secret of a kind whose plugin is gone nobody knows: of such an entity its id is told. */
+function masked(kind: string, entity: Values): Values {
+  return isKind(kind) ? maskSecrets(definitionOf(kind), entity) : { id: entity['id'] };
 }
 
 /** Paths of fields whose values differ; of records those within. */

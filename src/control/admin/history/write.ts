@@ -3,12 +3,13 @@
  * have as a request of its own. A path may begin with a parent, which is then referred to; what the transaction has made
  * before counts. `"stored": true` says that secrets in it are hashed already, as an export has them.
  */
+import { fromKinds } from '../../../entities/plugin-entities.ts';
 import { isRecordKind } from '../../../entities/registry.ts';
 import type { Values } from '../../../entities/schema/field.ts';
 import { isUuid } from '../../../entities/schema/string-check.ts';
 import type { Selector, Write } from '../../../store/config-store.ts';
 import { selectorOf } from '../crud/select.ts';
-import { type Along, ENDPOINTS, type Endpoint } from '../endpoints.ts';
+import { type Along, ENDPOINTS, type Endpoint, pluginKindEndpoints } from '../endpoints.ts';
 import { definitionOf } from '../kinds.ts';
 import { RequestError } from '../request-error.ts';
 
@@ -20,14 +21,25 @@ const ALL = new Set(['collection', 'nested-collection', 'targets', 'members']);
 const shapeOf = (segments: readonly string[]): string =>
   segments.map((segment, index) => (index % 2 === 1 ? '*' : segment)).join('/');
 
-const byPath = new Map(
-  ENDPOINTS.filter(({ shape }) => ONE.has(shape) || ALL.has(shape)).map((endpoint) => [
-    shapeOf(endpoint.path.split('/').slice(1)),
-    endpoint,
-  ]),
+const endpoints = fromKinds(() => [...ENDPOINTS, ...pluginKindEndpoints()]);
+
+const byPath = fromKinds(
+  () =>
+    new Map(
+      endpoints()
+        .filter(({ shape }) => ONE.has(shape) || ALL.has(shape))
+        .map((endpoint) => [shapeOf(endpoint.path.split('/').slice(1)), endpoint]),
+    ),
 );
 
-const kinds = new Set(ENDPOINTS.filter(({ shape }) => ONE.has(shape)).map(({ kind }) => kind));
+const kinds = fromKinds(
+  () =>
+    new Set(
+      endpoints()
+        .filter(({ shape }) => ONE.has(shape))
+        .map(({ kind }) => kind),
+    ),
+);
 
 /** @throws RequestError for what no commit can have. */
 function checkConfiguration(kind: string): void {
@@ -68,7 +80,7 @@ export function parseWrite(value: unknown): Write {
 }
 
 function named({ kind, id, key }: Values): Place {
-  if (typeof kind !== 'string' || !kinds.has(kind))
+  if (typeof kind !== 'string' || !kinds().has(kind))
     refuse("'kind' must be a kind of entity, or 'path' a path");
   checkConfiguration(kind);
   if (id !== undefined && key !== undefined) refuse("either 'id' or 'key'");
@@ -82,7 +94,7 @@ function named({ kind, id, key }: Values): Place {
 function placeOf(path: unknown): Place {
   if (typeof path !== 'string') refuse("'path' must be a text");
   const segments = path.replace(/^\//, '').replace(/\/$/, '').split('/').map(decode);
-  const endpoint = byPath.get(shapeOf(segments));
+  const endpoint = byPath().get(shapeOf(segments));
   if (endpoint?.kind === undefined || endpoint.kind === null)
     refuse(`there is no path '${path}' to write to`);
   checkConfiguration(endpoint.kind);

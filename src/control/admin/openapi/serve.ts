@@ -1,8 +1,9 @@
 /** `/openapi.json` and `/endpoints`: what this API has. The document is made once for a flavour of the router. */
-import { DEFINITIONS } from '../../../entities/registry.ts';
+import { kindsGeneration } from '../../../entities/plugin-entities.ts';
+import { allDefinitions } from '../../../entities/registry.ts';
 import type { RouterFlavor } from '../../../entities/schema/field.ts';
 import type { Gateway } from '../../gateway.ts';
-import { ENDPOINTS, type Endpoint, type Shape, comparePaths } from '../endpoints.ts';
+import { comparePaths, type Endpoint, ENDPOINTS, pluginKindEndpoints, type Shape } from '../endpoints.ts';
 import { type Methods, json, jsonText } from '../resource.ts';
 import { type ApiEndpoint, SPECIAL_ENDPOINTS } from '../special-endpoints.ts';
 import { openApiDocument } from './document.ts';
@@ -25,18 +26,20 @@ function described({ path, methods, kind, shape, summary }: Endpoint): ApiEndpoi
 
 /** Every endpoint, in Kong's order. */
 export function allEndpoints(): ApiEndpoint[] {
-  return [...ENDPOINTS.map(described), ...SPECIAL_ENDPOINTS].sort((a, b) => comparePaths(a.path, b.path));
+  const entities = [...ENDPOINTS, ...pluginKindEndpoints()].map(described);
+  return [...entities, ...SPECIAL_ENDPOINTS].sort((a, b) => comparePaths(a.path, b.path));
 }
 
 export function openapi({ reloader }: Gateway): Methods {
-  let made: { readonly flavor: RouterFlavor; readonly text: string } | null = null;
+  let made: { readonly flavor: RouterFlavor; readonly kinds: number; readonly text: string } | null = null;
   return {
     GET: () => {
       const flavor = reloader.settings.router_flavor;
-      if (made?.flavor !== flavor) {
+      const kinds = kindsGeneration();
+      if (made?.flavor !== flavor || made.kinds !== kinds) {
         const endpoints = allEndpoints();
-        const document = openApiDocument({ definitions: DEFINITIONS, endpoints, flavor });
-        made = { flavor, text: JSON.stringify(document) };
+        const document = openApiDocument({ definitions: allDefinitions(), endpoints, flavor });
+        made = { flavor, kinds, text: JSON.stringify(document) };
       }
       return jsonText(200, made.text);
     },
@@ -44,6 +47,5 @@ export function openapi({ reloader }: Gateway): Methods {
 }
 
 export function endpoints(): Methods {
-  const data = allEndpoints().map(({ path }) => path);
-  return { GET: () => json(200, { data }) };
+  return { GET: () => json(200, { data: allEndpoints().map(({ path }) => path) }) };
 }
