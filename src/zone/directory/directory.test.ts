@@ -285,6 +285,18 @@ test('one owner of very many, and decoded rows are bounded', () => {
   assert.equal(reader.owned('keys', uuid(7)).length, count / 2);
 });
 
+test('rows in use are kept decoded, those that are asked for once are not', () => {
+  const { writer, reader } = start();
+  const count = 50_000;
+  for (let n = 0; n < count; n++) writer.put('keys', key(uuid(n), uuid(7), `${n}`));
+  for (let n = 0; n < count; n++) reader.find('keys', 'key', `${n}`);
+  assert.equal(reader.cached, 0);
+  const before = reader.cached;
+  for (let turn = 0; turn < 40; turn++) for (let n = 0; n < 1000; n++) reader.find('keys', 'key', `${n}`);
+  assert.ok(reader.cached >= before + 950, `${reader.cached - before} of 1000 in use`);
+  assert.equal(reader.find('keys', 'key', '1'), reader.find('keys', 'key', '1'));
+});
+
 test('an entity without an id or an owner is refused', () => {
   const { writer } = start();
   assert.throws(() => writer.put('people', { id: 'x' }), /no UUID/);

@@ -200,7 +200,7 @@ export class Directory<E extends { readonly [K in keyof E]: object }> {
     const offset = offsetOf(place);
     const bytes = sizeOf(segment.words[offset >> 2]!);
     let entity = this.#cache.get(place, bytes);
-    if (entity === undefined) this.#cache.set(place, (entity = decodeRow(kind, segment, offset)), bytes);
+    if (entity === undefined) this.#cache.offer(place, (entity = decodeRow(kind, segment, offset)), bytes);
     const end = kind.ttl ? entity['ttl'] : null;
     if (typeof end !== 'number') return entity;
     const left = end - Date.now() / 1000;
