@@ -46,7 +46,12 @@ interface Counters {
   readonly numbers: WeakMap<Socket, number>;
 }
 
-async function serve(server: Server, counters: Counters, port: number): Promise<Upstream> {
+async function serve(
+  server: Server,
+  counters: Counters,
+  port: number,
+  host = '127.0.0.1',
+): Promise<Upstream> {
   server.on('connection', (socket: Socket) => {
     counters.connections++;
     counters.numbers.set(socket, counters.connections);
@@ -54,7 +59,7 @@ async function serve(server: Server, counters: Counters, port: number): Promise<
     socket.on('close', () => counters.sockets.delete(socket));
     socket.on('error', () => {});
   });
-  server.listen({ port, host: '127.0.0.1', backlog: 4096 });
+  server.listen({ port, host, backlog: 4096 });
   await once(server, 'listening');
   const bound = (server.address() as AddressInfo).port;
   return {
@@ -92,7 +97,7 @@ export type HttpHandler = (
 /** An upstream on `node:http`, without time-outs of its own. A handler that throws answers 500 with the error. */
 export async function startHttpUpstream(
   handler: HttpHandler,
-  options: { port?: number } = {},
+  options: { port?: number; host?: string } = {},
 ): Promise<Upstream> {
   const counters = newCounters();
   const server = createHttpServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 });
@@ -106,7 +111,7 @@ export async function startHttpUpstream(
     }
   };
   server.on('request', (request, response) => void onRequest(request, response));
-  return serve(server, counters, options.port ?? 0);
+  return serve(server, counters, options.port ?? 0, options.host);
 }
 
 /** An upstream that answers every request with an `Echo`. It does not keep bodies: any size will do. */

@@ -7,6 +7,7 @@
  *     large        503 with a body that no kernel's buffers hold
  *     endless      503 with a body whose end never comes
  *     hold         nothing until the test says so (`go`), then 200
+ *     doom         nothing until then, and then RST
  *     hang         nothing ever
  *     reset        RST, before anything is answered
  *     half         half a head, then RST
@@ -71,7 +72,7 @@ export class Plans {
     tries.push(one);
     response.on('close', () => (one.state = response.writableFinished ? 'answered' : 'closed'));
     const step = plan[number] ?? '200';
-    if (step === 'hold') await promise;
+    if (step === 'hold' || step === 'doom') await promise;
     await act(step, `${name} ${number + 1}`, request, response);
   }
 }
@@ -84,7 +85,7 @@ async function act(
 ): Promise<void> {
   const { socket } = request;
   if (step === 'hang') return;
-  if (step === 'reset') return void socket.resetAndDestroy();
+  if (step === 'reset' || step === 'doom') return void socket.resetAndDestroy();
   if (step === 'half' || step === 'garbage') {
     socket.write(step === 'half' ? 'HTTP/1.1 2' : 'garbage\r\n\r\n');
     await taken(socket);
