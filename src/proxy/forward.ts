@@ -19,7 +19,7 @@ import { GatewayError } from '../lib/gateway-error.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
 import type { Trust } from '../snapshot/trust.ts';
 import { NO_RETRY, type RetryPolicy, type TryOutcome, type TryRecord } from '../plugins/kit/tries.ts';
-import type { ClientStream, ResponseHead } from '../wire/message.ts';
+import type { ClientStream, ResponseHead, Trailers } from '../wire/message.ts';
 import type { UpstreamTls } from '../wire/tls/destination.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import { Attempt, type Place } from './attempt.ts';
@@ -58,6 +58,8 @@ export class Forward {
   readonly #retryPolicy: RetryPolicy | null;
   /** Null: one try at a time. */
   #race: Race | null = null;
+  /** It is time for another try, and the request is not all here. */
+  #hedgeWaits = false;
   #head: UpstreamHead | null = null;
   #attempt: Attempt | null = null;
   /** Tries that came to nothing and were repeated. */
@@ -128,6 +130,14 @@ export class Forward {
   /** The client takes bytes again. */
   resume(): void {
     this.#attempt?.resume();
+  }
+
+  /** All of the request's body has come. */
+  end(trailers: Trailers | null): void {
+    this.upstream?.end(trailers);
+    if (!this.#hedgeWaits) return;
+    this.#hedgeWaits = false;
+    this.#guard(() => this.#hedge());
   }
 
   flushRequest(): void {
@@ -247,7 +257,11 @@ export class Forward {
     const race = this.#race;
     const { answered, body } = this.#exchange;
     const running = race?.running[0];
-    if (running === undefined || answered || body?.whole === false) return;
+    if (running === undefined || answered || body?.replayable === false) return;
+    if (body?.whole === false) {
+      this.#hedgeWaits = true;
+      return;
+    }
     for (const { place } of race?.running ?? []) this.#avoid(place);
     const target = this.#peers === null ? null : (this.#peers.another() ?? running.place.target);
     const { host } = target ?? this.#service;

@@ -217,7 +217,7 @@ export class RequestBody {
     // The rest came with what was too much for a plugin.
     if (forward === null) this.#whole = true;
     else if (before === KEEPING) forward.start();
-    else forward.upstream?.end(trailers);
+    else forward.end(trailers);
   }
 
   /** The response has begun: there will be no other try. */

@@ -25,7 +25,7 @@ export type StreamHandler = (
 
 export async function startHttp2Upstream(
   handler: StreamHandler,
-  options: http2.ServerOptions & { port?: number } = {},
+  options: http2.ServerOptions & { port?: number; host?: string } = {},
 ): Promise<Http2Upstream> {
   const server = http2.createServer(options);
   const sessions = new Set<http2.ServerHttp2Session>();
@@ -45,7 +45,7 @@ export async function startHttp2Upstream(
     streams.push(stream);
     void handler(stream, headers, streams.length);
   });
-  server.listen(options.port ?? 0, '127.0.0.1');
+  server.listen(options.port ?? 0, options.host ?? '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

@@ -9,7 +9,7 @@ import type { ConsumerGroup } from '../../entities/consumer-group.ts';
 import type { Route } from '../../entities/route.ts';
 import type { Service } from '../../entities/service.ts';
 import type { NameSet } from '../../wire/folded-names.ts';
-import type { HedgePolicy, RetryPolicy } from './tries.ts';
+import type { HedgePolicy, RetryPolicy, TryRecord } from './tries.ts';
 
 /** Header fields of a message, to read. */
 export interface ReadHeaders {
@@ -184,6 +184,8 @@ export interface Exchange {
   readonly upstreamRequest: UpstreamRequest;
   readonly upstreamResponse: UpstreamResponse;
   readonly response: OutgoingResponse;
+  /** What was tried at the upstream, in order (Kong's `tries`); the last one may be under way. */
+  readonly tries: readonly TryRecord[];
   /** Null before routing, and when no route matched. */
   readonly route: Route | null;
   readonly service: Service | null;

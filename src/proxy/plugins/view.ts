@@ -4,6 +4,7 @@ import type { Consumer } from '../../entities/consumer.ts';
 import type { Route } from '../../entities/route.ts';
 import type { Service } from '../../entities/service.ts';
 import type * as kit from '../../plugins/kit/exchange.ts';
+import type { TryRecord } from '../../plugins/kit/tries.ts';
 import type { Exchange } from '../exchange.ts';
 import { RequestHeaderView } from './headers.ts';
 import { LogView } from './log-view.ts';
@@ -12,6 +13,7 @@ import { ResponseView } from './response-view.ts';
 import { UpstreamRequestView, UpstreamResponseView } from './upstream-view.ts';
 
 const FORWARDED = 'the request has been forwarded or answered';
+const NO_TRIES: readonly TryRecord[] = [];
 const NO_GROUPS: readonly ConsumerGroup[] = [];
 
 export class ExchangeView implements kit.Exchange {
@@ -60,6 +62,10 @@ export class ExchangeView implements kit.Exchange {
 
   get response(): ResponseView {
     return (this.#response ??= new ResponseView(this.#exchange));
+  }
+
+  get tries(): readonly TryRecord[] {
+    return this.#exchange.forward?.tries ?? NO_TRIES;
   }
 
   get route(): Route | null {
