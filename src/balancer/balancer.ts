@@ -87,6 +87,8 @@ export class Balancer {
   readonly clientCertificate: string | null;
   /** Null: requests are not hashed. */
   readonly hashSource: HashSource | null;
+  /** The upstream's. */
+  readonly id: string;
   /** Those with a weight, by priority. */
   readonly targets: readonly BalancerTarget[];
   readonly health: UpstreamHealth | null;
@@ -97,6 +99,7 @@ export class Balancer {
     const { hostHeader, clientCertificate = null, hashSource = null } = spec;
     this.clientCertificate = clientCertificate;
     this.hashSource = hashSource;
+    this.id = spec.id ?? '';
     this.health = spec.health ?? null;
     this.targets = byPriority(spec.targets)
       .filter(({ weight }) => weight > 0)
