@@ -8,6 +8,7 @@
 import type { Algorithm, AlgorithmSpec, Member, SharedLoads } from './algorithms/algorithm.ts';
 import { ALGORITHMS, type AlgorithmName } from './algorithms/registry.ts';
 import { Group, type SlowStart } from './group.ts';
+import type { HashSource } from './hash-source.ts';
 import type { UpstreamHealth } from './health/upstream-health.ts';
 
 /** Members of one priority, in the order of targets. */
@@ -26,11 +27,14 @@ export interface ChoiceSpec {
   readonly health: UpstreamHealth | null;
   /** Milliseconds; 0: none. */
   readonly slowStart: number;
+  readonly hashSource: HashSource | null;
 }
 
 export class Choice {
   /** It goes by what all workers know of the targets. */
   readonly needsLoads: boolean;
+  /** What requests are hashed on; null: they are not. */
+  readonly hashSource: HashSource | null;
   readonly #spec: ChoiceSpec;
   readonly #health: UpstreamHealth | null;
   /** Made in steps, by group. */
@@ -41,6 +45,7 @@ export class Choice {
   constructor(spec: ChoiceSpec) {
     this.#spec = spec;
     this.#health = spec.health;
+    this.hashSource = spec.algorithm === 'consistent-hashing' ? spec.hashSource : null;
     this.needsLoads = 'share' in ALGORITHMS[spec.algorithm] || this.#starts;
   }
 
