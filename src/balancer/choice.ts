@@ -41,6 +41,8 @@ export class Choice {
   #made: Algorithm[] = [];
   #groups: readonly Group[] = [];
   #down: ReadonlySet<number> | null = null;
+  /** Of the health that `#down` and the starts are of. */
+  #version = 0;
 
   constructor(spec: ChoiceSpec) {
     this.#spec = spec;
@@ -81,8 +83,7 @@ export class Choice {
   /** The target by index; -1: none is left. @param passed few. */
   next(passed: ReadonlySet<number> | null, hash: number): number {
     const groups = this.#groups;
-    const down = this.#health === null ? null : this.#health.down;
-    if (down !== this.#down) this.#settle(down);
+    if (this.#health !== null && this.#health.version !== this.#version) this.#settle(this.#health);
     if (groups.length === 1) return groups[0]!.next(passed, hash);
     for (const group of groups) {
       const member = group.next(passed === null ? null : within(group, passed), hash);
@@ -115,15 +116,19 @@ export class Choice {
     return this.#groups[index]?.algorithm ?? null;
   }
 
-  /** Others are down than before. */
-  #settle(down: ReadonlySet<number> | null): void {
+  /** Others are down than before, or have been down meanwhile. */
+  #settle(health: UpstreamHealth): void {
     const before = this.#down;
-    this.#down = down;
-    for (const index of before ?? []) if (down?.has(index) !== true) this.#enter(index, 0);
+    const down = (this.#down = health.down);
+    this.#version = health.version;
     for (const index of down ?? []) {
       const group = this.#groupOf(index);
       if (before?.has(index) !== true) group?.setDown(index - group.first, true, 0);
     }
+    const changed = this.#starts
+      ? this.#spec.groups.flatMap(({ members }) => members).keys()
+      : (before ?? []);
+    for (const index of changed) if (down?.has(index) !== true) this.#enter(index, 0);
   }
 
   /** @param born when it came; 0: it was always here. */
