@@ -76,7 +76,7 @@ function balancer(algorithm: AlgorithmName, targets: number, unequal: boolean, b
 
 function request(made: Balancer, index: number): BalancerTarget {
   const peers = new Peers(made, RESOLVER);
-  if (made.hashSource !== null) peers.hash = made.hashSource.of(CLIENTS[index & 1023]!).hash;
+  if (peers.hashSource !== null) peers.hash = peers.hashSource.of(CLIENTS[index & 1023]!).hash;
   const target = peers.next();
   if (target === null) throw new Error('no target');
   const { load } = target;

@@ -85,8 +85,6 @@ export class BalancerTarget {
 export class Balancer {
   /** Id, or null: what targets get that ask for a certificate, unless the service has one. */
   readonly clientCertificate: string | null;
-  /** Null: requests are not hashed. */
-  readonly hashSource: HashSource | null;
   /** The upstream's. */
   readonly id: string;
   /** Those with a weight, by priority. */
@@ -96,10 +94,9 @@ export class Balancer {
   readonly #choices: Choices;
 
   private constructor(spec: BalancerSpec, choices: Choices) {
-    const { hostHeader, clientCertificate = null, hashSource = null } = spec;
+    const { hostHeader, clientCertificate = null, id = '' } = spec;
     this.clientCertificate = clientCertificate;
-    this.hashSource = hashSource;
-    this.id = spec.id ?? '';
+    this.id = id;
     this.health = spec.health ?? null;
     this.targets = byPriority(spec.targets)
       .filter(({ weight }) => weight > 0)

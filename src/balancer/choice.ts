@@ -8,6 +8,7 @@
 import type { Algorithm, AlgorithmSpec, Member, SharedLoads } from './algorithms/algorithm.ts';
 import { ALGORITHMS, type AlgorithmName } from './algorithms/registry.ts';
 import { Group, type SlowStart } from './group.ts';
+import type { HashSource } from './hash-source.ts';
 import type { UpstreamHealth } from './health/upstream-health.ts';
 
 /** Members of one priority, in the order of targets. */
@@ -26,21 +27,27 @@ export interface ChoiceSpec {
   readonly health: UpstreamHealth | null;
   /** Milliseconds; 0: none. */
   readonly slowStart: number;
+  readonly hashSource: HashSource | null;
 }
 
 export class Choice {
   /** It goes by what all workers know of the targets. */
   readonly needsLoads: boolean;
+  /** What requests are hashed on; null: they are not. */
+  readonly hashSource: HashSource | null;
   readonly #spec: ChoiceSpec;
   readonly #health: UpstreamHealth | null;
   /** Made in steps, by group. */
   #made: Algorithm[] = [];
   #groups: readonly Group[] = [];
   #down: ReadonlySet<number> | null = null;
+  /** Of the health that `#down` and the starts are of. */
+  #version = 0;
 
   constructor(spec: ChoiceSpec) {
     this.#spec = spec;
     this.#health = spec.health;
+    this.hashSource = spec.algorithm === 'consistent-hashing' ? spec.hashSource : null;
     this.needsLoads = 'share' in ALGORITHMS[spec.algorithm] || this.#starts;
   }
 
@@ -76,8 +83,7 @@ export class Choice {
   /** The target by index; -1: none is left. @param passed few. */
   next(passed: ReadonlySet<number> | null, hash: number): number {
     const groups = this.#groups;
-    const down = this.#health === null ? null : this.#health.down;
-    if (down !== this.#down) this.#settle(down);
+    if (this.#health !== null && this.#health.version !== this.#version) this.#settle(this.#health);
     if (groups.length === 1) return groups[0]!.next(passed, hash);
     for (const group of groups) {
       const member = group.next(passed === null ? null : within(group, passed), hash);
@@ -110,15 +116,19 @@ export class Choice {
     return this.#groups[index]?.algorithm ?? null;
   }
 
-  /** Others are down than before. */
-  #settle(down: ReadonlySet<number> | null): void {
+  /** Others are down than before, or have been down meanwhile. */
+  #settle(health: UpstreamHealth): void {
     const before = this.#down;
-    this.#down = down;
-    for (const index of before ?? []) if (down?.has(index) !== true) this.#enter(index, 0);
+    const down = (this.#down = health.down);
+    this.#version = health.version;
     for (const index of down ?? []) {
       const group = this.#groupOf(index);
       if (before?.has(index) !== true) group?.setDown(index - group.first, true, 0);
     }
+    const changed = this.#starts
+      ? this.#spec.groups.flatMap(({ members }) => members).keys()
+      : (before ?? []);
+    for (const index of changed) if (down?.has(index) !== true) this.#enter(index, 0);
   }
 
   /** @param born when it came; 0: it was always here. */

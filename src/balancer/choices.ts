@@ -45,8 +45,9 @@ export class Choices {
 
   private constructor(spec: BalancerSpec, previous: Choices | null) {
     const groups = groupsOf(spec.targets);
-    const { slots = DEFAULT_SLOTS, start, algorithm = 'round-robin', health = null } = spec;
-    this.#spec = { groups, algorithm, slots, start, health, slowStart: 0 };
+    const { slots = DEFAULT_SLOTS, start, algorithm = 'round-robin' } = spec;
+    const { health = null, hashSource = null } = spec;
+    this.#spec = { groups, algorithm, slots, start, health, hashSource, slowStart: 0 };
     this.#id = spec.id ?? '';
     this.#members = groups.flatMap(({ members }) => members);
     this.#before = previous?.named ?? null;
@@ -111,8 +112,10 @@ export class Choices {
     return choice;
   }
 
-  #make({ algorithm, slowStart }: BalancingPolicy): Choice {
-    return new Choice({ ...this.#spec, algorithm: algorithm ?? this.#spec.algorithm, slowStart });
+  #make({ slowStart, ...wanted }: BalancingPolicy): Choice {
+    const algorithm = wanted.algorithm ?? this.#spec.algorithm;
+    const hashSource = wanted.hashSource ?? this.#spec.hashSource;
+    return new Choice({ ...this.#spec, algorithm, hashSource, slowStart });
   }
 
   #serve(choice: Choice, targets: readonly BalancerTarget[]): void {

@@ -9,10 +9,14 @@
  *
  * Targets that are unhealthy are passed over by all requests, and when too little is healthy nobody is let through.
  *
+ * A request that wants a certain target (affinity.ts) has it first, as long as it can be used.
+ *
  * A request whose first target answers allocates nothing but this object.
  */
+import type { Affinity } from './affinity.ts';
 import type { Balancer, BalancerTarget } from './balancer.ts';
 import type { Choice } from './choice.ts';
+import type { HashSource } from './hash-source.ts';
 import type { Outcome } from './health/report.ts';
 import type { BalancingPolicy } from './policy.ts';
 import type { ResolvedAddress, ResolvedName, Resolver } from './resolver/resolver.ts';
@@ -31,18 +35,37 @@ export class Peers {
   #waited = false;
   /** Nothing else is left: names are waited for again. */
   #patient = false;
+  readonly #affinity: Affinity | null;
+  /** The target that the request wants and has not been at, or has to stay at. */
+  #wanted: BalancerTarget | null = null;
 
-  /** @param policy null: as the upstream says. */
-  constructor(balancer: Balancer, resolver: Resolver, policy: BalancingPolicy | null = null) {
+  /** @param policy null: as the upstream says. @param affinity null: any target will do. */
+  constructor(
+    balancer: Balancer,
+    resolver: Resolver,
+    policy: BalancingPolicy | null = null,
+    affinity: Affinity | null = null,
+  ) {
     this.#balancer = balancer;
     this.#choice = balancer.choice(policy);
     this.#resolver = resolver;
+    this.#affinity = affinity;
+    if (affinity !== null) this.#wanted = balancer.targets[affinity.wanted(balancer)] ?? null;
+  }
+
+  /** What requests are hashed on; null: they are not. */
+  get hashSource(): HashSource | null {
+    return this.#choice.hashSource;
   }
 
   /** The next target, which may have to be resolved; null when none is left. */
   next(): BalancerTarget | null {
     const { health, targets } = this.#balancer;
     if (health !== null && !health.open) return null;
+    if (this.#wanted !== null) {
+      const wanted = this.#take(this.#wanted);
+      if (wanted !== null || this.#affinity?.strict === true) return wanted;
+    }
     for (;;) {
       const target = targets[this.#choice.next(this.#passed, this.hash)] ?? null;
       if (target === null) {
@@ -57,14 +80,12 @@ export class Peers {
 
   /** One that no try went to, for a try beside others; null: there is none. */
   another(): BalancerTarget | null {
-    if (!this.open) return null;
+    if (!this.open || this.#affinity?.strict === true) return null;
     for (;;) {
-      const target = this.#balancer.next(this.#passed ?? this.#balancer.health?.down ?? null, this.hash);
-      if (target === null) return null;
-      const up = this.#balancer.health?.available(target.index) !== false;
-      if (up && this.#worthWaiting(target)) return target;
+      const target = this.#balancer.targets[this.#choice.next(this.#passed, this.hash)] ?? null;
+      if (target === null || this.#worthWaiting(target)) return target;
       this.#pass(target);
-      if (up) (this.#skipped ??= []).push(target.index);
+      (this.#skipped ??= []).push(target.index);
     }
   }
 
@@ -96,8 +117,9 @@ export class Peers {
   }
 
   /** What became of a try, for the target's health. @returns a line for the log when that is another now. */
-  tell({ index }: BalancerTarget, address: ResolvedAddress, outcome: Outcome): string | null {
-    return this.#balancer.health?.tell(index, address, outcome) ?? null;
+  tell(target: BalancerTarget, address: ResolvedAddress, outcome: Outcome): string | null {
+    if (typeof outcome === 'number') this.#affinity?.met(this.#balancer, target);
+    return this.#balancer.health?.tell(target.index, address, outcome) ?? null;
   }
 
   /** A try on it failed. */
@@ -111,6 +133,15 @@ export class Peers {
     target.unresolved = true;
     this.#waited = true;
     this.#pass(target);
+  }
+
+  /** The wanted one, once, or as long as the request may go nowhere else; null: it cannot be used. */
+  #take(wanted: BalancerTarget): BalancerTarget | null {
+    const { index } = wanted;
+    if (this.#affinity?.strict !== true) this.#wanted = null;
+    if (this.#balancer.health?.available(index) === false) return null;
+    if (this.#passed?.has(index) === true) return this.#tried?.includes(index) === true ? wanted : null;
+    return this.#affinity?.strict === true || this.#worthWaiting(wanted) ? wanted : null;
   }
 
   #worthWaiting(target: BalancerTarget): boolean {

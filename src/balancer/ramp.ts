@@ -4,7 +4,7 @@
  *
  * Whatever the algorithm, such a member is out (`Gate`) but for as many choices as its part of its share allows: with a
  * part f and a share of 1 in n, one choice in n / f at most. So an algorithm that goes by what is in flight, for which a new
- * member is always the best, does not flood it. What the algorithm did not use of that is kept for one period, since a turn
+ * member is always the best, does not flood it. What the algorithm did not use of that is kept for a while, since a turn
  * does not come at the very moment when it is allowed.
  *
  * Parts are relative to the best there is: when all that are left are starting, nobody is held back for nobody's good. When
@@ -16,6 +16,8 @@
 
 /** Of its share that a member begins with. */
 export const FLOOR = 0.1;
+/** Periods for which a member keeps what it might have had, since its turns do not come when they are allowed. */
+const KEPT = 4;
 /** Parts are worked out anew so often while a start lasts. */
 const STEPS = 64;
 
@@ -58,11 +60,13 @@ export class Ramp {
     return this.#starting.length > 0;
   }
 
-  /** @param since 0: it never was away. */
+  /** @param since 0: it never was away; one that is known says nothing. */
   begin(member: number, since: number): void {
+    const known = this.#since[member]!;
+    if (since <= known) return;
     this.changed();
-    if (since === 0 || this.#now() - since >= this.#duration || this.#since[member]! > 0) return;
-    this.#starting.push(member);
+    if (this.#now() - since >= this.#duration) return;
+    if (known === 0) this.#starting.push(member);
     this.#since[member] = since;
     this.#periods[member] = 0;
   }
@@ -92,7 +96,7 @@ export class Ramp {
   took(member: number): void {
     if (this.#periods[member] === 0) return;
     const period = this.#periods[member]!;
-    this.#due[member] = Math.max(this.#due[member]! + period, this.#choices);
+    this.#due[member]! += period;
     this.#judge(member);
   }
 
@@ -143,7 +147,7 @@ export class Ramp {
 
   #judge(member: number): void {
     const period = this.#periods[member]!;
-    const due = (this.#due[member] = Math.max(this.#due[member]!, this.#choices - period));
+    const due = (this.#due[member] = Math.max(this.#due[member]!, this.#choices - period * KEPT));
     const held = period > 0 && due > this.#choices;
     if (held) this.#nextDue = Math.min(this.#nextDue, due);
     this.#hold(member, held);

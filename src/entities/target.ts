@@ -6,6 +6,28 @@ import * as t from './typedefs.ts';
 /** The port of a target that says none. */
 export const DEFAULT_PORT = 8000;
 
+const PRIORITY = 'priority:';
+export const MAX_PRIORITY = 99;
+
+/** What is wrong with a tag. One that nearly says a priority would put a spare target in front. */
+function tagProblem(tag: string): string | null {
+  const problem = t.tags.elements.custom_validator(tag);
+  if (problem !== null) return problem;
+  if (!tag.startsWith(PRIORITY) || /^(?:0|[1-9]\d?)$/.test(tag.slice(PRIORITY.length))) return null;
+  return `'priority:N' says which targets are used first: N is an integer from 0 to ${MAX_PRIORITY}`;
+}
+
+/** The group of a target by its tag `priority:N`; of two tags the one that is used later, without one 0. */
+export function priorityOf(tags: readonly string[] | null | undefined): number {
+  let priority = 0;
+  for (const tag of tags ?? []) {
+    if (tag.startsWith(PRIORITY) && tagProblem(tag) === null) {
+      priority = Math.max(priority, Number(tag.slice(PRIORITY.length)));
+    }
+  }
+  return priority;
+}
+
 const fields = {
   id: t.uuid,
   upstream: { type: 'foreign', reference: 'upstreams', required: true, on_delete: 'cascade' },
@@ -18,7 +40,7 @@ const fields = {
         : null,
   },
   weight: { type: 'integer', default: 100, between: [0, 65535] },
-  tags: t.tags,
+  tags: { ...t.tags, elements: { ...t.tags.elements, custom_validator: tagProblem } },
   created_at: t.timestampMs,
   updated_at: t.timestampMs,
 } as const satisfies EntityDefinition['fields'];

@@ -74,14 +74,8 @@ const healthchecks = {
   fields: { active, passive, threshold: { type: 'number', default: 0, between: [0, 100] } },
 } as const satisfies Field;
 
-const fields = {
-  id: t.uuid,
-  name: { type: 'string', required: true, unique: true, custom_validator: nameProblem },
-  algorithm: {
-    type: 'string',
-    default: 'round-robin',
-    one_of: ['consistent-hashing', 'least-connections', 'round-robin', 'latency'],
-  },
+/** What requests are hashed on. */
+export const HASH_FIELDS = {
   hash_on: hashOn,
   hash_fallback: hashOn,
   hash_on_header: t.headerName,
@@ -92,6 +86,17 @@ const fields = {
   hash_fallback_query_arg: param,
   hash_on_uri_capture: param,
   hash_fallback_uri_capture: param,
+} as const satisfies Fields;
+
+const fields = {
+  id: t.uuid,
+  name: { type: 'string', required: true, unique: true, custom_validator: nameProblem },
+  algorithm: {
+    type: 'string',
+    default: 'round-robin',
+    one_of: ['consistent-hashing', 'least-connections', 'round-robin', 'latency'],
+  },
+  ...HASH_FIELDS,
   slots: { type: 'integer', default: 10000, between: [10, 65536] },
   healthchecks,
   tags: t.tags,
@@ -133,28 +138,31 @@ function notAlso(value: string): EntityCheck {
   return when('hash_on', value, 'hash_fallback', { one_of: others.filter((one) => one !== value) });
 }
 
+/** Of `HASH_FIELDS`. */
+export const HASH_CHECKS: readonly EntityCheck[] = [
+  when('hash_on', 'header', 'hash_on_header', required),
+  when('hash_fallback', 'header', 'hash_fallback_header', required),
+  when('hash_on', 'cookie', 'hash_on_cookie', required),
+  when('hash_fallback', 'cookie', 'hash_on_cookie', required),
+  when('hash_on', 'none', 'hash_fallback', { one_of: ['none'] }),
+  when('hash_on', 'cookie', 'hash_fallback', { one_of: ['none'] }),
+  notAlso('consumer'),
+  notAlso('ip'),
+  notAlso('path'),
+  { distinct: ['hash_on_header', 'hash_fallback_header'] },
+  when('hash_on', 'query_arg', 'hash_on_query_arg', required),
+  when('hash_fallback', 'query_arg', 'hash_fallback_query_arg', required),
+  { distinct: ['hash_on_query_arg', 'hash_fallback_query_arg'] },
+  when('hash_on', 'uri_capture', 'hash_on_uri_capture', required),
+  when('hash_fallback', 'uri_capture', 'hash_fallback_uri_capture', required),
+  { distinct: ['hash_on_uri_capture', 'hash_fallback_uri_capture'] },
+];
+
 export const upstreams: EntityDefinition = {
   name: 'upstreams',
   endpoint_key: 'name',
   fields,
-  entity_checks: [
-    when('hash_on', 'header', 'hash_on_header', required),
-    when('hash_fallback', 'header', 'hash_fallback_header', required),
-    when('hash_on', 'cookie', 'hash_on_cookie', required),
-    when('hash_fallback', 'cookie', 'hash_on_cookie', required),
-    when('hash_on', 'none', 'hash_fallback', { one_of: ['none'] }),
-    when('hash_on', 'cookie', 'hash_fallback', { one_of: ['none'] }),
-    notAlso('consumer'),
-    notAlso('ip'),
-    notAlso('path'),
-    { distinct: ['hash_on_header', 'hash_fallback_header'] },
-    when('hash_on', 'query_arg', 'hash_on_query_arg', required),
-    when('hash_fallback', 'query_arg', 'hash_fallback_query_arg', required),
-    { distinct: ['hash_on_query_arg', 'hash_fallback_query_arg'] },
-    when('hash_on', 'uri_capture', 'hash_on_uri_capture', required),
-    when('hash_fallback', 'uri_capture', 'hash_fallback_uri_capture', required),
-    { distinct: ['hash_on_uri_capture', 'hash_fallback_uri_capture'] },
-  ],
+  entity_checks: HASH_CHECKS,
   // Kong keeps algorithm and hash_on in step, in this order.
   shorthand_fields: {
     algorithm: {

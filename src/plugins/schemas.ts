@@ -5,6 +5,7 @@
  */
 import type { PluginDescription } from '../entities/plugin-description.ts';
 import { acl } from './acl/schema.ts';
+import { balancing } from './balancing/schema.ts';
 import { basicAuth } from './basic-auth/schema.ts';
 import { botDetection } from './bot-detection/schema.ts';
 import { circuitBreaker } from './circuit-breaker/schema.ts';
@@ -28,10 +29,12 @@ import { postFunction } from './post-function/schema.ts';
 import { preFunction } from './pre-function/schema.ts';
 import { retry } from './retry/schema.ts';
 import { session } from './session/schema.ts';
+import { stickySession } from './sticky-session/schema.ts';
 import { upstreamLimits } from './upstream-limits/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
   acl,
+  balancing,
   basicAuth,
   botDetection,
   circuitBreaker,
@@ -55,5 +58,6 @@ export const SCHEMAS: readonly PluginDescription[] = [
   preFunction,
   retry,
   session,
+  stickySession,
   upstreamLimits,
 ];

@@ -133,7 +133,15 @@ function chunkName(name: string, n: number): string {
   return n === 0 ? name : `${name}${n + 1}`;
 }
 
-function attributesText({ path, domain, sameSite, httpOnly, secure, maxAge }: CookieAttributes): string {
+/** What stands behind the value. */
+export function attributesText({
+  path,
+  domain,
+  sameSite,
+  httpOnly,
+  secure,
+  maxAge,
+}: CookieAttributes): string {
   let text = `; Path=${path}`;
   if (domain !== null) text += `; Domain=${domain}`;
   if (maxAge !== null && maxAge !== undefined) text += `; Max-Age=${maxAge}`;

@@ -83,8 +83,9 @@ export class Forward {
     const { snapshot, edits } = exchange;
     const { resolver } = exchange.context;
     const balancer = snapshot.upstreams.of(service);
-    this.#peers = balancer === null ? null : new Peers(balancer, resolver);
-    this.#hashSource = balancer?.hashSource ?? null;
+    const { balancing = null, affinity = null } = edits ?? {};
+    this.#peers = balancer === null ? null : new Peers(balancer, resolver, balancing, affinity);
+    this.#hashSource = this.#peers?.hashSource ?? null;
     this.#clientCertificate = balancer?.clientCertificate ?? null;
     this.#trust = snapshot.trust;
     this.#retryPolicy = edits?.retryPolicy ?? null;

@@ -8,8 +8,9 @@ import { Balancer, type BalancerSpec, type TargetSpec } from '../balancer/balanc
 import { HashSource } from '../balancer/hash-source.ts';
 import { healthChecksOf } from '../balancer/health/health-checks.ts';
 import { UpstreamHealth } from '../balancer/health/upstream-health.ts';
+import { byPriority } from '../balancer/priorities.ts';
 import { parseHost } from '../entities/formats/host.ts';
-import { DEFAULT_PORT, type Target } from '../entities/target.ts';
+import { DEFAULT_PORT, priorityOf, type Target } from '../entities/target.ts';
 import type { Upstream } from '../entities/upstream.ts';
 import type { HealthZone } from '../zone/health/health-zone.ts';
 import { Upstreams } from './upstreams.ts';
@@ -74,7 +75,7 @@ export class UpstreamIndex {
       const { upstream, targets } = state;
       state.servedName = upstream?.name ?? null;
       if (upstream !== null) {
-        const all = [...targets.values()];
+        const all = byPriority([...targets.values()]);
         const spec = { ...balancerSpec(upstream, all, start), health: this.#health(upstream, all) };
         byName.set(upstream.name, yield* Balancer.inSteps(spec, before.get(state) ?? null));
       }
@@ -118,8 +119,8 @@ function balancerSpec(upstream: Upstream, targets: readonly TargetSpec[], start:
 }
 
 /** `host:port`; the port may be missing in a file that says `_transform: false`. */
-export function specOf({ target, weight }: Target): TargetSpec {
+export function specOf({ target, weight, tags }: Target): TargetSpec {
   const parsed = parseHost(target);
   if (typeof parsed === 'string') throw new Error(`target '${target}': ${parsed}`);
-  return { host: parsed.host, port: parsed.port ?? DEFAULT_PORT, weight };
+  return { host: parsed.host, port: parsed.port ?? DEFAULT_PORT, weight, priority: priorityOf(tags) };
 }

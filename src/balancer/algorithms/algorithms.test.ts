@@ -5,6 +5,7 @@ import { mix32 } from '../../zone/hash32.ts';
 import { NodeTargets } from '../../zone/targets/node-targets.ts';
 import { TargetZone } from '../../zone/targets/target-zone.ts';
 import { Balancer, type BalancerTarget, type TargetSpec } from '../balancer.ts';
+import type { Algorithm } from './algorithm.ts';
 import { ALGORITHMS, type AlgorithmName } from './registry.ts';
 
 const NAMES = Object.keys(ALGORITHMS) as AlgorithmName[];
@@ -20,9 +21,12 @@ interface Made {
 function make(
   algorithm: AlgorithmName,
   weights: Weights,
-  more: { previous?: Made; start?: number } = {},
+  more: { previous?: Made; start?: number; priority?: number } = {},
 ): Made {
-  const targets: TargetSpec[] = weights.map(([host, weight]) => ({ host, port: 80, weight }));
+  const { priority = 0 } = more;
+  const targets: TargetSpec[] = weights.map(([host, weight]) => ({ host, port: 80, weight, priority }));
+  // Behind another group, nobody of which is ever left: what holds for one group holds for the next.
+  if (priority > 0) targets.push(...GONE.map((host) => ({ host, port: 80, weight: 5 })));
   const spec = { hostHeader: null, targets, algorithm, start: more.start ?? 0.3, id: 'u' };
   const balancer = Balancer.of(spec, more.previous?.balancer ?? null);
   const zone = more.previous?.zone ?? TargetZone.standalone(4096);
@@ -31,6 +35,9 @@ function make(
   more.previous?.balancer.close();
   return { balancer, zone };
 }
+
+/** Hosts of a group in front of the one that is tested. */
+const GONE: readonly string[] = ['gone0', 'gone1', 'gone2'];
 
 const equal = (count: number, weight = 100): Weights =>
   Array.from({ length: count }, (_, n) => [`h${n}`, weight] as const);
@@ -69,6 +76,18 @@ function counted(hosts: readonly string[]): Map<string, number> {
 
 const indexes = (...of: readonly number[]): ReadonlySet<number> => new Set(of);
 const SIZES = [1, 2, 10, 100, 1000];
+
+/** The algorithm without a balancer around it. */
+function alone(name: AlgorithmName, weights: Weights): Algorithm {
+  const members = weights.map(([host, weight]) => ({ name: host, weight }));
+  const spec = { members, slots: 10_000, start: 0.3, previous: null };
+  const entry = ALGORITHMS[name];
+  if (!('share' in entry)) return entry.atOnce(spec);
+  const zone = TargetZone.standalone(4096);
+  const loads = members.map(({ name: key }) => zone.acquire(key));
+  assert.ok(loads.every((load) => load !== null));
+  return entry.share(spec, { zone, loads });
+}
 
 for (const name of NAMES) {
   test(`${name}: nobody is nobody`, () => {
@@ -125,6 +144,41 @@ for (const name of NAMES) {
     }
   }
 
+  for (const size of [2, 10, 100, 1000]) {
+    for (const weights of [equal(size), unequal(size)]) {
+      const kind = weights.every(([, one]) => one === 100) ? 'equal' : 'unequal';
+      test(`${name}: ${size} ${kind} targets, of which most are out for everybody`, () => {
+        const algorithm = alone(name, weights);
+        const left = new Set([size - 1, Math.floor(size / 2)]);
+        for (const member of weights.keys()) algorithm.setOut(member, !left.has(member));
+        const taken = new Set(Array.from({ length: 200 }, (_, n) => algorithm.next(null, mix32(n))));
+        // Who is always the better choice may be the only one.
+        const all = name !== 'latency' && (name !== 'least-connections' || kind === 'equal');
+        assert.deepEqual(taken, all ? left : new Set([...taken].filter((n) => left.has(n))));
+        for (const member of left) {
+          const others = [...left].filter((n) => n !== member);
+          assert.equal(algorithm.next(indexes(member), 3), others[0] ?? -1, 'one of them has failed');
+        }
+        assert.equal(algorithm.next(left, 5), -1);
+        for (const member of left) algorithm.setOut(member, true);
+        assert.equal(algorithm.next(null, 7), -1, 'nobody is left');
+        for (const member of weights.keys()) algorithm.setOut(member, false);
+        const back = new Set(Array.from({ length: size * 60 }, (_, n) => algorithm.next(null, mix32(n))));
+        assert.ok(!back.has(-1) && (!all || back.size > size / 2), `${back.size} are back`);
+      });
+    }
+  }
+
+  test(`${name}: a group behind another is as one alone, once nobody of that is left`, () => {
+    const [behind, front] = [make(name, unequal(7), { priority: 1 }), make(name, unequal(7))];
+    const gone = new Set(GONE.keys());
+    assert.deepEqual(requests(behind, 100, 'later', gone), requests(front, 100, 'later'));
+    const hosts = requests(make(name, unequal(7), { priority: 1 }), 60, 'later');
+    assert.ok(hosts.every((host) => GONE.includes(host)));
+    const some = requests(behind, 60, 'later', indexes(0, 2));
+    assert.deepEqual([...new Set(some)], ['gone1'], 'one is left in front');
+  });
+
   test(`${name}: the same start makes the same choices`, () => {
     const [one, other] = [make(name, unequal(7)), make(name, unequal(7))];
     assert.deepEqual(requests(one, 100, 'later'), requests(other, 100, 'later'));
@@ -158,6 +212,12 @@ const SHARES: readonly Shares[] = [
   { name: 'consistent-hashing', weights: equal(3), count: 30_000, ends: 'at once', off: hashed },
   { name: 'consistent-hashing', weights: equal(10), count: 30_000, ends: 'at once', off: hashed },
   { name: 'consistent-hashing', weights: unequal(10), count: 30_000, ends: 'at once', off: hashed },
+  // Drawn at random, from the same start in each run.
+  { name: 'power-of-two', weights: equal(10), count: 30_000, ends: 'at once', off: hashed },
+  { name: 'power-of-two', weights: unequal(10), count: 30_000, ends: 'at once', off: hashed },
+  { name: 'power-of-two', weights: equal(10), count: 10_000, ends: 'later', off: (due) => due * 0.01 },
+  { name: 'power-of-two', weights: unequal(10), count: 10_000, ends: 'later', off: (due) => due * 0.02 },
+  { name: 'power-of-two', weights: equal(1000), count: 50_000, ends: 'later', off: () => 4 },
   // In flight everywhere, with the same latency: what is expected grows with what is there.
   { name: 'latency', weights: equal(10), count: 10_000, ends: 'later', off: (due) => due * 0.01 },
 ];
@@ -295,4 +355,41 @@ test('a zone without room: the worker balances by what it knows itself', () => {
   const counts = counted(requests({ balancer, zone: TargetZone.standalone(1) }, 90, 'later'));
   assert.ok([...counts.values()].every((count) => count === 3));
   balancer.close();
+});
+
+test('power-of-two: four workers balance as one, by the counts of all of them', () => {
+  const node = new NodeTargets(4);
+  const workers = [0, 1, 2, 3].map((id) => {
+    const zone = new TargetZone(node.buffer, id, node.shape);
+    const targets = unequal(20).map(([host, weight]) => ({ host, port: 80, weight }));
+    const balancer = Balancer.of({ hostHeader: null, targets, algorithm: 'power-of-two', start: id / 4 });
+    balancer.open(zone);
+    return balancer;
+  });
+  const counts = new Map<string, number>();
+  // Two of them have nearly everything to do: the others see it.
+  for (let n = 0; n < 6000; n++) {
+    const target = workers[n % 10 < 9 ? n % 2 : 2 + (n % 2)]?.next(null);
+    assert.ok(target);
+    target.load?.begin();
+    counts.set(target.host, (counts.get(target.host) ?? 0) + 1);
+  }
+  const sum = unequal(20).reduce((all, [, weight]) => all + weight, 0);
+  for (const [host, weight] of unequal(20)) {
+    const due = (6000 * weight) / sum;
+    const got = counts.get(host) ?? 0;
+    assert.ok(Math.abs(got - due) <= due * 0.03 + 2, `${host}: ${got} of ${due}`);
+  }
+});
+
+test('hashes are settled slot by slot, and the same as in a table that was made beforehand', () => {
+  const { balancer } = make('consistent-hashing', unequal(50));
+  const lazily = alone(
+    'consistent-hashing',
+    unequal(50).map(([host, weight]) => [`${host}:80`, weight]),
+  );
+  for (let n = 0; n < 3000; n++) {
+    const passed = n % 3 === 0 ? indexes(n % 50, (n + 1) % 50) : null;
+    assert.equal(lazily.next(passed, mix32(n)), balancer.next(passed, mix32(n))?.index);
+  }
 });

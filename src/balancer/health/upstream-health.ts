@@ -52,6 +52,7 @@ export class UpstreamHealth {
   #allocations = -1;
   #down: ReadonlySet<number> | null = null;
   #open = true;
+  #version = 0;
 
   constructor(zone: HealthZone, spec: UpstreamHealthSpec) {
     this.#zone = zone;
@@ -70,6 +71,12 @@ export class UpstreamHealth {
     return this.#down;
   }
 
+  /** Another one whenever a state has changed since it was asked for last. */
+  get version(): number {
+    this.#refresh();
+    return this.#version;
+  }
+
   /** Enough of the weight is available (Kong's `healthchecks.threshold`). */
   get open(): boolean {
     this.#refresh();
@@ -85,6 +92,7 @@ export class UpstreamHealth {
    * first; 0: one of its addresses never was out.
    */
   backSince(index: number): number {
+    this.#refresh();
     const { handles = [] } = this.#members[index] ?? {};
     let since = Infinity;
     for (const handle of handles) {
@@ -160,6 +168,7 @@ export class UpstreamHealth {
   }
 
   #workOut(): void {
+    this.#version++;
     let down: Set<number> | null = null;
     let available = 0;
     for (const [index, member] of this.#members.entries()) {

@@ -4,6 +4,8 @@
  * Header names are case-insensitive. What a plugin writes is checked: a value with a line break, or a name that is no
  * token (RFC 9110 §5.6.2), throws, and so does a change whose time is over.
  */
+import type { Affinity } from '../../balancer/affinity.ts';
+import type { BalancingPolicy } from '../../balancer/policy.ts';
 import type { Consumer } from '../../entities/consumer.ts';
 import type { ConsumerGroup } from '../../entities/consumer-group.ts';
 import type { Route } from '../../entities/route.ts';
@@ -141,6 +143,10 @@ export interface UpstreamRequest {
   /** Milliseconds. */
   setTimeouts(timeouts: { readonly connect?: number; readonly write?: number; readonly read?: number }): void;
   setRetries(retries: number): void;
+  /** How a target of the upstream is chosen, in place of what the upstream says; made once, not for each request. */
+  setBalancing(policy: BalancingPolicy): void;
+  /** The target of the upstream that is wanted. */
+  setAffinity(affinity: Affinity): void;
   /** Which tries are followed by another; null: those that Kong repeats. Instead of the one that another plugin has set. */
   retryPolicy: RetryPolicy | null;
   /** When another target is asked, too; null: never. */

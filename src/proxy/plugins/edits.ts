@@ -1,3 +1,5 @@
+import type { Affinity } from '../../balancer/affinity.ts';
+import type { BalancingPolicy } from '../../balancer/policy.ts';
 import type { GatePolicy } from '../../plugins/kit/gates.ts';
 import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
@@ -17,6 +19,8 @@ export class UpstreamEdits {
   tls: boolean | null = null;
   timeouts: { readonly connect?: number; readonly write?: number; readonly read?: number } | null = null;
   retries: number | null = null;
+  balancing: BalancingPolicy | null = null;
+  affinity: Affinity | null = null;
   retryPolicy: RetryPolicy | null = null;
   hedgePolicy: HedgePolicy | null = null;
   gates: GatePolicy[] | null = null;

@@ -1,5 +1,7 @@
 /** The upstream's side of an exchange, for plugins. */
 import { isIP } from 'node:net';
+import type { Affinity } from '../../balancer/affinity.ts';
+import type { BalancingPolicy } from '../../balancer/policy.ts';
 import type { Service } from '../../entities/service.ts';
 import type {
   EditHeaders,
@@ -124,6 +126,14 @@ export class UpstreamRequestView implements UpstreamRequest {
         throw new RangeError(`${ms} is not a time-out`);
     }
     this.#edits.timeouts = { ...this.#edits.timeouts, ...timeouts };
+  }
+
+  setBalancing(policy: BalancingPolicy): void {
+    this.#edits.balancing = policy;
+  }
+
+  setAffinity(affinity: Affinity): void {
+    this.#edits.affinity = affinity;
   }
 
   setRetries(retries: number): void {
