@@ -87,6 +87,8 @@ export class Balancer {
   readonly clientCertificate: string | null;
   /** Null: requests are not hashed. */
   readonly hashSource: HashSource | null;
+  /** The upstream's. */
+  readonly id: string;
   /** Those with a weight, by priority. */
   readonly targets: readonly BalancerTarget[];
   readonly health: UpstreamHealth | null;
@@ -98,6 +100,7 @@ export class Balancer {
     this.clientCertificate = clientCertificate;
     this.hashSource = hashSource;
     this.health = spec.health ?? null;
+    this.id = spec.id ?? '';
     this.targets = byPriority(spec.targets)
       .filter(({ weight }) => weight > 0)
       .map((target, index) => new BalancerTarget(index, target, hostHeader));

@@ -73,6 +73,19 @@ export class Peers {
     return this.#balancer.health?.open !== false;
   }
 
+  /** The next one that a gate lets the request in to. The next try asks those anew that it did not. */
+  nextThrough(gate: { enter(index: number): boolean }): BalancerTarget | null {
+    let refused: number[] | null = null;
+    let target = this.next();
+    while (target !== null && !gate.enter(target.index)) {
+      this.#pass(target);
+      (refused ??= []).push(target.index);
+      target = this.next();
+    }
+    if (refused !== null) for (const index of refused) this.#passed?.delete(index);
+    return target;
+  }
+
   /** Where on the target a try goes; null when none of its addresses is healthy: to the next target. */
   address(target: BalancerTarget, name: ResolvedName): ResolvedAddress | null {
     const { health } = this.#balancer;

@@ -12,6 +12,7 @@ import type { BlockedPlugin } from '../plugins/users/blocked.ts';
 import type { PluginBundle } from '../plugins/users/live.ts';
 import type { RecordAsk, RecordTell } from '../store/records/remote-records.ts';
 import type { DirectoryFeed } from '../zone/directory/feeds.ts';
+import type { NodeCircuits } from '../zone/circuits/node-circuits.ts';
 import type { NodeTargets } from '../zone/targets/node-targets.ts';
 import type { DirectoryKind } from '../zone/directory/row-kind.ts';
 
@@ -24,6 +25,8 @@ export interface WorkerData {
   readonly tickets: SharedArrayBuffer;
   /** What the node's workers know of targets, and its shape. */
   readonly targets: Pick<NodeTargets, 'buffer' | 'shape'>;
+  /** Breakers and places of targets and upstreams. */
+  readonly circuits: Pick<NodeCircuits, 'buffer' | 'shape'>;
   /** The health of targets. */
   readonly health: SharedArrayBuffer;
   /** Counters and values that plugins share. */

@@ -8,6 +8,7 @@ import type { Settings } from '../settings/settings.ts';
 import { DIRECTORY_KINDS } from '../entities/directory-kinds.ts';
 import { DirectoryWriter } from '../zone/directory/writer.ts';
 import { NodeSharedZone } from '../zone/shared/node-shared-zone.ts';
+import { NodeCircuits } from '../zone/circuits/node-circuits.ts';
 import { TicketKeyRing } from '../zone/ticket-keys.ts';
 import { NodeTargets } from '../zone/targets/node-targets.ts';
 import { HealthWriter } from '../zone/health/health-writer.ts';
@@ -58,6 +59,7 @@ export interface WorkerReport {
 export class Supervisor {
   readonly zone: NodeZone;
   readonly targets: NodeTargets;
+  readonly circuits: NodeCircuits;
   /** Consumers and credentials, for all workers. */
   readonly directory = new DirectoryWriter(DIRECTORY_KINDS);
   /** Keys of TLS session tickets, for all workers. */
@@ -97,6 +99,7 @@ export class Supervisor {
     this.#publisher = new Publisher(options.log, options.tuning, (next) => this.follow(next));
     this.zone = new NodeZone(options.settings.nginx_worker_processes);
     this.targets = new NodeTargets(options.settings.nginx_worker_processes);
+    this.circuits = new NodeCircuits(options.settings.nginx_worker_processes);
     this.shared = new NodeSharedZone(options.settings.plugin_zone_size);
     this.health = new HealthWriter({ now: monotonicMs, oldestHeartbeat: () => this.#oldestHeartbeat() });
   }
@@ -184,6 +187,7 @@ export class Supervisor {
       zone: this.zone.buffer,
       tickets: this.#tickets.memory,
       targets: { buffer: this.targets.buffer, shape: this.targets.shape },
+      circuits: { buffer: this.circuits.buffer, shape: this.circuits.shape },
       health: this.health.buffer,
       shared: this.shared.buffer,
       nameUses: this.#names.uses,
@@ -212,6 +216,7 @@ export class Supervisor {
     const running = this.runningPlugin(this.zone.stripe(worker.id).get(CELL.pluginRunning));
     this.zone.clearGauges(worker.id);
     this.targets.clearWorker(worker.id);
+    this.circuits.clearWorker(worker.id);
     this.shared.clearWorker(worker.id);
     if (this.#stopping) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -24,6 +24,7 @@ import { CachedRecords, type CacheBounds } from '../store/records/cached-records
 import type { RecordStore } from '../store/records/records.ts';
 import { RemoteRecords } from '../store/records/remote-records.ts';
 import { Directory } from '../zone/directory/directory.ts';
+import { CircuitZone } from '../zone/circuits/circuit-zone.ts';
 import { TargetZone } from '../zone/targets/target-zone.ts';
 import { HealthZone } from '../zone/health/health-zone.ts';
 import { CELL, WorkerZone } from '../zone/worker-zone.ts';
@@ -62,6 +63,7 @@ interface DataPlaneModule {
     tickets: SharedArrayBuffer;
     shared: SharedArrayBuffer;
     resolver: PlaneResolver;
+    circuits: CircuitZone;
   }) => SupervisedDataPlane;
 }
 
@@ -84,6 +86,7 @@ const {
   zone: buffer,
   tickets,
   targets,
+  circuits,
   health,
   shared,
   nameUses,
@@ -142,6 +145,7 @@ async function loadDataPlane(): Promise<SupervisedDataPlane> {
     directory,
     tickets,
     shared,
+    circuits: new CircuitZone(circuits.buffer, workerId, circuits.shape),
     records,
     recordCache,
     resolver,

@@ -15,6 +15,8 @@ export interface GatewayErrorInit {
   readonly cause?: unknown;
   /** HTTP/2 error code that broke the upstream's stream; 0 or none when nothing of that kind did. */
   readonly resetCode?: number;
+  /** Seconds after which the client may ask again; 0 or none: nobody knows. */
+  readonly retryAfter?: number;
 }
 
 /**
@@ -27,6 +29,7 @@ export class GatewayError extends Error {
   readonly status: number;
   readonly retry: RetryRule;
   readonly resetCode: number;
+  readonly retryAfter: number;
 
   constructor(code: string, message: string, init: GatewayErrorInit) {
     super(message, init.cause === undefined ? undefined : { cause: init.cause });
@@ -35,5 +38,6 @@ export class GatewayError extends Error {
     this.status = init.status;
     this.retry = init.retry ?? 'never';
     this.resetCode = init.resetCode ?? 0;
+    this.retryAfter = init.retryAfter ?? 0;
   }
 }

@@ -8,6 +8,7 @@ import type { Outcome } from '../balancer/health/report.ts';
 import type { ResolvedAddress } from '../balancer/resolver/resolver.ts';
 import type { GatewayError } from '../lib/gateway-error.ts';
 import { WheelTimer } from '../lib/timer-wheel.ts';
+import type { Passage } from '../plugins/kit/gates.ts';
 import type { ServiceTarget } from '../snapshot/snapshot.ts';
 import type { ClientStream, ClientStreamHandler, ResponseHead, Trailers, Tunnel } from '../wire/message.ts';
 import type { UpstreamTls } from '../wire/tls/destination.ts';
@@ -41,6 +42,8 @@ export class Attempt implements ClientStreamHandler {
   sent = false;
   /** Of the answer; 0 while there is none. */
   status = 0;
+  /** What it had to pass, as long as it is in flight; null: nothing. */
+  passage: Passage | null = null;
   readonly #exchange: Exchange;
   readonly #forward: Forward;
   #stream: ClientStream | null = null;
@@ -89,6 +92,8 @@ export class Attempt implements ClientStreamHandler {
     if (this.#timer !== null) this.#disarm(this.#timer);
     this.#load?.end();
     this.#load = null;
+    this.passage?.leave();
+    this.passage = null;
   }
 
   /** The client takes bytes again. */
@@ -131,6 +136,12 @@ export class Attempt implements ClientStreamHandler {
     this.#load?.observe(ms);
   }
 
+  #tellPassage(outcome: Outcome): void {
+    if (this.passage === null) return;
+    const now = performance.now();
+    this.passage.tell(outcome, now - this.startedAt, now);
+  }
+
   /** Of what was there to be heard of. */
   #letGo(): ClientStream | null {
     const stream = this.#stream;
@@ -171,6 +182,7 @@ export class Attempt implements ClientStreamHandler {
     if (this.#timer !== null) this.#disarm(this.#timer);
     this.status = head.status;
     this.#forward.tell(this, head.status);
+    this.#tellPassage(head.status);
     if (!this.#forward.answered(this, head)) return this.#observe(performance.now() - this.startedAt);
     this.#exchange.respond(head);
     this.#observe(this.#exchange.upstreamHeadAt - this.startedAt);
@@ -205,6 +217,7 @@ export class Attempt implements ClientStreamHandler {
   onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
     if (this.#timer !== null) this.#disarm(this.#timer);
     this.#letGo();
+    this.#tellPassage(head.status);
     this.#exchange.switchProtocols(head, tunnel);
     this.#observe(this.#exchange.upstreamHeadAt - this.startedAt);
   }
@@ -222,6 +235,7 @@ export class Attempt implements ClientStreamHandler {
     const exchange = this.#exchange;
     const failed = !stale && !exchange.responded;
     if (failed) this.#observe(Math.max(performance.now() - this.startedAt, FAILED_MS));
+    if (failed && error.source === 'upstream') this.#tellPassage(outcomeOf(error));
     this.over();
     if (exchange.over) return;
     if (failed && error.source === 'upstream') this.#forward.tell(this, outcomeOf(error));

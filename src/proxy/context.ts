@@ -8,6 +8,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { UpstreamPool } from '../wire/http1/upstream-pool.ts';
 import type { Http2Pool } from '../wire/http2/client-pool.ts';
 import type { Directory } from '../zone/directory/directory.ts';
+import type { CircuitZone } from '../zone/circuits/circuit-zone.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
 import type { ErrorBodies } from './error-body.ts';
 import type { Exchange } from './exchange.ts';
@@ -26,6 +27,8 @@ export interface ProxyContext {
   readonly upstreamTerms: UpstreamTerms;
   readonly wheel: TimerWheel;
   readonly zone: WorkerZone;
+  /** Breakers and places of targets and upstreams. */
+  readonly circuits: CircuitZone;
   /** Consumers and credentials. */
   readonly directory: Directory<DirectoryEntities>;
   /** Null when `proxy_access_log` is off. */

@@ -39,6 +39,7 @@ import { sessionOptions } from '../wire/http2/server-context.ts';
 import type { Http2Limits, Http2ServerContext } from '../wire/http2/server-context.ts';
 import { Http2ServerSession } from '../wire/http2/server-session.ts';
 import type { Peer, RequestHead, ServerStream } from '../wire/message.ts';
+import { CircuitZone } from '../zone/circuits/circuit-zone.ts';
 import type { Directory } from '../zone/directory/directory.ts';
 import { TicketKeyRing, TicketKeys } from '../zone/ticket-keys.ts';
 import { CELL } from '../zone/worker-zone.ts';
@@ -70,6 +71,8 @@ export interface DataPlaneOptions {
   readonly tickets?: SharedArrayBuffer;
   /** Memory of the node's `NodeSharedZone`; without it plugins share among themselves. */
   readonly shared?: SharedArrayBuffer;
+  /** Of the node; without it the breakers of this worker are its own. */
+  readonly circuits?: CircuitZone;
   /** Where tokens and sessions are, and the worker's cache of them; without both there are none. */
   readonly records?: RecordAccess['writer'];
   readonly recordCache?: RecordAccess['reader'];
@@ -79,6 +82,8 @@ export interface DataPlaneOptions {
 const CLOSE_MS = 2000;
 
 const NOTHING = Buffer.alloc(0);
+/** Of a data plane without a node. */
+const LONE_CIRCUITS = 256;
 /** Head parsers kept for reuse. */
 const SPARE_PARSERS = 256;
 
@@ -86,6 +91,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly wheel = new TimerWheel();
   readonly scratch = new Scratch();
   readonly zone: WorkerZone;
+  readonly circuits: CircuitZone;
   readonly directory: Directory<DirectoryEntities>;
   readonly pool: UpstreamPool;
   readonly http2Pool: Http2Pool;
@@ -123,6 +129,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.#settings = settings;
     this.#workerId = workerId;
     this.zone = zone;
+    this.circuits = options.circuits ?? CircuitZone.standalone(LONE_CIRCUITS);
     this.directory = directory;
     const router = Router.empty<RouteTarget>(settings.router_flavor);
     const streams = StreamRouter.empty<RouteTarget>(settings.router_flavor);

@@ -25,6 +25,7 @@ import { CELL } from '../zone/worker-zone.ts';
 import { Attempt, type Place } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { defect, noPeer, resolveError } from './forward-errors.ts';
+import { Gating } from './gating.ts';
 import { Race } from './race.ts';
 import { answerOutcome, delayAfterFailure, isRepeatable } from './retrying.ts';
 import { recordOf, TryLog } from './try-log.ts';
@@ -56,6 +57,8 @@ export class Forward {
   /** Of the snapshot that has the service. */
   readonly #trust: Trust;
   readonly #retryPolicy: RetryPolicy | null;
+  /** Null: tries may go anywhere. */
+  readonly #gating: Gating | null;
   /** Null: one try at a time. */
   #race: Race | null = null;
   /** It is time for another try, and the request is not all here. */
@@ -85,6 +88,11 @@ export class Forward {
     this.#clientCertificate = balancer?.clientCertificate ?? null;
     this.#trust = snapshot.trust;
     this.#retryPolicy = edits?.retryPolicy ?? null;
+    const gates = edits?.gates ?? null;
+    const { host, port } = service;
+    const multiplexed = service.upstreamProtocol === 'h2';
+    const { circuits: zone } = exchange.context;
+    this.#gating = gates === null ? null : new Gating(gates, { zone, balancer, host, port, multiplexed });
   }
 
   /** The request's head is settled and its body is here, or may stream. */
@@ -118,12 +126,14 @@ export class Forward {
     this.upstream = null;
     if (this.#pause !== null) clearTimeout(this.#pause);
     this.#pause = null;
+    this.#gating?.leave();
     if (this.#race !== null) this.#race.cancel();
     this.#attempt?.cancel();
   }
 
   /** The exchange is. */
   over(): void {
+    this.#gating?.leave();
     this.#attempt?.over();
   }
 
@@ -153,10 +163,17 @@ export class Forward {
 
   /** @param replaced a try whose connection was dead: it is made anew, at the same target. */
   #try(replaced: Attempt | null = null): void {
+    if (this.#gating !== null) return this.#pass(this.#gating, replaced);
     if (this.#peers === null) return this.#resolve(this.#service, null, replaced);
     const target = replaced === null ? this.#peers.next() : replaced.place.target;
     if (target === null) return this.#noMore(noPeer());
     this.#resolve(target, target, replaced);
+  }
+
+  #pass(gating: Gating, replaced: Attempt | null): void {
+    const next = (): void => this.#guard(() => this.#try());
+    const passed = gating.pass(this.#peers, replaced?.place.target, next, (error) => this.#noMore(error));
+    if (passed !== false) this.#resolve(passed.target ?? this.#service, passed.target, replaced);
   }
 
   #resolve({ host, port }: Named, target: BalancerTarget | null, replaced: Attempt | null): void {
@@ -177,6 +194,7 @@ export class Forward {
   }
 
   #unresolved(target: BalancerTarget | null, error: GatewayError): void {
+    this.#gating?.leave();
     if (this.#peers === null || target === null) return this.#noMore(error);
     this.#exchange.context.reportError(this.#exchange, error);
     this.#peers.unresolved(target);
@@ -192,8 +210,13 @@ export class Forward {
       throw error;
     }
     // None of its addresses is healthy.
-    if (place === null) return this.#try();
-    this.#begin(new Attempt(this.#exchange, this, place, replaced !== null), false);
+    if (place === null) {
+      this.#gating?.leave();
+      return this.#try();
+    }
+    const attempt = new Attempt(this.#exchange, this, place, replaced !== null);
+    attempt.passage = this.#gating?.take() ?? null;
+    this.#begin(attempt, false);
   }
 
   #begin(attempt: Attempt, hedge: boolean): void {
@@ -279,8 +302,12 @@ export class Forward {
     const race = this.#race;
     if (race === null || race.running.length === 0 || this.#exchange.answered) return;
     const place = this.#place(resolved, target, true);
-    if (place === null || !race.policy.spend()) return;
-    this.#begin(new Attempt(this.#exchange, this, place, false), true);
+    if (place === null) return;
+    const passage = this.#gating?.beside(target) ?? null;
+    if ((passage === null && this.#gating !== null) || !race.policy.spend()) return passage?.leave();
+    const attempt = new Attempt(this.#exchange, this, place, false);
+    attempt.passage = passage;
+    this.#begin(attempt, true);
   }
 
   /** Tries that follow go elsewhere, as far as there is anything else. */

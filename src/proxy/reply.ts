@@ -26,7 +26,8 @@ export function replyEmpty(exchange: Exchange, status: number, fields: readonly 
 /** What failed on the path: nginx's error pages, except for what Kong's balancer says itself. */
 export function replyError(exchange: Exchange, error: GatewayError): void {
   const kind = error.source === 'gateway' || error.source === 'plugin' ? 'kong' : 'nginx';
-  replyBody(exchange, kind, error.status, error.message, []);
+  const fields = error.retryAfter > 0 ? ['Retry-After', String(error.retryAfter)] : [];
+  replyBody(exchange, kind, error.status, error.message, fields);
 }
 
 function replyBody(

@@ -152,6 +152,7 @@ class EndpointServiceMaker {
       node: { id: nodeId(reloader.settings), hostname: hostname() },
       counters: zone.counters(plugin),
       shared: zone.values(plugin),
+      circuits: supervisor.circuits,
       get records() {
         const { store } = records;
         return new StoredRecords(store === null ? null : { reader: store, writer: store }, plugin);

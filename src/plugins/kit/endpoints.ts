@@ -3,11 +3,14 @@
  * Status API. They run in the main thread, beside all that administers the node, and so must never compute for long.
  */
 import type { Reply } from './reply.ts';
+import type { NodeCircuits } from '../../zone/circuits/node-circuits.ts';
 import type { PluginServices } from './services.ts';
 
 /** What the main thread has of what a plugin is handed in workers; counters, values and records are the same ones. */
 export type EndpointServices = Pick<PluginServices, 'log' | 'counters' | 'shared' | 'records'> & {
   readonly node: { readonly id: string; readonly hostname: string };
+  /** For Sluice's own plugins. */
+  readonly circuits?: NodeCircuits;
 };
 
 export interface EndpointRequest {

@@ -7,6 +7,7 @@ import type {
   UpstreamRequest,
   UpstreamResponse,
 } from '../../plugins/kit/exchange.ts';
+import type { GatePolicy } from '../../plugins/kit/gates.ts';
 import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import { FlatHeaders } from '../../wire/flat-headers.ts';
 import type { Exchange } from '../exchange.ts';
@@ -145,6 +146,10 @@ export class UpstreamRequestView implements UpstreamRequest {
 
   set hedgePolicy(policy: HedgePolicy | null) {
     this.#edits.hedgePolicy = policy;
+  }
+
+  guard(policy: GatePolicy): void {
+    (this.#edits.gates ??= []).push(policy);
   }
 }
 

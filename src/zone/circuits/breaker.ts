@@ -56,7 +56,7 @@ const MAX_STREAK = 0xff;
 const sum: Sum = { requests: 0, failures: 0 };
 
 /** Milliseconds for which a breaker stays open that has opened so many times in a row. */
-export function openTime({ openMs, backoff, maxOpenMs }: BreakerRules, openings: number): number {
+function openTime({ openMs, backoff, maxOpenMs }: BreakerRules, openings: number): number {
   return Math.min(openMs * backoff ** Math.max(0, openings - 1), maxOpenMs);
 }
 

@@ -49,7 +49,7 @@ export const WINDOW_WORDS = 24;
 export const RESET = -1;
 
 /** Octets of a name, the first two of which are its length. */
-export const NAME_BYTES = 256;
+const NAME_BYTES = 256;
 
 export interface Cells extends SlotCells {
   readonly words: Int32Array;

@@ -5,7 +5,7 @@
  *     bits 0-1    kind
  *     bits 2-5    how often it has opened in a row, 15 at most
  *     bits 6-31   closed, open, forced: when that began, in ticks (about a week until they begin anew)
- *                 half-open: the last 16 bits of that, and behind them the successes of probes
+ *                 half-open: 16 bits of that, and behind them the successes of probes (a configuration asks for 500 at most)
  *
  * A try keeps the word that it was let in under (its era). What it tells counts only while that era lasts: an answer that
  * comes late says nothing of what has begun meanwhile.
@@ -26,8 +26,6 @@ const TICKS = 2 ** 26;
 const MAX_OPENINGS = 15;
 const STAMPS = 2 ** 16;
 const SUCCESS_SHIFT = 6 + 16;
-/** Probes that can be asked for. */
-export const MAX_SUCCESSES = 500;
 
 export function kindOf(word: number): Kind {
   return (word & 3) as Kind;
