@@ -97,6 +97,8 @@ export interface CircuitScope {
   readonly scope: string;
   /** Targets have one each. */
   readonly perTarget: boolean;
+  /** So has the upstream; if not, its slot only ties those of its targets together, and has another name. */
+  readonly perUpstream: boolean;
 }
 
 export function circuitsOf(destination: Destination, scope: CircuitScope): Circuits {
@@ -116,13 +118,13 @@ export function releaseAll({ group, targets }: Pick<Circuits, 'group' | 'targets
 /** All or none. */
 function acquire(
   destination: Destination,
-  { scope, perTarget }: CircuitScope,
+  { scope, perTarget, perUpstream }: CircuitScope,
   zone: CircuitZone,
 ): Pick<Circuits, 'group' | 'targets'> | null {
   const { balancer, host, port } = destination;
   const key = `${scope} ${destinationKey(destination)}`;
   const name = balancer === null ? `${scope} address ${host}:${port}` : `${scope} upstream ${host}`;
-  const group = zone.acquire(key, name, null);
+  const group = zone.acquire(key, perUpstream || balancer === null ? name : `group ${name}`, null);
   if (group === null) return null;
   const targets: Circuit[] = [];
   for (const target of perTarget ? (balancer?.targets ?? []) : []) {

@@ -13,7 +13,7 @@ export interface CircuitName {
   readonly text: string;
 }
 
-const NAME = /^breaker (\S+) (upstream|address) (.*?)(?: target (\S*))?$/;
+const NAME = /^(?:group )?breaker (\S+) (upstream|address) (.*?)(?: target (\S*))?$/;
 
 /** Null-like fields for what is none. */
 export function parseName(name: string): CircuitName {

@@ -27,6 +27,7 @@ export interface LimitPolicy {
   /** Of the configuration: its circuits are found by it. */
   readonly scope: string;
   readonly perTarget: boolean;
+  readonly perUpstream: true;
   /** Where each request has a connection for itself, and where they share one. */
   readonly alone: Places;
   readonly shared: Places;

@@ -29,6 +29,7 @@ export default definePlugin({
     const policy: LimitPolicy = {
       scope: `limits ${plugin.id}`,
       perTarget: alone.target < Infinity,
+      perUpstream: true,
       alone,
       shared,
       maxPending: config.max_pending,
