@@ -20,6 +20,7 @@ const SETTINGS: DnsSettings = {
   dns_cache_size: 1000,
   dns_not_found_ttl: 30,
   dns_error_ttl: 1,
+  dns_refresh_ahead: true,
 };
 
 interface Bench extends Disposable {
@@ -42,7 +43,7 @@ function bench(
     {
       now: () => now,
       random: () => 0,
-      resolvConf: { search, ndots: 2, timeout: 2000, attempts: 1 },
+      resolvConf: { servers: [], rotate: false, search, ndots: 2, timeout: 2000, attempts: 1 },
     },
   );
   return {

@@ -3,6 +3,7 @@
  * `node bench/micro/directory-change.ts [CONSUMERS]`. Two workers, the SQLite store, no traffic. A commit without
  * the workers is given beside it, since most of the time is the disk's.
  */
+import { NameDesk } from '../../src/control/names/name-desk.ts';
 import { RecordDesk } from '../../src/control/record-desk.ts';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -74,6 +75,7 @@ const supervisor = new Supervisor({
   dataPlane: null,
   tuning: DEFAULT_TUNING,
   records: new RecordDesk(),
+  names: new NameDesk(settings, log),
 });
 const reloader = new Reloader({
   supervisor,

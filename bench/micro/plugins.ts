@@ -6,6 +6,7 @@
  * Below, the choice of a plan when it becomes known who calls.
  */
 import { randomUUID } from 'node:crypto';
+import { createResolver } from '../../src/balancer/resolver/create-resolver.ts';
 import { DIRECTORY_KINDS } from '../../src/entities/directory-kinds.ts';
 import type { Plugin } from '../../src/entities/plugin.ts';
 import type { PluginInstance } from '../../src/plugins/instance.ts';
@@ -42,6 +43,7 @@ const plane = new DataPlane({
   workerId: 0,
   zone: WorkerZone.standalone(),
   directory: new Directory(DIRECTORY_KINDS, new DirectoryWriter(DIRECTORY_KINDS).open()),
+  resolver: createResolver(settings, () => undefined),
 });
 
 const parser = new RequestHeadParser(new FieldLines(REQUEST), {

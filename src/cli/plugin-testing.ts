@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type IncomingHttpHeaders, type RequestListener, request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createResolver } from '../balancer/resolver/create-resolver.ts';
 import { DirectoryKeeper } from '../control/directory-keeper.ts';
 import { DIRECTORY_KINDS, type DirectoryEntities } from '../entities/directory-kinds.ts';
 import { applyFolder } from '../plugins/users/bundle.ts';
@@ -107,7 +108,14 @@ async function startPlane(
   const writer = new DirectoryWriter(DIRECTORY_KINDS);
   const directory = new Directory<DirectoryEntities>(DIRECTORY_KINDS, writer.open());
   await new DirectoryKeeper(writer).fromImage(image, null);
-  const plane = new DataPlane({ settings, workerId: 0, zone: WorkerZone.standalone(), directory });
+  const resolver = createResolver(settings, () => undefined);
+  const plane = new DataPlane({
+    settings,
+    workerId: 0,
+    zone: WorkerZone.standalone(),
+    directory,
+    resolver,
+  });
   const builder = new SnapshotBuilder(settings.router_flavor, {
     createPlugin: (entity) => plane.createPlugin(entity),
   });

@@ -93,7 +93,6 @@ export class AdminSide {
   }
 
   close(): void {
-    this.#gateway.resolver?.close();
     this.#wheel.close();
     for (const side of SIDES) for (const listener of this.#listeners[side]) listener.close();
   }

@@ -32,8 +32,8 @@ export interface Gateway {
   clusterLogLevel: ClusterLogLevel | null;
   /** The configuration as the Admin API reads and changes it; null until it is open, which may be when it is asked. */
   store: ConfigStore | null;
-  /** Looks names up for the Admin API; null until that is open. */
-  resolver: Resolver | null;
+  /** The node's. */
+  readonly resolver: Resolver;
   /** Whether a database that it needs is there; null without one. */
   reach: (() => Reach) | null;
   /** Who may use the Admin API; null: a file of the prefix says it, or the store is not open yet. */

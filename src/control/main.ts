@@ -19,6 +19,7 @@ import { HealthKeeper } from './health/health-keeper.ts';
 import { Life } from './life.ts';
 import { MainLog } from './log.ts';
 import { LogLevelOverride } from './log-level-override.ts';
+import { NameDesk } from './names/name-desk.ts';
 import type { OpenStore } from './open-store.ts';
 import { PluginProblems } from '../plugins/users/find.ts';
 import { configuredPlugins } from './plugins/configured.ts';
@@ -88,6 +89,7 @@ async function havePrefix(prefix: string): Promise<PrefixLock> {
 
 async function run(settings: Settings, log: MainLog, options: RunOptions): Promise<number> {
   const records = new RecordDesk();
+  const names = new NameDesk(settings, log.log);
   let adminSide: AdminSide | null = null;
   const supervisor = new Supervisor({
     settings,
@@ -95,6 +97,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     dataPlane: options.dataPlane ?? null,
     tuning: { ...DEFAULT_TUNING, ...options.tuning },
     records,
+    names,
   });
   const life = new Life(supervisor, log);
   const plugins = new UserPlugins({
@@ -122,8 +125,12 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     writer: supervisor.health,
     log: log.log,
     settings: () => reloader.settings,
+    resolver: names,
   });
-  supervisor.follow = (next) => health.follow(next);
+  supervisor.follow = (next) => {
+    names.follow(next);
+    return health.follow(next);
+  };
   const gateway: Gateway = {
     log,
     health,
@@ -136,7 +143,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     logLevel: new LogLevelOverride(reloader),
     clusterLogLevel: null,
     store: null,
-    resolver: null,
+    resolver: names,
     reach: null,
     tokens: null,
     secrets: null,
@@ -169,6 +176,7 @@ async function run(settings: Settings, log: MainLog, options: RunOptions): Promi
     watching.dispose();
     await supervisor.stop(0);
     health.close();
+    names.close();
     adminSide?.close();
     gateway.clusterLogLevel?.close();
     store?.close();

@@ -1,11 +1,12 @@
 /**
  * What the main thread and its workers say to each other: calls with a number, each answered once; and the other way,
- * a worker's questions about records, which it has in no other way, with what is told of their changes.
+ * a worker's questions about records and names, which it has in no other way, with what is told of their changes.
  *
  * No other part of a request ever passes here. Images are SharedArrayBuffers, so posting one copies nothing.
  */
 import type { MetricsReport } from '../observe/metrics/families.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { NameState } from '../balancer/resolver/name-state.ts';
 import type { RouterFlavor } from '../router/router.ts';
 import type { BlockedPlugin } from '../plugins/users/blocked.ts';
 import type { PluginBundle } from '../plugins/users/live.ts';
@@ -27,6 +28,8 @@ export interface WorkerData {
   readonly health: SharedArrayBuffer;
   /** Counters and values that plugins share. */
   readonly shared: SharedArrayBuffer;
+  /** Which names of the main thread's resolver are in use. */
+  readonly nameUses: SharedArrayBuffer;
   /** The node's consumers and credentials. */
   readonly directory: DirectoryFeed;
   /** What lies in it; said, because a worker does not load the definitions of entities. */
@@ -100,8 +103,18 @@ export interface ReplyMessage {
   readonly reply: Reply;
 }
 
-export type ToWorker = CallMessage | RecordTell;
-export type FromWorker = ReplyMessage | RecordAsk | PluginFault;
+/** A worker wants a name, or that it be refreshed. */
+export interface NameAsk {
+  readonly name: string;
+}
+
+/** What the main thread knows of names. */
+export interface NamesTell {
+  readonly names: readonly NameState[];
+}
+
+export type ToWorker = CallMessage | RecordTell | NamesTell;
+export type FromWorker = ReplyMessage | RecordAsk | NameAsk | PluginFault;
 
 /** How many broken routes a worker names; a list must not grow with the configuration. */
 export const MAX_BROKEN_NAMED = 100;

@@ -15,6 +15,7 @@ import { CELL, NodeZone } from '../zone/worker-zone.ts';
 import type { Log } from './log.ts';
 import type { BrokenRoute } from './protocol.ts';
 import { type Publication, Publisher, type PublisherTuning } from './publisher.ts';
+import type { NameDesk } from './names/name-desk.ts';
 import type { RecordDesk } from './record-desk.ts';
 import { WorkerHandle, failureText } from './worker-handle.ts';
 
@@ -45,6 +46,7 @@ export interface SupervisorOptions {
   readonly dataPlane: string | null;
   readonly tuning: SupervisorTuning;
   readonly records: RecordDesk;
+  readonly names: NameDesk;
 }
 
 export interface WorkerReport {
@@ -77,6 +79,7 @@ export class Supervisor {
   readonly #dataPlane: string | null;
   readonly #tuning: SupervisorTuning;
   readonly #records: RecordDesk;
+  readonly #names: NameDesk;
   readonly #workers: WorkerHandle[] = [];
   readonly #failures: number[] = [];
   readonly #restarts = new Set<NodeJS.Timeout>();
@@ -90,6 +93,7 @@ export class Supervisor {
     this.#dataPlane = options.dataPlane;
     this.#tuning = options.tuning;
     this.#records = options.records;
+    this.#names = options.names;
     this.#publisher = new Publisher(options.log, options.tuning, (next) => this.follow(next));
     this.zone = new NodeZone(options.settings.nginx_worker_processes);
     this.targets = new NodeTargets(options.settings.nginx_worker_processes);
@@ -182,6 +186,7 @@ export class Supervisor {
       targets: { buffer: this.targets.buffer, shape: this.targets.shape },
       health: this.health.buffer,
       shared: this.shared.buffer,
+      nameUses: this.#names.uses,
       directory: { control: feed.control, port: feed.port },
       directoryKinds: DIRECTORY_KINDS,
       dataPlane: this.#dataPlane,
@@ -194,7 +199,13 @@ export class Supervisor {
     };
     const onFault = (plugin: string, error: string): void => this.onFault(id, plugin, error);
     const heapMb = this.#settings.worker_heap_limit ?? this.#tuning.workerHeapMb;
-    return new WorkerHandle(data, { heapMb, records: this.#records, onExit, onFault });
+    return new WorkerHandle(data, {
+      heapMb,
+      records: this.#records,
+      names: this.#names,
+      onExit,
+      onFault,
+    });
   }
 
   #onExit(worker: WorkerHandle, error: unknown): void {

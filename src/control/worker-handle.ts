@@ -5,6 +5,7 @@ import type { Settings } from '../settings/settings.ts';
 import { moduleUrl } from '../lib/module-url.ts';
 import type { Command, FromWorker, Reply, ToWorker, WorkerData } from './protocol.ts';
 import { stackOfThread } from './plugins/thread-stack.ts';
+import type { NameDesk } from './names/name-desk.ts';
 import type { RecordDesk } from './record-desk.ts';
 
 /**
@@ -35,6 +36,7 @@ export interface WorkerOptions {
   /** MiB of JavaScript heap; null leaves it to Node. */
   readonly heapMb: number | null;
   readonly records: RecordDesk;
+  readonly names: NameDesk;
   readonly onExit: ExitListener;
   /** A user's plugin has thrown where no request waits for it. */
   readonly onFault: (plugin: string, error: string) => void;
@@ -56,7 +58,7 @@ export class WorkerHandle {
   #failure: unknown = null;
   #online: Promise<CallResult>;
 
-  constructor(data: WorkerData, { heapMb, records, onExit, onFault }: WorkerOptions) {
+  constructor(data: WorkerData, { heapMb, records, names, onExit, onFault }: WorkerOptions) {
     this.id = data.workerId;
     this.settings = data.settings;
     this.#worker = new Worker(moduleUrl('./worker-thread', import.meta.url), {
@@ -70,10 +72,11 @@ export class WorkerHandle {
     });
     this.#online = new Promise((resolve) => this.#calls.set(0, resolve));
     const post = (message: ToWorker): void => this.#worker.postMessage(message, []);
-    const admitted = records.admit(post);
+    const admitted = [records.admit(post), names.admit(post)];
     this.#worker.on('message', (message: FromWorker) => {
       if ('fault' in message) onFault(message.fault, message.error);
       else if ('ask' in message) void records.answer(message, post);
+      else if ('name' in message) void names.answer(message.name, post);
       else this.#settle(message.call, message.reply);
     });
     this.#worker.on('error', (error: unknown) => {
@@ -81,7 +84,7 @@ export class WorkerHandle {
     });
     this.#worker.on('exit', (code: number) => {
       this.state = 'dead';
-      admitted[Symbol.dispose]();
+      for (const one of admitted) one[Symbol.dispose]();
       this.#failure ??= new Error(`the thread ended with code ${code}`);
       for (const call of this.#calls.keys()) this.#settle(call, this.#gone());
       onExit(this, this.#failure);

@@ -6,6 +6,8 @@
  * user's plugin does not: it is the plugin's, and nothing of the gateway's has been left half done.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { ToldNames } from '../balancer/resolver/told-names.ts';
+import type { PlaneResolver } from '../balancer/resolver/resolver.ts';
 import type { DirectoryEntities } from '../entities/directory-kinds.ts';
 import type { Plugin } from '../entities/plugin.ts';
 import { monotonicMs } from '../lib/monotonic.ts';
@@ -59,6 +61,7 @@ interface DataPlaneModule {
     directory: Directory<DirectoryEntities>;
     tickets: SharedArrayBuffer;
     shared: SharedArrayBuffer;
+    resolver: PlaneResolver;
   }) => SupervisedDataPlane;
 }
 
@@ -67,6 +70,8 @@ const HEARTBEAT_MS = 250;
 const MAX_FAULT = 4000;
 /** Milliseconds that a request may wait for a record. */
 const RECORDS_MS = 2000;
+/** Milliseconds that the main thread may take to say what a name is. */
+const NAMES_MS = 30_000;
 /** Milliseconds between two looks at the vaults of plugins' configurations; vaults have times of their own. */
 const SECRETS_MS = 1000;
 const RECORDS_KEPT: CacheBounds = { entries: 10_000, characters: 8 * 1024 * 1024 };
@@ -81,6 +86,7 @@ const {
   targets,
   health,
   shared,
+  nameUses,
   directory: feed,
   directoryKinds,
   dataPlane: dataPlaneUrl,
@@ -90,6 +96,14 @@ const {
 const zone = new WorkerZone(buffer, workerId);
 const records = new RemoteRecords({ post: say, timeoutMs: RECORDS_MS });
 const recordCache = new CachedRecords(records, RECORDS_KEPT);
+const resolver = new ToldNames({
+  ask: (name) => say({ name }),
+  size: settings.dns_cache_size,
+  uses: new Uint8Array(nameUses),
+  now: monotonicMs,
+  random: Math.random,
+  timeoutMs: NAMES_MS,
+});
 const directory = new Directory<DirectoryEntities>(directoryKinds, feed);
 setBlocked(blocked);
 if (bundle.plugins.length > 0) {
@@ -121,7 +135,17 @@ async function loadDataPlane(): Promise<SupervisedDataPlane> {
   const module = (await (dataPlaneUrl === null
     ? import('../proxy/data-plane.ts')
     : import(dataPlaneUrl))) as DataPlaneModule;
-  return new module.DataPlane({ settings, workerId, zone, directory, tickets, shared, records, recordCache });
+  return new module.DataPlane({
+    settings,
+    workerId,
+    zone,
+    directory,
+    tickets,
+    shared,
+    records,
+    recordCache,
+    resolver,
+  });
 }
 
 async function obey(command: Command): Promise<Reply> {
@@ -194,6 +218,7 @@ function answer(call: number, reply: Reply): void {
 }
 
 port.on('message', (message: ToWorker) => {
+  if ('names' in message) return resolver.hear(message.names);
   if (!('call' in message)) return records.hear(message);
   const { call, command } = message;
   obey(command).then(

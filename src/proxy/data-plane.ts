@@ -4,8 +4,7 @@
  */
 import type { ServerSessionOptions } from 'node:http2';
 import type * as net from 'node:net';
-import { createResolver } from '../balancer/resolver/create-resolver.ts';
-import type { Resolver } from '../balancer/resolver/resolver.ts';
+import type { PlaneResolver } from '../balancer/resolver/resolver.ts';
 import type { DirectoryEntities } from '../entities/directory-kinds.ts';
 import type { Plugin } from '../entities/plugin.ts';
 import type { GatewayError } from '../lib/gateway-error.ts';
@@ -65,6 +64,8 @@ export interface DataPlaneOptions {
   readonly workerId: number;
   readonly zone: WorkerZone;
   readonly directory: Directory<DirectoryEntities>;
+  /** Closed with the plane. */
+  readonly resolver: PlaneResolver;
   /** Memory of the node's `TicketKeyRing`; without it the tickets of this worker are its own. */
   readonly tickets?: SharedArrayBuffer;
   /** Memory of the node's `NodeSharedZone`; without it plugins share among themselves. */
@@ -90,7 +91,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
   readonly http2Pool: Http2Pool;
   readonly upstreamTerms: UpstreamTerms;
   readonly tunnels = new Set<{ destroy(): void }>();
-  readonly resolver: Resolver;
+  readonly resolver: PlaneResolver;
   snapshot: Snapshot;
   policy: Policy;
   realIp: RealIp;
@@ -149,7 +150,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
       this.errorLog.log('alert', 'log_file', line),
     );
     if (access !== null) this.accessLog = new AccessLog(access);
-    this.resolver = createResolver(settings, (line) => this.errorLog.log('warn', 'resolver', line));
+    this.resolver = options.resolver;
     const shared = {
       wheel: this.wheel,
       scratch: this.scratch,
@@ -167,6 +168,10 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.#plugins = new PluginHost({ zone, services: (plugin) => this.services.of(plugin) });
     this.pool = new UpstreamPool(shared, zone, poolOptions(settings));
     this.http2Pool = new Http2Pool({ ...shared, zone }, poolOptions(settings));
+    this.resolver.leaving = (ip, stays) => {
+      this.pool.leave(ip, stays);
+      this.http2Pool.leave(ip, stays);
+    };
     this.#tls = new TlsListeners({
       wheel: this.wheel,
       zone,

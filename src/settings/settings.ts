@@ -225,4 +225,5 @@ export interface Settings
   readonly dns_cache_size: number;
   readonly dns_not_found_ttl: number;
   readonly dns_error_ttl: number;
+  readonly dns_refresh_ahead: boolean;
 }

@@ -492,6 +492,12 @@ export const SETTINGS: Table = {
   dns_cache_size: dns('10000', integer(1, 10_000_000), 'Answers kept at most.'),
   dns_not_found_ttl: dns('30', seconds, 'Seconds for which "no such name" and empty answers are kept.'),
   dns_error_ttl: dns('1', seconds, 'Seconds for which any other error is kept.'),
+  dns_refresh_ahead: dns(
+    'on',
+    boolean,
+    "Names in use are asked for again before their time to live ends, and the configuration's names before a request " +
+      'needs them.',
+  ),
 };
 
 function log(initial: string, doc: string): SettingSpec<string> {

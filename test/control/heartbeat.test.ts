@@ -1,6 +1,7 @@
 /** Whether a worker is alive is not judged by a clock that can be set. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NameDesk } from '../../src/control/names/name-desk.ts';
 import { RecordDesk } from '../../src/control/record-desk.ts';
 import { DEFAULT_TUNING, Supervisor } from '../../src/control/supervisor.ts';
 import { loadSettings } from '../../src/settings/load.ts';
@@ -20,6 +21,7 @@ test('a clock that jumps stalls no worker', async (t) => {
     dataPlane: null,
     tuning: DEFAULT_TUNING,
     records: new RecordDesk(),
+    names: new NameDesk(settings, () => undefined),
   });
   try {
     supervisor.spawn();

@@ -236,12 +236,12 @@ const OWN_FAILURES: ReadonlyArray<readonly [target: string, status: number, line
   [
     '/unknown',
     503,
-    /name resolution failed: .*ENOTFOUND.*, upstream: "http:\/\/unknown\.test:80", .*route: "unknown", service: "nowhere"/,
+    /name resolution failed: .*NXDOMAIN.*, upstream: "http:\/\/unknown\.test:80", .*route: "unknown", service: "nowhere"/,
   ],
   [
     '/broken',
     500,
-    /resolver failed: .*ESERVFAIL.*, upstream: "http:\/\/broken\.test:81", .*route: "broken", service: "broken"/,
+    /resolver failed: .*SERVFAIL.*, upstream: "http:\/\/broken\.test:81", .*route: "broken", service: "broken"/,
   ],
   ['/slow', 504, /upstream read timeout: after 300 ms, client: .*, service: "slow"/],
   ['/lonely', 503, /no service, client: .*, route: "lonely", request_id/],

@@ -3,7 +3,9 @@
  * settings and the route's facts; there is no configuration file, no router and no worker around it.
  */
 import assert from 'node:assert/strict';
+import { createResolver } from '../../src/balancer/resolver/create-resolver.ts';
 import { DIRECTORY_KINDS } from '../../src/entities/directory-kinds.ts';
+import type { PlaneResolver } from '../../src/balancer/resolver/resolver.ts';
 import { DataPlane } from '../../src/proxy/data-plane.ts';
 import type { Router } from '../../src/router/router.ts';
 import { StreamRouter } from '../../src/router/stream-router.ts';
@@ -47,6 +49,8 @@ export interface PlaneOptions {
   readonly entities?: readonly DirectoryRow[];
   /** What plugins keep; with it the setting `database` must name one. */
   readonly records?: MemoryRecords;
+  /** One that asks `dns_resolver` unless said. */
+  readonly resolver?: PlaneResolver;
 }
 
 export interface TestPlane extends AsyncDisposable {
@@ -123,6 +127,7 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     workerId: options.workerId ?? 0,
     zone,
     directory: new Directory(DIRECTORY_KINDS, directory.open()),
+    resolver: options.resolver ?? createResolver(settings, () => undefined),
     ...(options.tickets === undefined ? {} : { tickets: options.tickets }),
     ...(options.shared === undefined ? {} : { shared: options.shared }),
     ...(options.records === undefined ? {} : { records: options.records, recordCache: options.records }),

@@ -47,7 +47,12 @@ export class AddressRing implements ResolvedName {
       addresses.length === this.addresses.length &&
       addresses.every((address, i) => {
         const own = this.addresses[i]!;
-        return address.ip === own.ip && address.port === own.port && address.weight === own.weight;
+        return (
+          address.ip === own.ip &&
+          address.port === own.port &&
+          address.weight === own.weight &&
+          address.name === own.name
+        );
       })
     );
   }

@@ -21,7 +21,10 @@ const SETTINGS: DnsSettings = {
   dns_cache_size: 100,
   dns_not_found_ttl: 30,
   dns_error_ttl: 1,
+  dns_refresh_ahead: true,
 };
+
+const NO_CONF = { servers: [], rotate: false, search: [], ndots: 1 };
 
 /** A resolver on a scripted server and a clock that stands still. */
 class Bench {
@@ -57,7 +60,7 @@ class Bench {
           : new HostsFile(dns_hostsfile, now, assert.fail),
       random: () => 0,
       backend: { addresses, services: none, aliases: none, close },
-      resolvConf: { search: [], ndots: 1, timeout: 1000, attempts: 1 },
+      resolvConf: { ...NO_CONF, timeout: 1000, attempts: 1 },
     });
   }
 

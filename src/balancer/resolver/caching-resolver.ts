@@ -4,19 +4,22 @@
  * Life of a name: fresh until its TTL ends; in the last part of the TTL its next use starts a refresh in the
  * background, so that a name in use never waits; past the TTL it is stale, and serves on for `dns_stale_ttl` while each
  * use may start a refresh, at most one per `dns_error_ttl` after a failure. So when name servers are down, the last
- * addresses serve on. An answer "no such name" or "no records" is believed: it drops the addresses and is kept for
- * `dns_not_found_ttl`. A TTL of 0 is asked for again by every `resolve`, and falls back on the last addresses.
+ * addresses serve on. An answer "no such name" or "no records" is believed: it drops the addresses and is kept for as
+ * long as the zone says, at most `dns_not_found_ttl`. A TTL of 0 is asked for again by every `resolve`, and falls back on
+ * the last addresses.
  *
- * There are no timers: everything happens on use. One lookup at a time per name. The cache is bounded; what goes is
- * found by the clock algorithm (a hit sets a flag, the hand clears it and takes the first name without), which costs
- * a hit nothing, where a true LRU list would be relinked by every request.
+ * There are no timers: everything happens on use (or by `refresh`, which refresh-ahead.ts calls). One lookup at a time
+ * per name. The cache is bounded (clock-map.ts).
  */
+import { AddressHolds, type LeaveListener } from './address-holds.ts';
 import { AddressRing } from './address-ring.ts';
+import { ClockMap } from './clock-map.ts';
 import { isLocalhost, literalAddress, normalizeName, relativeName } from './host-name.ts';
 import type { HostsFile } from './hosts-file.ts';
-import type { Lookup, LookupAnswer, RecordType } from './lookup.ts';
+import type { Lookup, LookupAnswer } from './lookup.ts';
 import { asDnsError } from './lookup-failures.ts';
-import { DnsError, type ResolvedName, type Resolver } from './resolver.ts';
+import { NameEntry } from './name-entry.ts';
+import { DnsError, type PlaneResolver, type ResolvedName } from './resolver.ts';
 
 /** What is read of a hosts file. */
 export type Hosts = Pick<HostsFile, 'find' | 'refresh'>;
@@ -33,39 +36,29 @@ export interface CacheOptions {
   /** 0 to 1. */
   readonly random: () => number;
   readonly warn: (line: string) => void;
+  /** Past its TTL, not before, a use starts a refresh. */
+  readonly late?: boolean;
+}
+
+/** Hears what becomes of names. */
+export interface NameObserver {
+  /** There is an answer, or a failure: its times are others now. */
+  settled(entry: NameEntry): void;
+  /** It is forgotten. */
+  dropped(entry: NameEntry): void;
+  /** A thread has used it lately. */
+  inUse(entry: NameEntry): boolean;
 }
 
 /** A name is refreshed when this part of its TTL is over, plus up to a tenth so that workers do not ask in step. */
 const REFRESH_AT = 0.8;
 const REFRESH_SPREAD = 0.1;
 
-class Entry {
-  readonly host: string;
-  /** Lower case, as it is asked for. */
-  readonly name: string;
-  ring: AddressRing | null = null;
-  /** `peek` starts a refresh from here on. */
-  refreshAt = 0;
-  /** `peek` answers until here. */
-  peekUntil = 0;
-  /** The addresses may serve when nothing better can be had, until here. */
-  staleUntil = 0;
-  /** After a failure: no new lookup before. */
-  retryAt = 0;
-  error: DnsError | null = null;
-  flight: Promise<ResolvedName> | null = null;
-  lastType: RecordType | null = null;
-  /** Hit since the hand came by; not at the start, so that names asked for once do not drive out those in use. */
-  used = false;
-
-  constructor(host: string, name: string) {
-    this.host = host;
-    this.name = name;
-  }
-}
-
-export class CachingResolver implements Resolver {
-  readonly #entries = new Map<string, Entry>();
+export class CachingResolver implements PlaneResolver {
+  /** Null: nobody listens. */
+  observer: NameObserver | null = null;
+  readonly #entries: ClockMap<NameEntry>;
+  readonly #holds = new AddressHolds();
   readonly #lookup: Lookup;
   readonly #hosts: Hosts;
   readonly #options: CacheOptions;
@@ -78,18 +71,51 @@ export class CachingResolver implements Resolver {
     this.#hosts = hosts;
     this.#options = options;
     this.#closeBackend = closeBackend;
+    this.#entries = new ClockMap(
+      options.size,
+      (entry) => {
+        this.#holds.forget(entry.ring?.addresses ?? null);
+        this.observer?.dropped(entry);
+      },
+      (entry) => this.observer?.inUse(entry) === true,
+    );
+  }
+
+  set leaving(listener: LeaveListener) {
+    this.#holds.listener = listener;
+  }
+
+  /** All that is known. */
+  entries(): IterableIterator<NameEntry> {
+    return this.#entries.values();
+  }
+
+  find(host: string): NameEntry | undefined {
+    return this.#entries.get(host);
+  }
+
+  /** Another name would drive one out. */
+  get full(): boolean {
+    return this.#entries.full;
   }
 
   peek(host: string): ResolvedName | null {
     const entry = this.#entries.get(host);
     if (entry === undefined) return this.#literal(host);
-    entry.used = true;
+    entry.used = entry.touched = true;
     if (entry.ring === null) return null;
     const now = this.#options.now();
     if (now < entry.refreshAt) return entry.ring;
     if (now >= entry.peekUntil) return null;
-    if (entry.flight === null && now >= entry.retryAt && this.#hasRoom()) this.#start(entry).catch(ignore);
+    void this.refresh(entry);
     return entry.ring;
+  }
+
+  /** Asks for it anew in the background, unless that is under way or may not be yet. */
+  refresh(entry: NameEntry): Promise<unknown> {
+    if (entry.flight !== null) return entry.flight.catch(ignore);
+    if (this.#options.now() < entry.retryAt || !this.#hasRoom()) return NOTHING;
+    return this.#start(entry).catch(ignore);
   }
 
   resolve(host: string): Promise<ResolvedName> {
@@ -106,7 +132,7 @@ export class CachingResolver implements Resolver {
       const name = normalizeName(host);
       if (name === null)
         return Promise.reject(new DnsError('name_error', 'dns name error (not a host name)'));
-      entry = this.#insert(new Entry(host, name));
+      entry = this.#entries.insert(new NameEntry(host, name, this.#options.now()));
     }
     return this.#start(entry);
   }
@@ -124,27 +150,14 @@ export class CachingResolver implements Resolver {
   #literal(host: string): ResolvedName | null {
     const ip = literalAddress(host);
     if (ip === null) return null;
-    const entry = this.#insert(new Entry(host, host));
+    const entry = this.#entries.insert(new NameEntry(host, host, 0));
     entry.ring = new AddressRing([{ ip, port: null, weight: 1 }], Infinity, 0);
-    entry.refreshAt = Infinity;
+    entry.ttl = entry.refreshAt = entry.peekUntil = Infinity;
+    this.#holds.replace(null, entry.ring.addresses);
     return entry.ring;
   }
 
-  /** The hand goes round the map's own order: oldest first. */
-  #insert(entry: Entry): Entry {
-    if (this.#entries.size >= this.#options.size) {
-      for (const [host, oldest] of this.#entries) {
-        this.#entries.delete(host);
-        if (!oldest.used) break;
-        oldest.used = false;
-        this.#entries.set(host, oldest);
-      }
-    }
-    this.#entries.set(entry.host, entry);
-    return entry;
-  }
-
-  #start(entry: Entry): Promise<ResolvedName> {
+  #start(entry: NameEntry): Promise<ResolvedName> {
     this.#flights++;
     const flight = this.#ask(entry)
       .then(
@@ -154,12 +167,13 @@ export class CachingResolver implements Resolver {
       .finally(() => {
         this.#flights--;
         entry.flight = null;
+        this.observer?.settled(entry);
       });
     entry.flight = flight;
     return flight;
   }
 
-  async #ask(entry: Entry): Promise<LookupAnswer> {
+  async #ask(entry: NameEntry): Promise<LookupAnswer> {
     await this.#hosts.refresh();
     const found = this.#hosts.find(relativeName(entry.name));
     if (found !== undefined) return this.#lookup.fromHosts(found);
@@ -167,41 +181,46 @@ export class CachingResolver implements Resolver {
     return this.#lookup.run(entry.name, entry.lastType);
   }
 
-  #accept(entry: Entry, { addresses, ttl, type }: LookupAnswer): ResolvedName {
-    const { now, random, staleTtl } = this.#options;
-    const expiresAt = now() + ttl * 1000;
-    let ring = entry.ring;
-    if (ring?.holds(addresses)) ring.expiresAt = expiresAt;
-    else ring = new AddressRing(addresses, expiresAt, Math.floor(random() * addresses.length));
-    entry.ring = ring;
-    entry.error = null;
-    entry.retryAt = 0;
-    entry.lastType = type ?? entry.lastType;
-    entry.refreshAt = expiresAt - ttl * 1000 * (1 - REFRESH_AT - REFRESH_SPREAD * random());
-    entry.staleUntil = expiresAt + staleTtl * 1000;
-    entry.peekUntil = ttl === 0 ? expiresAt : entry.staleUntil;
+  #accept(entry: NameEntry, answer: LookupAnswer): ResolvedName {
+    const { now, random, staleTtl, late } = this.#options;
+    const before = entry.ring?.addresses ?? null;
+    const refresh = late === true ? 1 : REFRESH_AT + REFRESH_SPREAD * random();
+    const ring = entry.accept(answer, { now: now(), staleTtl, refresh, random: random() });
+    this.#holds.replace(before, ring.addresses);
     return ring;
   }
 
-  #refuse(entry: Entry, error: DnsError): Promise<ResolvedName> {
+  #refuse(entry: NameEntry, error: DnsError): Promise<ResolvedName> {
     const known = error.code === 'name_error' || error.code === 'empty';
     const { now, notFoundTtl, errorTtl, warn } = this.#options;
     if (entry.ring !== null && entry.error === null && !this.#closed) {
       warn(`dns: ${entry.host} could not be refreshed: ${error.message}`);
     }
     entry.error = error;
-    entry.retryAt = now() + (known ? notFoundTtl : errorTtl) * 1000;
-    if (known) entry.ring = null;
+    entry.failures++;
+    const notFound = Math.max(
+      Math.min(error.ttl ?? notFoundTtl, notFoundTtl),
+      Math.min(errorTtl, notFoundTtl),
+    );
+    entry.retryAt = now() + (known ? notFound : errorTtl) * 1000;
+    if (known) this.#lose(entry);
     return this.#fallback(entry);
   }
 
-  /** After a failure: the last addresses while they may serve, else the failure. */
-  #fallback(entry: Entry): Promise<ResolvedName> {
-    if (entry.ring !== null && this.#options.now() < entry.staleUntil) return Promise.resolve(entry.ring);
+  #lose(entry: NameEntry): void {
+    this.#holds.replace(entry.ring?.addresses ?? null, null);
     entry.ring = null;
+  }
+
+  /** After a failure: the last addresses while they may serve, else the failure. */
+  #fallback(entry: NameEntry): Promise<ResolvedName> {
+    if (entry.ring !== null && this.#options.now() < entry.staleUntil) return Promise.resolve(entry.ring);
+    this.#lose(entry);
     return Promise.reject(entry.error ?? new DnsError('server_failure', 'dns server failure'));
   }
 }
+
+const NOTHING = Promise.resolve();
 
 /** A refresh in the background: the entry has noted the failure. */
 function ignore(): void {}

@@ -1,12 +1,13 @@
-/** The resolver that a worker uses, made from the settings `dns_*`. */
-import { performance } from 'node:perf_hooks';
+/** The resolver that asks name servers, made from the settings `dns_*`. */
+import { monotonicMs } from '../../lib/monotonic.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { CachingResolver, type Hosts } from './caching-resolver.ts';
-import { createDnsBackend, type DnsBackend } from './dns-backend.ts';
+import type { DnsBackend } from './dns-backend.ts';
+import { DnsClient } from './dns-client.ts';
+import type { NameServer } from './dns-exchange.ts';
 import { HostsFile } from './hosts-file.ts';
 import { Lookup } from './lookup.ts';
 import { readResolvConf, type ResolvConf } from './resolv-conf.ts';
-import type { Resolver } from './resolver.ts';
 
 /** The settings that resolving reads (Kong's names and units). */
 export type DnsSettings = Pick<
@@ -19,11 +20,12 @@ export type DnsSettings = Pick<
   | 'dns_cache_size'
   | 'dns_not_found_ttl'
   | 'dns_error_ttl'
+  | 'dns_refresh_ahead'
 >;
 
 /** What tests replace. */
 export interface ResolverParts {
-  /** Milliseconds, never going back. A worker may give its own coarse clock. */
+  /** Milliseconds, never going back. */
   readonly now?: () => number;
   readonly random?: () => number;
   readonly backend?: DnsBackend;
@@ -32,16 +34,20 @@ export interface ResolverParts {
 }
 
 const RESOLV_CONF = '/etc/resolv.conf';
+const LOCAL = '127.0.0.1';
+const DNS_PORT = 53;
 
 /** @param warn called with a line for the error log (an unreadable hosts file, a refresh that failed). */
 export function createResolver(
   settings: DnsSettings,
   warn: (line: string) => void,
   parts: ResolverParts = {},
-): Resolver {
-  const now = parts.now ?? (() => performance.now());
-  const { search, ndots, timeout, attempts } = parts.resolvConf ?? readResolvConf(RESOLV_CONF);
-  const backend = parts.backend ?? createDnsBackend({ servers: settings.dns_resolver, timeout, attempts });
+): CachingResolver {
+  const now = parts.now ?? monotonicMs;
+  const conf = parts.resolvConf ?? readResolvConf(RESOLV_CONF);
+  const { search, ndots, timeout, attempts, rotate } = conf;
+  const servers = serversOf(settings.dns_resolver.length > 0 ? settings.dns_resolver : conf.servers);
+  const backend = parts.backend ?? new DnsClient({ servers, timeout, attempts, rotate, now });
   const lookup = new Lookup(backend, {
     order: settings.dns_order,
     search,
@@ -57,6 +63,16 @@ export function createResolver(
     now,
     random: parts.random ?? Math.random,
     warn,
+    late: !settings.dns_refresh_ahead,
   };
   return new CachingResolver(lookup, hosts, options, () => backend.close());
+}
+
+/** `ip`, `ip:port` or `[ip]:port`; without any the server of this host is asked (resolv.conf(5)). */
+function serversOf(list: readonly string[]): readonly NameServer[] {
+  const servers = list.length > 0 ? list : [LOCAL];
+  return servers.map((text) => {
+    const [, bracketed, plain, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [null, null, text];
+    return { address: bracketed ?? plain ?? text, port: Number(port ?? DNS_PORT) };
+  });
 }

@@ -9,11 +9,12 @@ type Answer = readonly AddressRecord[] | readonly ServiceRecord[] | readonly str
 type Zone = Readonly<Record<string, Answer>>;
 
 const a = (address: string, ttl = 60): AddressRecord => ({ address, ttl });
-const srv = (name: string, port: number, priority = 0, weight = 1): ServiceRecord => ({
+const srv = (name: string, port: number, priority = 0, weight = 1, ttl = 30): ServiceRecord => ({
   name,
   port,
   priority,
   weight,
+  ttl,
 });
 
 const OPTIONS: LookupOptions = { order: ['LAST', 'SRV', 'A', 'CNAME'], search: [], ndots: 1, validTtl: null };
@@ -26,17 +27,20 @@ async function look(
   last: RecordType | null = null,
 ): Promise<[string, string[]]> {
   const asked: string[] = [];
-  const ask = async (type: string, asks: string): Promise<never> => {
+  const ask = async <T>(type: string, asks: string): Promise<T> => {
     asked.push(`${type} ${asks}`);
     await Promise.resolve();
     const answer = zone[`${type} ${asks}`] ?? 'name_error';
     if (typeof answer === 'string') throw new DnsError(answer, 'scripted');
-    return answer as never;
+    return answer as T;
   };
   const backend: DnsBackend = {
     addresses: (asks, family) => ask(family === 4 ? 'A' : 'AAAA', asks),
     services: (asks) => ask('SRV', asks),
-    aliases: (asks) => ask('CNAME', asks),
+    aliases: async (asks) => {
+      const names: readonly string[] = await ask('CNAME', asks);
+      return names.map((alias) => ({ name: alias, ttl: 60 }));
+    },
     close: () => {},
   };
   const lookup = new Lookup(backend, { ...OPTIONS, ...options });

@@ -1,17 +1,17 @@
 /**
  * One name asked for anew: hosts file, then name servers over the search domains and record types.
  *
- * For each candidate name (search domains as resolv.conf(5) says, applied here because c-ares does not) the types of
+ * For each candidate name (search domains as resolv.conf(5) says) the types of
  * `dns_order` are asked one after the other until one has addresses; LAST is the type that worked for this name the
  * last time. Of SRV records only those of the lowest priority count, weight 0 is 1, port 0 is the service's own port.
- * c-ares follows an alias that its answer resolves; CNAME is asked for on its own for servers that leave that out.
+ * The client follows aliases; CNAME is asked for on its own for servers that leave them out of other answers.
  *
  * The outcome is `name_error` or `empty` only if no address query failed for another reason: a server that is down must
  * not make a name unknown. Two queries in a row that time out end the lookup.
  */
 import { ipFamily } from '../../lib/is-ip.ts';
 import type { AddressRecord, DnsBackend, ServiceRecord } from './dns-backend.ts';
-import { relativeName } from './host-name.ts';
+import { normalizeName, relativeName } from './host-name.ts';
 import { HOSTS_TTL, type HostAddresses } from './hosts-file.ts';
 import { asDnsError, Failures } from './lookup-failures.ts';
 import { DnsError, type ResolvedAddress } from './resolver.ts';
@@ -36,8 +36,6 @@ export interface LookupOptions {
   readonly validTtl: number | null;
 }
 
-/** c-ares does not tell the TTL of an SRV record: its targets' TTL counts, but no more than this (seconds). */
-const MAX_SRV_TTL = 30;
 const MAX_ALIASES = 8;
 /** Targets of a name and addresses of a name that are used. */
 const MAX_TARGETS = 64;
@@ -114,9 +112,10 @@ export class Lookup {
     return this.#fromRecords(await this.#backend.addresses(name, type === 'A' ? 4 : 6), type);
   }
 
-  #fromRecords(records: readonly AddressRecord[], type: RecordType): LookupAnswer {
+  /** @param bound seconds: of the aliases that led there. */
+  #fromRecords(records: readonly AddressRecord[], type: RecordType, bound = Infinity): LookupAnswer {
     if (records.length === 0) throw new DnsError('empty', `dns ${type} answer without records`);
-    const ttl = Math.min(...records.map((record) => record.ttl));
+    const ttl = Math.min(bound, ...records.map((record) => record.ttl));
     return { addresses: plain(records.map((record) => record.address)), ttl: this.#ttl(ttl), type };
   }
 
@@ -126,6 +125,7 @@ export class Lookup {
 
   /** Addresses of a target or alias: the first family that has any. */
   async #target(name: string): Promise<readonly AddressRecord[]> {
+    if (normalizeName(name) === null) throw new DnsError('name_error', 'dns name error (not a host name)');
     let failure: DnsError | null = null;
     for (const family of this.#families) {
       try {
@@ -148,14 +148,15 @@ export class Lookup {
     const found = await Promise.allSettled(targets.map((record) => this.#targetOf(record)));
     const resolved = found.map((result) => (result.status === 'fulfilled' ? result.value : []));
     const scale = resolved.some((records) => records.length > 1) ? WEIGHT_SCALE : 1;
-    let ttl = MAX_SRV_TTL;
+    let ttl = Math.min(...targets.map((record) => record.ttl));
     const addresses: ResolvedAddress[] = [];
     for (const [i, records] of resolved.entries()) {
-      const { port, weight } = targets[i]!;
+      const { name, port, weight } = targets[i]!;
+      const named = ipFamily(relativeName(name)) === 0 ? { name: relativeName(name) } : {};
       const share = Math.max(Math.round((Math.max(weight, 1) * scale) / records.length), 1);
       for (const { address, ttl: own } of records) {
         ttl = Math.min(ttl, own);
-        addresses.push({ ip: address, port: port === 0 ? null : port, weight: share });
+        addresses.push({ ip: address, port: port === 0 ? null : port, weight: share, ...named });
       }
     }
     if (addresses.length === 0) throw found.find((result) => result.status === 'rejected')?.reason;
@@ -164,17 +165,19 @@ export class Lookup {
 
   async #targetOf(record: ServiceRecord): Promise<readonly AddressRecord[]> {
     const name = relativeName(record.name);
-    return ipFamily(name) === 0 ? this.#target(name) : [{ address: name, ttl: MAX_SRV_TTL }];
+    return ipFamily(name) === 0 ? this.#target(name) : [{ address: name, ttl: record.ttl }];
   }
 
   async #alias(name: string): Promise<LookupAnswer> {
     let current = name;
+    let ttl = Infinity;
     for (let i = 0; i < MAX_ALIASES; i++) {
       const alias = (await this.#backend.aliases(current))[0];
       if (alias === undefined) throw new DnsError('empty', 'dns CNAME answer without records');
-      current = relativeName(alias);
+      current = relativeName(alias.name);
+      ttl = Math.min(ttl, alias.ttl);
       try {
-        return this.#fromRecords(await this.#target(current), 'CNAME');
+        return this.#fromRecords(await this.#target(current), 'CNAME', ttl);
       } catch (error) {
         if (asDnsError(error).code !== 'empty') throw error;
       }

@@ -1,7 +1,10 @@
-/** The system's resolver configuration (resolv.conf(5)), of which c-ares applies only the name servers. */
+/** The system's resolver configuration (resolv.conf(5)). */
+import { ipFamily } from '../../lib/is-ip.ts';
 import { readFileSync } from '../../lib/node-fs.ts';
 
 export interface ResolvConf {
+  /** Addresses of name servers in order; empty: there are none. */
+  readonly servers: readonly string[];
   /** Search domains in order. */
   readonly search: readonly string[];
   /** A name with at least so many dots is tried as it is first. */
@@ -9,11 +12,21 @@ export interface ResolvConf {
   /** Milliseconds for one try. */
   readonly timeout: number;
   readonly attempts: number;
+  /** Each name server in turn is asked first. */
+  readonly rotate: boolean;
 }
 
-const DEFAULTS: ResolvConf = { search: [], ndots: 1, timeout: 2000, attempts: 3 };
+const DEFAULTS: ResolvConf = {
+  servers: [],
+  search: [],
+  ndots: 1,
+  timeout: 2000,
+  attempts: 3,
+  rotate: false,
+};
 /** glibc's former bound, so that one name cannot become any number of queries. */
 const MAX_SEARCH = 6;
+const MAX_SERVERS = 8;
 
 /** An absent or unreadable file is an empty one. */
 export function readResolvConf(path: string): ResolvConf {
@@ -32,6 +45,11 @@ export function parseResolvConf(text: string): ResolvConf {
       .replace(/[#;].*/, '')
       .trim()
       .split(/\s+/);
+    if (keyword === 'nameserver' && conf.servers.length < MAX_SERVERS) {
+      // An address of the link has the name of its interface behind it.
+      const server = values[0] ?? '';
+      if (ipFamily(server.replace(/%[\w.-]+$/, '')) !== 0) conf.servers = [...conf.servers, server];
+    }
     if (keyword === 'search' || keyword === 'domain') {
       const domains = values
         .map((domain) => domain.toLowerCase().replace(/^\.|\.$/g, ''))
@@ -45,6 +63,7 @@ export function parseResolvConf(text: string): ResolvConf {
 }
 
 function parseOption(option: string): Partial<ResolvConf> {
+  if (option === 'rotate') return { rotate: true };
   const [, name, digits] = /^(ndots|timeout|attempts):(\d{1,5})$/.exec(option) ?? [];
   const value = Number(digits);
   if (name === 'ndots') return { ndots: Math.min(value, 15) };

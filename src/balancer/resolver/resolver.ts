@@ -2,20 +2,24 @@
  * Names of services become addresses behind this one interface.
  *
  * The request path calls `peek` first, which is synchronous and allocates nothing on a hit, and `resolve` only when
- * there is nothing usable yet. Each worker thread has an instance of its own for now: a cache, and so one query per
- * name and worker; sharing answers through a zone can come behind the same interface.
+ * there is nothing usable yet. The main thread has the one resolver that asks name servers (caching-resolver.ts); a worker
+ * keeps what it is told of (told-names.ts). A data plane without a main thread around it has the former itself.
  */
+import type { LeaveListener } from './address-holds.ts';
 
 /** Kinds of failure: `name_error` (NXDOMAIN) and `empty` (no records) are answers, the others are not. */
 export type DnsErrorCode = 'name_error' | 'timeout' | 'server_failure' | 'empty';
 
 export class DnsError extends Error {
   readonly code: DnsErrorCode;
+  /** Seconds for which the answer that there is nothing may be kept; null: it does not say. */
+  readonly ttl: number | null;
 
-  constructor(code: DnsErrorCode, message: string) {
+  constructor(code: DnsErrorCode, message: string, ttl: number | null = null) {
     super(message);
     this.name = 'DnsError';
     this.code = code;
+    this.ttl = ttl;
   }
 }
 
@@ -26,6 +30,8 @@ export interface ResolvedAddress {
   readonly port: number | null;
   /** Share of the traffic, at least 1. */
   readonly weight: number;
+  /** The target of the SRV record, when that is a name. */
+  readonly name?: string;
 }
 
 export interface ResolvedName {
@@ -44,4 +50,10 @@ export interface Resolver {
   resolve(host: string): Promise<ResolvedName>;
   /** Cancels what is under way; waiting callers get a `server_failure`. */
   close(): void;
+}
+
+/** The resolver of a data plane. */
+export interface PlaneResolver extends Resolver {
+  /** Hears of an address that has left the last name that had it: connections to it are not to be used any more. */
+  leaving: LeaveListener;
 }

@@ -1,5 +1,4 @@
 /** What the applications of the admin and the status listeners share. */
-import { createResolver } from '../../balancer/resolver/create-resolver.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { Authenticator } from '../access/authenticator.ts';
 import { FileTokens } from '../access/file-tokens.ts';
@@ -7,10 +6,9 @@ import { grantsFile } from '../access/grants-format.ts';
 import { FailureThrottle } from '../access/throttle.ts';
 import type { Gateway } from '../gateway.ts';
 
-/** Gives the gateway its resolver, and answers who tells who asks. */
+/** Answers who tells who asks. */
 export function openBack(gateway: Gateway, settings: Settings): Authenticator {
   const { log, tokens } = gateway;
-  gateway.resolver = createResolver(settings, (line) => log.admin.error('warn', line));
   const store = tokens ?? new FileTokens(grantsFile(settings.prefix));
   return new Authenticator({ store, throttle: new FailureThrottle(), log: log.admin.error });
 }

@@ -22,13 +22,14 @@ export interface HealthKeeperOptions {
   readonly writer: HealthWriter;
   readonly log: Log;
   readonly settings: () => Settings;
+  /** The node's. */
+  readonly resolver: Resolver;
 }
 
 /** Names are looked at again, and slots that nobody wants any more are freed. */
 const TICK_MS = 1000;
 
 interface Tools {
-  readonly resolver: Resolver;
   readonly watch: (id: string) => WatchedUpstream;
 }
 
@@ -64,7 +65,6 @@ export class HealthKeeper {
     this.#closed = true;
     clearInterval(this.#tick);
     for (const { watched } of this.#model.states.values()) watched?.close();
-    this.#tools?.resolver.close();
   }
 
   async #follow(next: Publication): Promise<void> {
@@ -97,17 +97,14 @@ export class HealthKeeper {
   }
 
   async #load(): Promise<Tools> {
-    const [{ WatchedUpstream }, { MAX_PROBES, ProbeSlots }, { createResolver }, { UpstreamTerms }] =
-      await Promise.all([
-        import('./watched-upstream.ts'),
-        import('./checker.ts'),
-        import('../../balancer/resolver/create-resolver.ts'),
-        import('../../proxy/upstream-terms.ts'),
-      ]);
-    const { writer, log, settings } = this.#options;
+    const [{ WatchedUpstream }, { MAX_PROBES, ProbeSlots }, { UpstreamTerms }] = await Promise.all([
+      import('./watched-upstream.ts'),
+      import('./checker.ts'),
+      import('../../proxy/upstream-terms.ts'),
+    ]);
+    const { writer, log, settings, resolver } = this.#options;
     let current = settings();
     const terms = new UpstreamTerms(current);
-    const resolver = createResolver(current, (line) => log('warn', line));
     const parts: Omit<WatchParts, 'id'> = {
       writer,
       log,
@@ -120,7 +117,7 @@ export class HealthKeeper {
       },
     };
     this.#tick = setInterval(() => this.#onTick(), TICK_MS).unref();
-    return { resolver, watch: (id) => new WatchedUpstream({ ...parts, id }) };
+    return { watch: (id) => new WatchedUpstream({ ...parts, id }) };
   }
 
   #onTick(): void {

@@ -5,6 +5,10 @@
  * differ in any of it never mix. The connection used last is taken first, so that a quiet pool shrinks by its idle
  * time-out.
  *
+ * When an address has left the names that had it (`leave`), what is open to it belongs to a site that nothing is taken
+ * from any more: idle connections close at once, the others after their exchange. If the address comes back, it is a
+ * new site.
+ *
  * With `preserve_host` clients choose the server name. What is idle is therefore bounded for an address as a whole, too:
  * beyond it the TLS connection that has waited longest gives way.
  */
@@ -42,6 +46,8 @@ class Endpoint {
 
 /** What is open to one address and port. */
 interface Site {
+  /** The address has left its name. */
+  left: boolean;
   plain: Endpoint | null;
   readonly byTrust: Map<UpstreamTrust, Map<string, Endpoint>>;
   /** Idle TLS connections, the one that has waited longest first. */
@@ -92,6 +98,19 @@ export class UpstreamPool {
     for (const { idle } of this.#endpoints) for (const connection of idle.slice()) connection.close();
   }
 
+  /** Lets go of what is open to an address. @param stays a port that it does not concern. */
+  leave(host: string, stays: (port: number) => boolean): void {
+    const ports = this.#sites.get(host);
+    if (ports === undefined) return;
+    for (const [port, site] of ports) {
+      if (stays(port)) continue;
+      site.left = true;
+      ports.delete(port);
+      for (const { idle } of endpointsOf(site)) for (const connection of idle.slice()) connection.close();
+    }
+    if (ports.size === 0) this.#sites.delete(host);
+  }
+
   #connect(endpoint: Endpoint, timeouts: UpstreamTimeouts, handler: ClientStreamHandler): ClientStream {
     endpoint.open++;
     this.#endpoints.add(endpoint);
@@ -107,7 +126,8 @@ export class UpstreamPool {
 
   #release(endpoint: Endpoint, connection: UpstreamConnection): void {
     const { size, maxRequests, idleMs } = this.#options;
-    if (this.#draining || endpoint.idle.length >= size || connection.requests >= maxRequests) {
+    const over = this.#draining || endpoint.site.left;
+    if (over || endpoint.idle.length >= size || connection.requests >= maxRequests) {
       connection.close();
       return;
     }
@@ -140,7 +160,7 @@ export class UpstreamPool {
       names?.delete(to.tls.serverName);
       if (names?.size === 0) site.byTrust.delete(to.tls.trust);
     }
-    if (site.plain !== null || site.byTrust.size > 0) return;
+    if (site.left || site.plain !== null || site.byTrust.size > 0) return;
     const ports = this.#sites.get(to.host);
     ports?.delete(to.port);
     if (ports?.size === 0) this.#sites.delete(to.host);
@@ -161,7 +181,17 @@ export class UpstreamPool {
     let ports = this.#sites.get(host);
     if (ports === undefined) this.#sites.set(host, (ports = new Map()));
     let site = ports.get(port);
-    if (site === undefined) ports.set(port, (site = { plain: null, byTrust: new Map(), waiting: new Set() }));
+    if (site === undefined) ports.set(port, (site = newSite()));
     return site;
   }
+}
+
+function newSite(): Site {
+  return { left: false, plain: null, byTrust: new Map(), waiting: new Set() };
+}
+
+function endpointsOf({ plain, byTrust }: Site): Endpoint[] {
+  const endpoints = plain === null ? [] : [plain];
+  for (const names of byTrust.values()) endpoints.push(...names.values());
+  return endpoints;
 }

@@ -5,6 +5,9 @@
  * room it waits, and sessions are made for as many as wait; whoever comes free first takes them. So a peer that takes
  * one stream at a time gets as many connections as there are requests, up to `MAX_SESSIONS`, and one that takes a hundred
  * gets one for a hundred.
+ *
+ * When an address has left the names that had it (`leave`), its sessions take no stream any more and close after their
+ * last; if it comes back, it gets new ones.
  */
 import { CELL } from '../../zone/worker-zone.ts';
 import type { ClientStreamHandler } from '../message.ts';
@@ -55,6 +58,8 @@ class Place {
 
 /** What is open to one address and port. */
 interface Port {
+  /** The address has left its name. */
+  left: boolean;
   plain: Place | null;
   readonly byTrust: Map<UpstreamTrust, Map<string, Place>>;
   /** Idle sessions on whatever terms, the one that has waited longest first. */
@@ -95,6 +100,24 @@ export class Http2Pool {
     this.#each((session) => {
       if (!session.connecting) session.retire();
     });
+  }
+
+  /** Lets go of what is open to an address. @param stays a port that it does not concern. */
+  leave(host: string, stays: (port: number) => boolean): void {
+    const ports = this.#ports.get(host);
+    if (ports === undefined) return;
+    for (const [number, port] of ports) {
+      if (stays(number)) continue;
+      port.left = true;
+      ports.delete(number);
+      // What is still connecting serves those that wait for it, and closes after them.
+      for (const { sessions } of placesOf(port)) {
+        sessions.forEach((session) => {
+          if (!session.connecting) session.retire();
+        });
+      }
+    }
+    if (ports.size === 0) this.#ports.delete(host);
   }
 
   /** Ends all sessions, whatever is on them. */
@@ -192,9 +215,9 @@ export class Http2Pool {
   }
 
   /** For how long a session may wait for its next stream. */
-  #idle({ idle }: Port, session: Http2ClientSession): number {
+  #idle({ idle, left }: Port, session: Http2ClientSession): number {
     const { size, idleMs } = this.#options;
-    if (this.#draining || size === 0) return 0;
+    if (this.#draining || left || size === 0) return 0;
     idle.add(session);
     // A client may choose the server name: so the bound is that of the port.
     if (idle.size > size) idle.values().next().value?.retire();
@@ -244,7 +267,8 @@ export class Http2Pool {
     let ports = this.#ports.get(host);
     if (ports === undefined) this.#ports.set(host, (ports = new Map()));
     let known = ports.get(port);
-    if (known === undefined) ports.set(port, (known = { plain: null, byTrust: new Map(), idle: new Set() }));
+    if (known === undefined)
+      ports.set(port, (known = { left: false, plain: null, byTrust: new Map(), idle: new Set() }));
     return known;
   }
 
@@ -255,7 +279,7 @@ export class Http2Pool {
       names?.delete(tls.serverName);
       if (names?.size === 0) port.byTrust.delete(tls.trust);
     }
-    if (port.plain !== null || port.byTrust.size > 0) return;
+    if (port.left || port.plain !== null || port.byTrust.size > 0) return;
     const ports = this.#ports.get(host);
     ports?.delete(number);
     if (ports?.size === 0) this.#ports.delete(host);

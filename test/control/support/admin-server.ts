@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
+import { DnsError, type Resolver } from '../../../src/balancer/resolver/resolver.ts';
 import { registerEntities } from '../../../src/control/admin/entities.ts';
 import type { Principal } from '../../../src/control/access/principal.ts';
 import { createApp } from '../../../src/control/admin/resource.ts';
@@ -15,6 +16,12 @@ import { sealedCodec } from '../../../src/store/catalog/codec.ts';
 import { createSealer } from '../../../src/store/sealing.ts';
 import type { ConfigStore } from '../../../src/store/config-store.ts';
 import { tempDir } from '../../support/temp-dir.ts';
+
+const NO_NAMES: Resolver = {
+  peek: () => null,
+  resolve: () => Promise.reject(new DnsError('name_error', 'no names here')),
+  close: () => undefined,
+};
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -130,7 +137,7 @@ export async function startAdmin(options: AdminOptions = {}): Promise<AdminServe
     store: () => seen,
     records: () => null,
     settings: () => settings,
-    resolver: () => null,
+    resolver: () => NO_NAMES,
     health: () => null,
   });
   const server = createAdaptorServer({

@@ -2,7 +2,7 @@
  * Health of an upstream's targets on this node. HEALTHY and UNHEALTHY are what the zone says of an address, which is what
  * workers go by; a target is healthy when one of its addresses is. Without health checks, and for targets without a
  * weight, it is HEALTHCHECKS_OFF; a name without addresses is a DNS_ERROR. The addresses are looked up here, on the main
- * thread, with the resolver that workers have, too; its cache is its own.
+ * thread, with the node's resolver.
  */
 import type { ResolvedAddress, Resolver } from '../../../balancer/resolver/resolver.ts';
 import { parseHost } from '../../../entities/formats/host.ts';
@@ -10,7 +10,6 @@ import type { Values } from '../../../entities/schema/field.ts';
 import { DEFAULT_PORT } from '../../../entities/target.ts';
 import { ipFamily } from '../../../lib/is-ip.ts';
 import type { Upstream } from '../../../entities/upstream.ts';
-import { StoreUnavailable } from '../../../store/errors.ts';
 import type { WatchedUpstream } from '../../health/watched-upstream.ts';
 import { nodeId } from '../../../settings/node-id.ts';
 import { RequestError, notFoundAnswer } from '../request-error.ts';
@@ -104,7 +103,6 @@ async function balancerHealth(request: AdminRequest): Promise<Values> {
 
 async function statusesOf(request: AdminRequest, targets: readonly Values[]): Promise<TargetStatus[]> {
   const resolver = request.admin.resolver();
-  if (resolver === null) throw new StoreUnavailable('names cannot be looked up yet');
   const watched = request.admin.health()?.of(parentOf(request).id) ?? null;
   const statuses: TargetStatus[] = [];
   for (let start = 0; start < targets.length; start += TOGETHER) {

@@ -28,7 +28,7 @@ export interface Admin {
   records(): RecordStore | null;
   settings(): Settings;
   /** Looks names up; null until it is there. */
-  resolver(): Resolver | null;
+  resolver(): Resolver;
   /** Of targets. */
   health(): HealthKeeper | null;
 }
