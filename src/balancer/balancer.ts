@@ -35,6 +35,8 @@ export interface BalancerSpec {
   /** Upstream's `host_header`; null: the target's own name. */
   readonly hostHeader: string | null;
   readonly targets: readonly TargetSpec[];
+  /** Upstream's `use_srv_name`: the Host header is the name of an SRV record's target, unless `hostHeader` says another. */
+  readonly useSrvName?: boolean;
   /** Id of the upstream's `client_certificate`. */
   readonly clientCertificate?: string | null;
   /** 0 to 1: where this worker begins. */
@@ -62,8 +64,14 @@ export class BalancerTarget {
   readonly #name: string;
   readonly #http: string;
   readonly #https: string;
+  readonly #useSrvName: boolean;
 
-  constructor(index: number, { host, port }: TargetSpec, hostHeader: string | null) {
+  constructor(
+    index: number,
+    { host, port }: TargetSpec,
+    { hostHeader, useSrvName = false }: Pick<BalancerSpec, 'hostHeader' | 'useSrvName'>,
+  ) {
+    this.#useSrvName = useSrvName && hostHeader === null;
     this.index = index;
     this.host = host;
     this.port = port;
@@ -75,8 +83,10 @@ export class BalancerTarget {
   /**
    * The Host header for a try on this port (an SRV record may say another than the target). As in Kong, the port stands
    * behind the upstream's `host_header`, too; unless that has one of its own.
+   * @param name of the SRV record's target, when there is one.
    */
-  authority(port: number, tls: boolean): string {
+  authority(port: number, tls: boolean, name?: string): string {
+    if (name !== undefined && this.#useSrvName) return withPort(name, port, tls ? 443 : 80);
     if (port === this.port) return tls ? this.#https : this.#http;
     return withPort(this.#name, port, tls ? 443 : 80);
   }
@@ -94,13 +104,13 @@ export class Balancer {
   readonly #choices: Choices;
 
   private constructor(spec: BalancerSpec, choices: Choices) {
-    const { hostHeader, clientCertificate = null, id = '' } = spec;
+    const { clientCertificate = null, id = '' } = spec;
     this.clientCertificate = clientCertificate;
     this.id = id;
     this.health = spec.health ?? null;
     this.targets = byPriority(spec.targets)
       .filter(({ weight }) => weight > 0)
-      .map((target, index) => new BalancerTarget(index, target, hostHeader));
+      .map((target, index) => new BalancerTarget(index, target, spec));
     this.#choices = choices;
     this.#own = choices.own;
   }

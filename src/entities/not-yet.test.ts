@@ -27,16 +27,6 @@ function saidOf(kind: string, input: Readonly<Record<string, unknown>>): string[
 const refused = (path: string, value: unknown, kind: string): string =>
   `${path}: Sluice does not support ${path} ${JSON.stringify(value)} of ${kind} yet`;
 
-const UPSTREAMS: ReadonlyArray<readonly [fields: object, path: string, value: unknown]> = [
-  [{ use_srv_name: true }, 'use_srv_name', true],
-];
-
-for (const [fields, path, value] of UPSTREAMS) {
-  test(`upstreams with ${path} ${JSON.stringify(value)} are refused`, () => {
-    assert.deepEqual(saidOf('upstreams', { name: 'u', ...fields }), [refused(path, value, 'upstreams')]);
-  });
-}
-
 test('upstreams run with their defaults, and with what changes nothing of round robin', () => {
   assert.deepEqual(saidOf('upstreams', { name: 'u' }), []);
   const more = {
@@ -46,6 +36,7 @@ test('upstreams run with their defaults, and with what changes nothing of round 
     host_header: 'example.com',
     hash_on_cookie_path: '/x',
     tags: ['t'],
+    use_srv_name: true,
     healthchecks: {
       active: { type: 'grpc', healthy: { interval: 5 }, unhealthy: { interval: 0.1, tcp_failures: 3 } },
       passive: { unhealthy: { tcp_failures: 1, timeouts: 1, http_failures: 1 } },

@@ -39,7 +39,6 @@ const KINDS: Readonly<Record<string, string>> = {
 
 const RULES: Readonly<Record<string, readonly Rule[]>> = {
   workspaces: [rule('name', is('default'))],
-  upstreams: [rule('use_srv_name', is(false))],
   plugins: [
     rule(
       'name',

@@ -245,7 +245,9 @@ export class Forward {
     const port = peer.port ?? (target ?? this.#service).port;
     const { tls } = this.#service;
     const authority =
-      target === null || this.#keepsHost() ? (this.#head?.authority ?? '') : target.authority(port, tls);
+      target === null || this.#keepsHost()
+        ? (this.#head?.authority ?? '')
+        : target.authority(port, tls, peer.name);
     return { target, peer, port, authority, tls: tls ? this.#terms(authority) : null };
   }
 

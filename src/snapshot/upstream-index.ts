@@ -109,6 +109,7 @@ function balancerSpec(upstream: Upstream, targets: readonly TargetSpec[], start:
   return {
     id: upstream.id,
     hostHeader: upstream.host_header,
+    useSrvName: upstream.use_srv_name,
     clientCertificate: upstream.client_certificate?.id ?? null,
     algorithm: upstream.algorithm,
     slots: upstream.slots,

@@ -120,10 +120,10 @@ test('a file on disk does the same', async () => {
   await assertServing(['b', 'c']);
 });
 
-test('what an upstream cannot do yet is refused and changes nothing', async () => {
+test('an upstream that is invalid is refused and changes nothing', async () => {
   await load(config([{ port: a.port }]));
-  const { status, body } = await gateway.postConfig(config([{ port: b.port }], { use_srv_name: true }));
+  const { status, body } = await gateway.postConfig(config([{ port: b.port }], { slots: 1 }));
   assert.equal(status, 400);
-  assert.match(JSON.stringify(body), /Sluice does not support use_srv_name true of upstreams yet/);
+  assert.match(JSON.stringify(body), /value should be between 10 and 65536/);
   await assertServing(['a']);
 });

@@ -22,6 +22,7 @@ const dns = await startDnsServer({
     { type: 'SRV', target: 'one.test', port: a.port },
     { type: 'SRV', target: 'one.test', port: b.port },
   ],
+  'SRV literal.test': [{ type: 'SRV', target: '127.0.0.1', port: mirror.port }],
   'SRV mirror.test': [{ type: 'SRV', target: 'one.test', port: mirror.port }],
 });
 
@@ -103,6 +104,16 @@ const CASES = [
   balanced('host', MIRROR),
   balanced('host-name', [[`one.test:${mirror.port}`, 1]]),
   balanced('host-srv', [['mirror.test:80', 1]]),
+  balanced('srv-name', [['mirror.test:80', 1]], { upstream: { use_srv_name: true } }),
+  balanced('srv-name-literal', [['literal.test:80', 1]], { upstream: { use_srv_name: true } }),
+  balanced('srv-name-address', [[`one.test:${mirror.port}`, 1]], { upstream: { use_srv_name: true } }),
+  balanced('srv-name-header', [['mirror.test:80', 1]], {
+    upstream: { use_srv_name: true, host_header: 'virtual.test' },
+  }),
+  balanced('srv-name-preserved', [['mirror.test:80', 1]], {
+    upstream: { use_srv_name: true },
+    route: { preserve_host: true },
+  }),
   balanced('host-header', MIRROR, { upstream: { host_header: 'virtual.test' } }),
   balanced('host-header-port', MIRROR, { upstream: { host_header: 'virtual.test:99' } }),
   balanced('host-preserved', MIRROR, {
@@ -198,10 +209,15 @@ for (const ask of NO_PEER) {
 const HOSTS: ReadonlyArray<readonly [path: string, host: string]> = [
   ['/host', at(mirror.port)],
   ['/host-name', `one.test:${mirror.port}`],
+  ['/srv-name', `one.test:${mirror.port}`],
+  ['/srv-name-literal', `literal.test:${mirror.port}`],
+  ['/srv-name-address', `one.test:${mirror.port}`],
+  ['/srv-name-header', `virtual.test:${mirror.port}`],
   ['/host-srv', `mirror.test:${mirror.port}`],
   ['/host-header', `virtual.test:${mirror.port}`],
   ['/host-header-port', 'virtual.test:99'],
   ['/host-preserved', 'client.test'],
+  ['/srv-name-preserved', 'client.test'],
   ['/host-retried', `one.test:${mirror.port}`],
 ];
 for (const [path, host] of HOSTS) {

@@ -1,10 +1,11 @@
 /**
  * A name server for tests, on UDP and TCP of one port of 127.0.0.1: it answers from a table and counts what it is
- * asked. The encoder knows what the tests need (RFC 1035 §4, RFC 2782) and nothing else.
+ * asked. What no decent server does, a test does itself on the bytes (`raw`).
  */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { type Answer, decode, encode, type Question, TRUNCATED_RESPONSE } from 'dns-packet';
 import { freePort } from './ports.ts';
 
 export type DnsRecord =
@@ -20,12 +21,20 @@ export type DnsRecord =
       readonly name?: string;
     };
 
-/** Records; `drop`: no answer at all; `servfail`; `truncate`: nothing over UDP, the records over TCP. */
+/** Records; `drop`: no answer at all; others as they say. */
 export type DnsAnswer =
   | readonly DnsRecord[]
   | 'drop'
   | 'servfail'
-  | { readonly truncate: readonly DnsRecord[] };
+  | 'refused'
+  /** FORMERR to a query with EDNS0, else the records. */
+  | { readonly withoutEdns: readonly DnsRecord[] }
+  /** Nothing over UDP, the records over TCP. */
+  | { readonly truncate: readonly DnsRecord[] }
+  /** Nothing there (or no such name), with an SOA that says for how many seconds that may be believed. */
+  | { readonly nothing: 'no records' | 'no name'; readonly soa: number }
+  /** Messages to send: as they are over UDP, with their length over TCP. */
+  | { readonly raw: (query: Buffer, tcp: boolean) => readonly Buffer[] };
 
 export interface DnsServer extends AsyncDisposable {
   readonly port: number;
@@ -40,87 +49,80 @@ export interface DnsServer extends AsyncDisposable {
   readonly asked: string[];
 }
 
-const TYPES: Readonly<Record<string, number>> = { A: 1, CNAME: 5, AAAA: 28, SRV: 33 };
-const TYPE_NAMES = new Map(Object.entries(TYPES).map(([name, number]) => [number, name]));
-const FLAGS = { answer: 0x8180, truncated: 0x0200, servfail: 2, nxdomain: 3 };
+const RESPONSE = 0x8180;
+const FORMERR = 1;
+const SERVFAIL = 2;
+const NXDOMAIN = 3;
+const REFUSED = 5;
 
-const u16 = (value: number): number[] => [value >> 8, value & 255];
-const u32 = (value: number): number[] => [...u16(value >>> 16), ...u16(value & 0xffff)];
-
-function encodeName(name: string): number[] {
-  const bytes: number[] = [];
-  for (const label of name.split('.')) {
-    if (label !== '') bytes.push(label.length, ...Buffer.from(label));
-  }
-  return [...bytes, 0];
-}
-
-/** An IPv6 address by the URL parser's canonical text, of which only `::` needs care. */
-function encodeIp(ip: string): number[] {
-  if (!ip.includes(':')) return ip.split('.').map(Number);
-  const [head = '', tail = ''] = ip.split('::');
-  const groups = (text: string): number[] =>
-    text
-      .split(':')
-      .filter((group) => group !== '')
-      .map((group) => parseInt(group, 16));
-  const zeros = 8 - groups(head).length - groups(tail).length;
-  const all = [...groups(head), ...Array.from({ length: zeros }, () => 0), ...groups(tail)];
-  return all.flatMap(u16);
-}
-
-function encodeRecord(record: DnsRecord, question: string): number[] {
+export function encodedRecord(record: DnsRecord, question: string): Answer {
   const { type, ttl = 60, name = question } = record;
-  let data: number[];
-  if (type === 'SRV') {
-    const { priority = 0, weight = 1, port, target } = record;
-    data = [...u16(priority), ...u16(weight), ...u16(port), ...encodeName(target)];
-  } else data = type === 'CNAME' ? encodeName(record.target) : encodeIp(record.ip);
-  return [...encodeName(name), ...u16(TYPES[type]!), ...u16(1), ...u32(ttl), ...u16(data.length), ...data];
+  if (type === 'CNAME') return { type, name, ttl, data: record.target };
+  if (type !== 'SRV') return { type, name, ttl, data: record.ip };
+  const { target, port, priority = 0, weight = 1 } = record;
+  return { type, name, ttl, data: { target: target === '' ? '.' : target, port, priority, weight } };
 }
 
-interface Question {
-  readonly name: string;
-  readonly type: string;
-  /** Offset of the first byte behind the question. */
-  readonly end: number;
+interface Reply {
+  readonly rcode?: number;
+  readonly truncated?: boolean;
+  readonly answers?: readonly Answer[];
+  readonly authorities?: readonly Answer[];
 }
 
-function decodeQuestion(query: Buffer): Question {
-  const labels: string[] = [];
-  let at = 12;
-  while (query[at] !== 0) {
-    const length = query[at]!;
-    labels.push(query.toString('latin1', at + 1, at + 1 + length));
-    at += length + 1;
-  }
-  const number = query.readUInt16BE(at + 1);
-  return {
-    name: labels.join('.').toLowerCase(),
-    type: TYPE_NAMES.get(number) ?? String(number),
-    end: at + 5,
-  };
+function replyTo(query: Buffer, question: Question, reply: Reply): Buffer {
+  const { rcode = 0, truncated = false, answers = [], authorities = [] } = reply;
+  return encode({
+    type: 'response',
+    id: query.readUInt16BE(0),
+    flags: (RESPONSE & 0x7fff) | (truncated ? TRUNCATED_RESPONSE : 0) | rcode,
+    questions: [question],
+    answers: [...answers],
+    authorities: [...authorities],
+  });
 }
 
-function reply(query: Buffer, end: number, flags: number, records: readonly number[][]): Buffer {
-  const header = [...query.subarray(0, 2), ...u16(flags), ...u16(1), ...u16(records.length), 0, 0, 0, 0];
-  return Buffer.from([...header, ...query.subarray(12, end), ...records.flat()]);
+function respond(server: Pick<DnsServer, 'zone' | 'asked'>, query: Buffer, tcp: boolean): readonly Buffer[] {
+  const { questions = [], additionals = [] } = decode(query);
+  const question = questions[0]!;
+  const name = question.name.toLowerCase();
+  server.asked.push(`${question.type} ${name}${tcp ? ' tcp' : ''}`);
+  const answer = server.zone[`${question.type} ${name}`];
+  if (answer === 'drop') return [];
+  if (typeof answer === 'object' && 'raw' in answer) return answer.raw(query, tcp);
+  return [replyTo(query, question, replyOf(server, answer, { name, tcp, edns: additionals.length > 0 }))];
 }
 
-function respond(server: Pick<DnsServer, 'zone' | 'asked'>, query: Buffer, tcp: boolean): Buffer | null {
-  const { name, type, end } = decodeQuestion(query);
-  server.asked.push(`${type} ${name}${tcp ? ' tcp' : ''}`);
-  const answer = server.zone[`${type} ${name}`];
-  if (answer === 'drop') return null;
-  if (answer === 'servfail') return reply(query, end, FLAGS.answer | FLAGS.servfail, []);
+function replyOf(
+  { zone }: Pick<DnsServer, 'zone'>,
+  answer: Exclude<DnsAnswer, 'drop' | { readonly raw: unknown }> | undefined,
+  { name, tcp, edns }: { readonly name: string; readonly tcp: boolean; readonly edns: boolean },
+): Reply {
+  if (answer === 'servfail') return { rcode: SERVFAIL };
+  if (answer === 'refused') return { rcode: REFUSED };
   if (answer === undefined) {
-    const exists = Object.keys(server.zone).some((key) => key.endsWith(` ${name}`));
-    return reply(query, end, exists ? FLAGS.answer : FLAGS.answer | FLAGS.nxdomain, []);
+    const exists = Object.keys(zone).some((key) => key.endsWith(` ${name}`));
+    return { rcode: exists ? 0 : NXDOMAIN };
   }
-  const records = 'truncate' in answer ? answer.truncate : answer;
-  if ('truncate' in answer && !tcp) return reply(query, end, FLAGS.answer | FLAGS.truncated, []);
-  const encoded = records.map((record) => encodeRecord(record, name));
-  return reply(query, end, FLAGS.answer, encoded);
+  if ('nothing' in answer) {
+    const minimum = answer.soa;
+    const data = {
+      mname: 'ns.test',
+      rname: 'root.test',
+      serial: 1,
+      refresh: 1,
+      retry: 1,
+      expire: 1,
+      minimum,
+    };
+    const authorities: Answer[] = [{ type: 'SOA', name: 'test', ttl: minimum, data }];
+    return { rcode: answer.nothing === 'no name' ? NXDOMAIN : 0, authorities };
+  }
+  if ('truncate' in answer && !tcp) return { truncated: true };
+  if ('withoutEdns' in answer && edns) return { rcode: FORMERR };
+  const records =
+    'truncate' in answer ? answer.truncate : 'withoutEdns' in answer ? answer.withoutEdns : answer;
+  return { answers: records.map((record) => encodedRecord(record, name)) };
 }
 
 /** Messages over TCP have two bytes of length before them. */
@@ -131,9 +133,13 @@ function serveTcp(server: Pick<DnsServer, 'zone' | 'asked'>, socket: Socket): vo
     received = Buffer.concat([received, chunk]);
     while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
       const length = received.readUInt16BE(0);
-      const answer = respond(server, received.subarray(2, 2 + length), true);
+      const answers = respond(server, received.subarray(2, 2 + length), true);
       received = received.subarray(2 + length);
-      if (answer !== null) socket.write(Buffer.concat([Buffer.from(u16(answer.length)), answer]));
+      for (const answer of answers) {
+        const before = Buffer.alloc(2);
+        before.writeUInt16BE(answer.length);
+        socket.write(Buffer.concat([before, answer]));
+      }
     }
   });
 }
@@ -179,8 +185,7 @@ export async function startDnsServer(zone: Record<string, DnsAnswer> = {}, wante
     },
   };
   udp.on('message', (query: Buffer, from: RemoteInfo) => {
-    const answer = respond(server, query, false);
-    if (answer !== null) udp.send(answer, from.port, from.address);
+    for (const answer of respond(server, query, false)) udp.send(answer, from.port, from.address);
   });
   tcp.on('connection', (socket) => {
     sockets.add(socket);

@@ -6,7 +6,14 @@
  * nothing), and no more records than a name may have addresses. What cannot be decoded is `garbage`, never an exception.
  */
 import { randomInt } from 'node:crypto';
-import { type Answer, decode, encode, RECURSION_DESIRED, type SoaAnswer } from 'dns-packet';
+import {
+  type Answer,
+  type DecodedPacket,
+  decode,
+  encode,
+  RECURSION_DESIRED,
+  type SoaAnswer,
+} from 'dns-packet';
 
 export type QuestionType = 'A' | 'AAAA' | 'SRV' | 'CNAME';
 
@@ -91,22 +98,30 @@ function read(message: Buffer, unknown: boolean): DnsReply {
   const authorities = Math.min(message.readUInt16BE(8), MAX_AUTHORITIES);
   message.writeUInt16BE(0, 8);
   message.writeUInt16BE(0, 10);
-  let answers: readonly Answer[];
-  try {
+  const answers = decoded(message)?.answers;
+  if (answers === undefined) return { kind: 'garbage' };
+  return {
+    kind: 'answer',
     // A class that nobody asked for is no answer.
-    answers = (decode(message).answers ?? []).filter((record) => 'class' in record && record.class === 'IN');
-  } catch {
-    return { kind: 'garbage' };
-  }
-  return { kind: 'answer', answers, exists: !unknown, negativeTtl: soaTtl(message, authorities) };
+    answers: answers.filter((record) => 'class' in record && record.class === 'IN'),
+    exists: !unknown,
+    negativeTtl: soaTtl(message, authorities),
+  };
 }
 
 function soaTtl(message: Buffer, authorities: number): number | null {
   if (authorities === 0) return null;
   message.writeUInt16BE(authorities, 8);
+  const records = decoded(message)?.authorities ?? [];
+  const soa = records.find((record): record is SoaAnswer => record.type === 'SOA');
+  return soa === undefined ? null : Math.min(seconds(soa.ttl), seconds(soa.data.minimum));
+}
+
+/** Null: it is none. dns-packet reads past the end of some records without a word. */
+function decoded(message: Buffer): DecodedPacket | null {
   try {
-    const soa = decode(message).authorities?.find((record): record is SoaAnswer => record.type === 'SOA');
-    return soa === undefined ? null : Math.min(seconds(soa.ttl), seconds(soa.data.minimum));
+    const packet = decode(message);
+    return decode.bytes > message.length ? null : packet;
   } catch {
     return null;
   }

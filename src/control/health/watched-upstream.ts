@@ -37,6 +37,8 @@ interface Address {
   readonly target: TargetSpec;
   readonly ip: string;
   readonly port: number;
+  /** Of the SRV record's target. */
+  readonly srvName: string | null;
   /** Null: there was no room. */
   readonly handle: HealthHandle | null;
 }
@@ -146,11 +148,11 @@ export class WatchedUpstream {
     const addresses = new Map<string, Address>();
     let full = group === null;
     for (const target of group === null ? [] : this.#targets) {
-      for (const { ip, port: own } of this.#names.of(target.host)) {
+      for (const { ip, port: own, name = null } of this.#names.of(target.host)) {
         const port = own ?? target.port;
         const key = addressKey(id, target, ip, port);
         const handle = writer.take(key, group);
-        addresses.set(key.join(), { key, target, ip, port, handle });
+        addresses.set(key.join(), { key, target, ip, port, srvName: name, handle });
         full ||= handle === null;
       }
     }
@@ -187,11 +189,12 @@ export class WatchedUpstream {
     );
   }
 
-  #spec({ target, ip, port }: Address): ProbeSpec {
+  #spec({ target, ip, port, srvName }: Address): ProbeSpec {
     const active = this.#upstream?.healthchecks?.active;
     if (!this.#upstream || !active || this.#terms === null) throw new Error('no health checks');
-    const { host_header, client_certificate } = this.#upstream;
-    const host = host_header ?? (ipFamily(target.host) === 6 ? `[${target.host}]` : target.host);
+    const { host_header, use_srv_name, client_certificate } = this.#upstream;
+    const own = use_srv_name ? srvName : null;
+    const host = host_header ?? own ?? (ipFamily(target.host) === 6 ? `[${target.host}]` : target.host);
     let request = this.#request.get(host);
     if (request === undefined) {
       request = requestOf(active.http_path, host, headersOf(active.headers));

@@ -98,10 +98,10 @@ export class StreamTargets {
     if (change !== null) this.#stream.log('warn', 'health', change);
   }
 
-  #targetOf(to: BalancerTarget | ServiceTarget, { ip, port }: ResolvedAddress): StreamTarget {
+  #targetOf(to: BalancerTarget | ServiceTarget, { ip, port, name }: ResolvedAddress): StreamTarget {
     this.#stream.on(this.#target?.load ?? null);
     const chosen = port ?? to.port;
-    const authority = 'authority' in to ? to.authority(chosen, true) : this.#service.hostHeader;
+    const authority = 'authority' in to ? to.authority(chosen, true, name) : this.#service.hostHeader;
     return { ip, port: chosen, authority };
   }
 }

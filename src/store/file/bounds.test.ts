@@ -32,14 +32,15 @@ test('a long value is quoted by its ends', () => {
 });
 
 test('the bound hides no kind that cannot run yet', () => {
-  const list = Array.from({ length: 10_500 }, (_, n) => `{name: u${n}, use_srv_name: true}`).join(', ');
-  const errors = errorsOf(`${HEAD}upstreams: [${list}]\nplugins: [{name: zipkin}]\nworkspaces: [{name: w}]`);
+  const each = (n: number): string => `{name: s${n}, host: a, plugins: [{name: zipkin}]}`;
+  const list = Array.from({ length: 10_500 }, (_, n) => each(n)).join(', ');
+  const errors = errorsOf(`${HEAD}services: [${list}]\nplugins: [{name: datadog}]\nworkspaces: [{name: w}]`);
   assert.equal(errors.length, 10_001);
   assert.deepEqual(
     [...new Set(errors.map(({ message }) => message))].sort(),
     [
-      'Sluice does not support use_srv_name true of upstreams yet',
       "plugin 'zipkin' not enabled; add it to the 'plugins' configuration property",
+      "plugin 'datadog' not enabled; add it to the 'plugins' configuration property",
       'Sluice does not support name "w" of workspaces yet',
       '502 more errors are not listed',
     ].sort(),
