@@ -7,6 +7,7 @@ import type { PluginDescription } from '../entities/plugin-description.ts';
 import { acl } from './acl/schema.ts';
 import { basicAuth } from './basic-auth/schema.ts';
 import { botDetection } from './bot-detection/schema.ts';
+import { canary } from './canary/schema.ts';
 import { cors } from './cors/schema.ts';
 import { forwardAuth } from './forward-auth/schema.ts';
 import { headerCertAuth } from './header-cert-auth/schema.ts';
@@ -27,11 +28,13 @@ import { postFunction } from './post-function/schema.ts';
 import { preFunction } from './pre-function/schema.ts';
 import { retry } from './retry/schema.ts';
 import { session } from './session/schema.ts';
+import { trafficSplit } from './traffic-split/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
   acl,
   basicAuth,
   botDetection,
+  canary,
   cors,
   forwardAuth,
   headerCertAuth,
@@ -52,4 +55,5 @@ export const SCHEMAS: readonly PluginDescription[] = [
   preFunction,
   retry,
   session,
+  trafficSplit,
 ];

@@ -121,9 +121,9 @@ export interface UpstreamRequest {
   setBody(body: Uint8Array | string): void;
   /**
    * Where to connect, in place of what the service says: a host and a port. A host that is the name of an upstream is
-   * balanced over its targets, with their ports.
+   * balanced over its targets, with their ports. Null leaves one of them as it is.
    */
-  setTarget(host: string, port: number): void;
+  setTarget(host: string | null, port: number | null): void;
   /**
    * Another service in place of the route's, with all that it says: host, port, protocol, path, TLS, time-outs, retries.
    * What `setTarget`, `setScheme`, `setTimeouts` and `setRetries` said before is undone; a path that was set stays.

@@ -81,11 +81,9 @@ export class UpstreamRequestView implements UpstreamRequest {
     this.#exchange.replaceBody(asBytes(body));
   }
 
-  setTarget(host: string, port: number): void {
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`${port} is not a port`);
-    const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
-    if (!HOST_NAME.test(bare) && isIP(bare) === 0) throw new TypeError(`'${host}' is not a host`);
-    this.#edits.target = { host: bare, port };
+  setTarget(host: string | null, port: number | null): void {
+    const now = this.#exchange.edits?.target ?? this.#exchange.service;
+    this.#edits.target = hostAndPort(host ?? now?.host ?? '', port ?? now?.port ?? 0);
   }
 
   findService(nameOrId: string): Service | null {
@@ -146,6 +144,14 @@ export class UpstreamRequestView implements UpstreamRequest {
   set hedgePolicy(policy: HedgePolicy | null) {
     this.#edits.hedgePolicy = policy;
   }
+}
+
+/** @throws RangeError, TypeError */
+function hostAndPort(host: string, port: number): { readonly host: string; readonly port: number } {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`${port} is not a port`);
+  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  if (!HOST_NAME.test(bare) && isIP(bare) === 0) throw new TypeError(`'${host}' is not a host`);
+  return { host: bare, port };
 }
 
 export class UpstreamResponseView implements UpstreamResponse {
