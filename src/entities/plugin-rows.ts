@@ -48,7 +48,10 @@ export function ownerField({ description, definition }: PluginKind): string | nu
 /** What rows are made of beside the entity: another value when those that are there are not right any more. */
 export function layoutOf(kind: PluginKind): unknown {
   const { name, fields, ttl } = kind.definition;
-  const defaults = Object.entries(fields).map(([field, one]) => [field, 'default' in one ? one.default : null]);
+  const defaults = Object.entries(fields).map(([field, one]) => [
+    field,
+    'default' in one ? one.default : null,
+  ]);
   return [name, [...slotsOf(kind)], ownerField(kind), defaults, ttl ?? false];
 }
 

@@ -28,6 +28,7 @@ import { postFunction } from './post-function/schema.ts';
 import { preFunction } from './pre-function/schema.ts';
 import { retry } from './retry/schema.ts';
 import { session } from './session/schema.ts';
+import { trafficMirror } from './traffic-mirror/schema.ts';
 import { trafficSplit } from './traffic-split/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
@@ -55,5 +56,6 @@ export const SCHEMAS: readonly PluginDescription[] = [
   preFunction,
   retry,
   session,
+  trafficMirror,
   trafficSplit,
 ];

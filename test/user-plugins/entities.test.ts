@@ -109,7 +109,10 @@ test('the Admin API has for kinds of plugins what it has for its own, and worker
   // What is referred to stays; cascades go.
   const held = await ask('DELETE', '/plans/gold');
   assert.equal(held.status, 400);
-  assert.match(String(held.body['message']), /an existing 'quota_quotas' entity references this 'plans' entity/);
+  assert.match(
+    String(held.body['message']),
+    /an existing 'quota_quotas' entity references this 'plans' entity/,
+  );
   assert.equal((await ask('DELETE', '/plans/silver')).status, 204);
 
   const schema = await ask('GET', '/schemas/plans');

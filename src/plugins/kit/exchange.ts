@@ -9,6 +9,7 @@ import type { ConsumerGroup } from '../../entities/consumer-group.ts';
 import type { Route } from '../../entities/route.ts';
 import type { Service } from '../../entities/service.ts';
 import type { NameSet } from '../../wire/folded-names.ts';
+import type { MirrorPolicy } from './mirror.ts';
 import type { HedgePolicy, RetryPolicy } from './tries.ts';
 
 /** Header fields of a message, to read. */
@@ -144,6 +145,8 @@ export interface UpstreamRequest {
   retryPolicy: RetryPolicy | null;
   /** When another target is asked, too; null: never. */
   hedgePolicy: HedgePolicy | null;
+  /** A copy of the request goes elsewhere, too; null: none does. */
+  mirror: MirrorPolicy | null;
 }
 
 /** What the upstream answered; null values while it has not. */

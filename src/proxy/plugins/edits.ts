@@ -1,3 +1,4 @@
+import type { MirrorPolicy } from '../../plugins/kit/mirror.ts';
 import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
 import type { Exchange } from '../exchange.ts';
@@ -18,6 +19,7 @@ export class UpstreamEdits {
   retries: number | null = null;
   retryPolicy: RetryPolicy | null = null;
   hedgePolicy: HedgePolicy | null = null;
+  mirror: MirrorPolicy | null = null;
 }
 
 /** To be changed. @throws Error when that would come too late. */

@@ -7,6 +7,7 @@ import type {
   UpstreamRequest,
   UpstreamResponse,
 } from '../../plugins/kit/exchange.ts';
+import type { MirrorPolicy } from '../../plugins/kit/mirror.ts';
 import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import { FlatHeaders } from '../../wire/flat-headers.ts';
 import type { Exchange } from '../exchange.ts';
@@ -143,6 +144,14 @@ export class UpstreamRequestView implements UpstreamRequest {
 
   set hedgePolicy(policy: HedgePolicy | null) {
     this.#edits.hedgePolicy = policy;
+  }
+
+  get mirror(): MirrorPolicy | null {
+    return this.#exchange.edits?.mirror ?? null;
+  }
+
+  set mirror(policy: MirrorPolicy | null) {
+    this.#edits.mirror = policy;
   }
 }
 
