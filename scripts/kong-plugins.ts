@@ -47,7 +47,7 @@ export const KONG_PLUGINS: readonly KongPlugin[] = [
   ...all(
     'paid',
     'planned',
-    'header-cert-auth jwt-signer key-auth-enc mtls-auth oauth2-introspection opa openid-connect',
+    'canary header-cert-auth jwt-signer key-auth-enc mtls-auth oauth2-introspection opa openid-connect',
   ),
   ...all(
     'paid',
@@ -62,7 +62,7 @@ export const KONG_PLUGINS: readonly KongPlugin[] = [
   ...all(
     'paid',
     TRAFFIC,
-    'canary exit-transformer forward-proxy injection-protection jq json-threat-protection mocking',
+    'exit-transformer forward-proxy injection-protection jq json-threat-protection mocking',
   ),
   ...all('paid', TRAFFIC, 'oas-validation proxy-cache-advanced rate-limiting-advanced request-callout'),
   ...all(

@@ -8,6 +8,7 @@ import { acl } from './acl/schema.ts';
 import { balancing } from './balancing/schema.ts';
 import { basicAuth } from './basic-auth/schema.ts';
 import { botDetection } from './bot-detection/schema.ts';
+import { canary } from './canary/schema.ts';
 import { circuitBreaker } from './circuit-breaker/schema.ts';
 import { cors } from './cors/schema.ts';
 import { forwardAuth } from './forward-auth/schema.ts';
@@ -30,6 +31,8 @@ import { preFunction } from './pre-function/schema.ts';
 import { retry } from './retry/schema.ts';
 import { session } from './session/schema.ts';
 import { stickySession } from './sticky-session/schema.ts';
+import { trafficMirror } from './traffic-mirror/schema.ts';
+import { trafficSplit } from './traffic-split/schema.ts';
 import { upstreamLimits } from './upstream-limits/schema.ts';
 
 export const SCHEMAS: readonly PluginDescription[] = [
@@ -37,6 +40,7 @@ export const SCHEMAS: readonly PluginDescription[] = [
   balancing,
   basicAuth,
   botDetection,
+  canary,
   circuitBreaker,
   cors,
   forwardAuth,
@@ -59,5 +63,7 @@ export const SCHEMAS: readonly PluginDescription[] = [
   retry,
   session,
   stickySession,
+  trafficMirror,
+  trafficSplit,
   upstreamLimits,
 ];

@@ -26,6 +26,7 @@ import { Attempt, type Place } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { defect, noPeer, resolveError } from './forward-errors.ts';
 import { Gating } from './gating.ts';
+import { mirrorOf } from './mirror.ts';
 import { Race } from './race.ts';
 import { answerOutcome, delayAfterFailure, isRepeatable } from './retrying.ts';
 import { recordOf, TryLog } from './try-log.ts';
@@ -108,7 +109,9 @@ export class Forward {
       hedging.begin();
       this.#race = new Race(hedging, () => this.#guard(() => this.#hedge()));
     }
+    const mirrored = this.#exchange.edits === null ? null : mirrorOf(this.#exchange, this.#head);
     this.#try();
+    mirrored?.start();
   }
 
   /** What the upstream speaks, as `Via` says it. */

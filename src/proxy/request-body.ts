@@ -70,6 +70,17 @@ export class RequestBody {
     return this.#state === COMPLETE && !this.#gone;
   }
 
+  /** Octets that have come so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** All of it, when it is here and kept: nobody writes to them any more. */
+  pieces(): readonly Buffer[] {
+    this.#closeBlock();
+    return [...this.#kept];
+  }
+
   /** Length to declare upstream. */
   get outgoingLength(): BodyLength {
     if (this.#whole && this.#trailers === null) return this.#length;

@@ -33,9 +33,9 @@ export function keepsHost(exchange: Exchange, route: RouteTarget): boolean {
 }
 
 /** Path and query, as the upstream is asked. */
-export function upstreamTarget(exchange: Exchange): string {
+export function upstreamTarget(exchange: Exchange, service = exchange.service): string {
   const { edits } = exchange;
-  const target = mappedTarget(exchange);
+  const target = mappedTarget(exchange, service);
   if (edits === null || (edits.path === null && edits.query === null)) return target;
   const mark = target.indexOf('?');
   const path = edits.path ?? (mark < 0 ? target : target.slice(0, mark));
@@ -43,9 +43,9 @@ export function upstreamTarget(exchange: Exchange): string {
   return query === '' ? path : `${path}?${query}`;
 }
 
-function mappedTarget(exchange: Exchange): string {
+function mappedTarget(exchange: Exchange, service: ServiceTarget | null): string {
   const { target } = exchange.request;
-  const { route, service } = exchange;
+  const { route } = exchange;
   if (target === '*' || route === null || service === null) return target;
   const path = upstreamPath(
     service.path,

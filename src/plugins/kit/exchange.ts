@@ -13,6 +13,7 @@ import type { Service } from '../../entities/service.ts';
 import type { NameSet } from '../../wire/folded-names.ts';
 import type { GatePolicy } from './gates.ts';
 import type { HedgePolicy, RetryPolicy, TryRecord } from './tries.ts';
+import type { MirrorPolicy } from './mirror.ts';
 
 /** Header fields of a message, to read. */
 export interface ReadHeaders {
@@ -124,9 +125,9 @@ export interface UpstreamRequest {
   setBody(body: Uint8Array | string): void;
   /**
    * Where to connect, in place of what the service says: a host and a port. A host that is the name of an upstream is
-   * balanced over its targets, with their ports.
+   * balanced over its targets, with their ports. Null leaves one of them as it is.
    */
-  setTarget(host: string, port: number): void;
+  setTarget(host: string | null, port: number | null): void;
   /**
    * Another service in place of the route's, with all that it says: host, port, protocol, path, TLS, time-outs, retries.
    * What `setTarget`, `setScheme`, `setTimeouts` and `setRetries` said before is undone; a path that was set stays.
@@ -153,6 +154,8 @@ export interface UpstreamRequest {
   hedgePolicy: HedgePolicy | null;
   /** Its tries have to pass this, too, in the order in which it is said. */
   guard(policy: GatePolicy): void;
+  /** A copy of the request goes elsewhere, too; null: none does. */
+  mirror: MirrorPolicy | null;
 }
 
 /** What the upstream answered; null values while it has not. */

@@ -1,6 +1,7 @@
 import type { Affinity } from '../../balancer/affinity.ts';
 import type { BalancingPolicy } from '../../balancer/policy.ts';
 import type { GatePolicy } from '../../plugins/kit/gates.ts';
+import type { MirrorPolicy } from '../../plugins/kit/mirror.ts';
 import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';
 import type { Exchange } from '../exchange.ts';
@@ -24,6 +25,7 @@ export class UpstreamEdits {
   retryPolicy: RetryPolicy | null = null;
   hedgePolicy: HedgePolicy | null = null;
   gates: GatePolicy[] | null = null;
+  mirror: MirrorPolicy | null = null;
 }
 
 /** To be changed. @throws Error when that would come too late. */

@@ -10,6 +10,7 @@ import type {
   UpstreamResponse,
 } from '../../plugins/kit/exchange.ts';
 import type { GatePolicy } from '../../plugins/kit/gates.ts';
+import type { MirrorPolicy } from '../../plugins/kit/mirror.ts';
 import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import { FlatHeaders } from '../../wire/flat-headers.ts';
 import type { Exchange } from '../exchange.ts';
@@ -84,11 +85,9 @@ export class UpstreamRequestView implements UpstreamRequest {
     this.#exchange.replaceBody(asBytes(body));
   }
 
-  setTarget(host: string, port: number): void {
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`${port} is not a port`);
-    const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
-    if (!HOST_NAME.test(bare) && isIP(bare) === 0) throw new TypeError(`'${host}' is not a host`);
-    this.#edits.target = { host: bare, port };
+  setTarget(host: string | null, port: number | null): void {
+    const now = this.#exchange.edits?.target ?? this.#exchange.service;
+    this.#edits.target = hostAndPort(host ?? now?.host ?? '', port ?? now?.port ?? 0);
   }
 
   findService(nameOrId: string): Service | null {
@@ -161,6 +160,22 @@ export class UpstreamRequestView implements UpstreamRequest {
   guard(policy: GatePolicy): void {
     (this.#edits.gates ??= []).push(policy);
   }
+
+  get mirror(): MirrorPolicy | null {
+    return this.#exchange.edits?.mirror ?? null;
+  }
+
+  set mirror(policy: MirrorPolicy | null) {
+    this.#edits.mirror = policy;
+  }
+}
+
+/** @throws RangeError, TypeError */
+function hostAndPort(host: string, port: number): { readonly host: string; readonly port: number } {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`${port} is not a port`);
+  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  if (!HOST_NAME.test(bare) && isIP(bare) === 0) throw new TypeError(`'${host}' is not a host`);
+  return { host: bare, port };
 }
 
 export class UpstreamResponseView implements UpstreamResponse {
