@@ -89,7 +89,16 @@ async function sqliteStore(settings: Settings, reloader: Reloader, log: Log): Pr
   };
   const secrets = new SecretKeeper({ catalog, store, records: records.seals });
   const swapKinds = swapper(catalog, store, log);
-  return { store, publisher, tokens: new StoreTokens(store), secrets, records, reach: null, swapKinds, close };
+  return {
+    store,
+    publisher,
+    tokens: new StoreTokens(store),
+    secrets,
+    records,
+    reach: null,
+    swapKinds,
+    close,
+  };
 }
 
 function swapper(catalog: Catalog, store: CatalogStore, log: Log): OpenStore['swapKinds'] {

@@ -85,13 +85,15 @@ export function entityEndpoints(
   const shown = definitions.filter((one) => one.generate_admin_api !== false);
   const byName = new Map(shown.map((definition) => [definition.name, definition]));
   const wanted = new Set(kinds);
-  return shown.filter((one) => wanted.has(one)).flatMap((definition) => {
-    const related = relationsOf(definition).flatMap(({ name, field }) => {
-      const target = byName.get(field.reference);
-      return target === undefined ? [] : relationEndpoints(definition, name, target);
+  return shown
+    .filter((one) => wanted.has(one))
+    .flatMap((definition) => {
+      const related = relationsOf(definition).flatMap(({ name, field }) => {
+        const target = byName.get(field.reference);
+        return target === undefined ? [] : relationEndpoints(definition, name, target);
+      });
+      return ownEndpoints(definition).concat(related);
     });
-    return ownEndpoints(definition).concat(related);
-  });
 }
 
 function ownEndpoints(definition: EntityDefinition): Endpoint[] {

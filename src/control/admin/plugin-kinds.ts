@@ -17,7 +17,10 @@ interface Found {
 
 /** By number of segments. */
 const table = fromKinds((): ReadonlyMap<number, readonly Found[]> => {
-  const all = pluginKindEndpoints().map((endpoint) => ({ endpoint, segments: endpoint.path.split('/').slice(1) }));
+  const all = pluginKindEndpoints().map((endpoint) => ({
+    endpoint,
+    segments: endpoint.path.split('/').slice(1),
+  }));
   return Map.groupBy(all, ({ segments }) => segments.length);
 });
 

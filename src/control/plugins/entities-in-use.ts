@@ -57,7 +57,8 @@ function* kindProblems(
       yield `${place}: ${pathText(at)}: ${message}; this entity is stored`;
     for (const [field, values] of seen) {
       const value = entity[field] ?? null;
-      if (value !== null && values.has(value)) yield `${place}: ${field}: another entity that is stored has the same`;
+      if (value !== null && values.has(value))
+        yield `${place}: ${field}: another entity that is stored has the same`;
       values.add(value);
     }
     yield null;
