@@ -9,7 +9,7 @@ import { pair } from '../support/tls-upstream.ts';
 import { taken } from '../support/taken.ts';
 import type { RawPeer } from '../support/upstream.ts';
 import { waitFor } from '../support/wait.ts';
-import { beforeTls, deafPort, readsOnly, refuses, resetsAtOnce, served, silent } from './support/faults.ts';
+import { beforeTls, deafPort, readsOnly, refuses, served, silent } from './support/faults.ts';
 import { BOUND, linesWith, type Row, startMatrix } from './support/matrix.ts';
 
 const TRIED = 2;
@@ -115,7 +115,7 @@ const matrix = await startMatrix(rows, {
     proxy_stream_error_log: 'logs/stream-error.log',
   },
   tls: pair(leaf),
-  route: (row, index) => ({ name: `r${index}`, protocols: ['tcp'], destinations: [{ port: ports[index] }] }),
+  route: (_, index) => ({ name: `r${index}`, protocols: ['tcp'], destinations: [{ port: ports[index] }] }),
 });
 
 /** The line of the access log is the n-th: streams are opened one after the other. */

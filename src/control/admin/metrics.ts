@@ -1,20 +1,26 @@
-/** `/metrics` and `/plugins/{id}/cost`: what plugins count and what they cost, on the whole node. */
+/** `/metrics` and `/plugins/{id}/cost`: the health of targets, what plugins count and what they cost, on the whole node. */
 import type { CostReport, Family, Series } from '../../observe/metrics/families.ts';
 import { PROMETHEUS_TYPE, prometheusText } from '../../observe/metrics/prometheus-text.ts';
 import { meanOf, NOTHING_SPREAD, quantileOf, type SpreadReport } from '../../observe/metrics/spread.ts';
 import type { Gateway } from '../gateway.ts';
 import type { SharedUsage } from '../../zone/shared/node-shared-zone.ts';
+import { family, healthFamilies } from './health-metrics.ts';
 import { type Methods, json } from './resource.ts';
 
 /** Configurations whose cost `/metrics` tells: those that took the most time. */
 const MAX_COSTS = 500;
 const MICROSECONDS = 1000;
 
-export function metrics({ supervisor, pluginMetrics }: Gateway): Methods {
+export function metrics({ supervisor, pluginMetrics, health }: Gateway): Methods {
   return {
     GET: async () => {
       const { families, costs } = await pluginMetrics.collect();
-      const all = [...costFamilies(costs), ...zoneFamilies(supervisor.shared.usage()), ...families];
+      const all = [
+        ...healthFamilies(health.states()),
+        ...costFamilies(costs),
+        ...zoneFamilies(supervisor.shared.usage()),
+        ...families,
+      ];
       return new Response(prometheusText(all), { status: 200, headers: { 'content-type': PROMETHEUS_TYPE } });
     },
   };
@@ -127,14 +133,4 @@ function zoneFamilies({ size, entries, touched, blocks, evicted }: SharedUsage):
     one('entries', 'gauge', 'Counters and values in it.', entries),
     one('evicted_total', 'counter', 'Counters and values that made room for others.', evicted),
   ];
-}
-
-function family(
-  name: string,
-  type: Family['type'],
-  help: string,
-  labels: readonly string[],
-  series: readonly Series[],
-): Family {
-  return { name, help, type, labels, series };
 }

@@ -3,7 +3,7 @@
  *
  * A round asks `concurrency` addresses at a time; one that is still under way when the next is due goes on alone, as in
  * Kong. The first round begins at a part of the interval that is the upstream's own, so that a thousand upstreams do not
- * ask in the same millisecond; but rounds that are a second apart or more begin on the strokes of one clock, twenty in a
+ * ask in the same millisecond; but rounds that are a second apart or more begin on the strokes of one clock, ten in a
  * second, so that a thread that has nothing else to do is not woken for each of them: that halves what a probe costs.
  * All checkers share a bound on probes under way.
  */
@@ -42,7 +42,7 @@ export const MAX_PROBES = 1024;
 
 /** Rounds that are further apart begin on a stroke. */
 const ALIGNED_MS = 1000;
-const STROKE_MS = 50;
+const STROKE_MS = 100;
 
 /** How many probes may be under way in all. Who finds none free is called when one is. */
 export class ProbeSlots {

@@ -16,6 +16,7 @@ import type { HealthWriter } from '../../zone/health/health-writer.ts';
 import type { Log } from '../log.ts';
 import type { Publication } from '../publisher.ts';
 import { isChecked, UpstreamModel, type UpstreamState } from './upstream-model.ts';
+import type { AddressState } from './watched-address.ts';
 import type { WatchedUpstream, WatchParts } from './watched-upstream.ts';
 
 export interface HealthKeeperOptions {
@@ -49,6 +50,11 @@ export class HealthKeeper {
   /** Of an upstream with health checks; null: it has none, or nothing is known of it. */
   of(upstream: string): WatchedUpstream | null {
     return this.#model.states.get(upstream)?.watched ?? null;
+  }
+
+  /** Of all addresses that have health. */
+  *states(): Generator<AddressState> {
+    for (const { watched } of this.#model.states.values()) if (watched !== null) yield* watched.states();
   }
 
   async follow(next: Publication): Promise<void> {

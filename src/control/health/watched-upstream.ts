@@ -9,12 +9,12 @@ import { Checker, type CheckerParts, type ProbeSlots, type Watched } from './che
 import { healthChecksOf } from '../../balancer/health/health-checks.ts';
 import { type ProbeResult, type ProbeSpec, requestOf } from './probe.ts';
 import { TargetNames } from './target-names.ts';
+import { type Address, type AddressState, nameOf, statesOf } from './watched-address.ts';
 import type { Resolver } from '../../balancer/resolver/resolver.ts';
 import type { Upstream } from '../../entities/upstream.ts';
 import type { TermsEntity, UpstreamTerms } from '../../proxy/upstream-terms.ts';
 import type { Trust } from '../../snapshot/trust.ts';
 import type { HealthWriter } from '../../zone/health/health-writer.ts';
-import type { HealthHandle } from '../../zone/health/health-zone.ts';
 import { addressKey, groupKey, type HealthKey } from '../../zone/health/layout.ts';
 import type { Log } from '../log.ts';
 
@@ -30,17 +30,6 @@ export interface WatchParts {
   readonly slots: ProbeSlots;
   readonly trust: () => Trust;
   readonly terms: () => UpstreamTerms;
-}
-
-interface Address {
-  readonly key: HealthKey;
-  readonly target: TargetSpec;
-  readonly ip: string;
-  readonly port: number;
-  /** Of the SRV record's target. */
-  readonly srvName: string | null;
-  /** Null: there was no room. */
-  readonly handle: HealthHandle | null;
 }
 
 export class WatchedUpstream {
@@ -129,6 +118,11 @@ export class WatchedUpstream {
     return forced;
   }
 
+  /** What is known of each address. */
+  states(): Generator<AddressState> {
+    return statesOf(this.#upstream?.name ?? '', this.#addresses.values(), this.#parts.writer.zone);
+  }
+
   /** It has no health checks any more. */
   leave(): void {
     this.close();
@@ -212,10 +206,6 @@ export class WatchedUpstream {
   #log(level: 'warn' | 'error', line: string): void {
     this.#parts.log(level, `upstream ${this.#upstream?.name ?? this.#parts.id}: ${line}`);
   }
-}
-
-function nameOf({ host, port }: TargetSpec, ip: string, own: number): string {
-  return `${host}:${port} (${ip}:${own})`;
 }
 
 function headersOf(headers: unknown): Readonly<Record<string, readonly string[]>> | null {

@@ -10,6 +10,7 @@ import { HealthZone, type HealthHandle } from './health-zone.ts';
 import {
   ALLOCATIONS,
   BACK,
+  CHANGES,
   bucketOf,
   CAPACITY,
   COUNTERS,
@@ -83,7 +84,7 @@ export class HealthWriter {
     if (at === null) return null;
     const { words } = this.zone;
     const handle = { at, generation: words[at + GENERATION]! };
-    words[at + STATE] = words[at + COUNTERS] = words[at + EPOCH] = words[at + BACK] = 0;
+    words[at + STATE] = words[at + COUNTERS] = words[at + EPOCH] = words[at + BACK] = words[at + CHANGES] = 0;
     words[at + GROUP] = group === null ? at : group.at;
     key.forEach((word, i) => (words[at + KEY + i] = word));
     const bucket = bucketOf(key);

@@ -14,6 +14,7 @@ import {
   ALLOCATIONS,
   BACK,
   bucketOf,
+  CHANGES,
   COUNTERS,
   EPOCH,
   GENERATION,
@@ -90,6 +91,11 @@ export class HealthZone {
     return Atomics.load(this.words, at + BACK) * BACK_MS;
   }
 
+  /** How often its state has changed. */
+  changes({ at }: HealthHandle): number {
+    return Atomics.load(this.words, at + CHANGES) >>> 0;
+  }
+
   /** Of a group. */
   epoch({ at }: HealthHandle): number {
     return Atomics.load(this.words, at + EPOCH);
@@ -148,6 +154,7 @@ export class HealthZone {
     if (to === HEALTHY) Atomics.store(words, at + BACK, Math.max(1, Math.floor(this.#now() / BACK_MS)));
     if (Atomics.compareExchange(words, at + STATE, from, to) !== from) return false;
     Atomics.store(words, at + COUNTERS, 0);
+    Atomics.add(words, at + CHANGES, 1);
     Atomics.add(words, words[at + GROUP]! + EPOCH, 1);
     return true;
   }

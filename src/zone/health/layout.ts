@@ -34,6 +34,8 @@ export const GROUP = 4;
 export const NEXT = 5;
 /** When it became healthy again, in tenths of a second by the clock of all threads; 0: it never was otherwise. */
 export const BACK = 6;
+/** How often its state has changed. */
+export const CHANGES = 7;
 /** Four words. */
 export const KEY = 8;
 
