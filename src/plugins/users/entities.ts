@@ -16,7 +16,7 @@ const PARENTS: ReadonlySet<string> = new Set(['consumers', 'consumer_groups', 's
 
 /** Segments of the Admin API's paths that are no kinds; a test holds that none is missing. */
 const SEGMENTS = `all cache certificates clustering config consumers debug disabled enabled endpoints events filters
-  groups health key-auth-enc key-auths-enc listeners log-level metrics node openapi.json plugins-api ready restore
+  groups health jwt-signer key-auth-enc key-auths-enc listeners log-level metrics node openapi.json plugins-api ready restore robots.txt
   revisions schema schemas sluice status tags timers transactions ui userinfo validate workspaces`;
 
 const nameOf = ({ name, admin_api_name: path = name }: EntityDefinition): string[] => [name, path];
