@@ -1,38 +1,11 @@
 /** Entities that a plugin brings: Admin API, store, declarative files, and look-ups in every worker. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Gateway } from '../support/gateway.ts';
 import { startEcho } from '../support/upstream.ts';
 import { waitFor } from '../support/wait.ts';
+import { admin, type Answer, type Json, lookUp } from './support/admin.ts';
 import { configWith, gatewayWith, pluginFolder } from './support/folder.ts';
 import { quotaPlugin } from './support/quotas.ts';
-
-type Json = Record<string, unknown>;
-
-interface Answer {
-  readonly status: number;
-  readonly body: Json;
-}
-
-async function admin(gateway: Gateway, method: string, path: string, body?: unknown): Promise<Answer> {
-  const form = typeof body === 'string';
-  const response = await fetch(`${gateway.adminUrl}${path}`, {
-    method,
-    ...(body === undefined
-      ? {}
-      : {
-          body: form ? body : JSON.stringify(body),
-          headers: { 'content-type': form ? 'application/x-www-form-urlencoded' : 'application/json' },
-        }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Json) };
-}
-
-async function lookUp(gateway: Gateway, headers: Readonly<Record<string, string>>): Promise<Json> {
-  const response = await fetch(`${gateway.url}/a`, { headers });
-  return (await response.json()) as Json;
-}
 
 const withDatabase = { database: 'sqlite', nginx_worker_processes: 2 } as const;
 
@@ -137,7 +110,7 @@ test('the Admin API has for kinds of plugins what it has for its own, and worker
   const workers = new Set<unknown>();
   await waitFor(
     async () => {
-      const found = await lookUp(gateway, { 'x-code': code, connection: 'close' });
+      const found = await lookUp(gateway, { 'x-code': code });
       assert.deepEqual([found['same'], found['limit']], [true, 5]);
       workers.add(found['worker']);
       return workers.size === 2;
@@ -147,11 +120,11 @@ test('the Admin API has for kinds of plugins what it has for its own, and worker
   assert.deepEqual(await lookUp(gateway, { 'x-owner': String(anna['id']) }), { codes: [code] });
   await ask('PATCH', '/plans/gold', { limit: 7 });
   for (let turn = 0; turn < 8; turn++) {
-    assert.equal((await lookUp(gateway, { 'x-code': code, connection: 'close' }))['limit'], 7);
+    assert.equal((await lookUp(gateway, { 'x-code': code }))['limit'], 7);
   }
   assert.equal((await ask('DELETE', '/consumers/anna')).status, 204);
   for (let turn = 0; turn < 8; turn++) {
-    assert.equal((await lookUp(gateway, { 'x-code': code, connection: 'close' }))['found'], null);
+    assert.equal((await lookUp(gateway, { 'x-code': code }))['found'], null);
   }
   assert.deepEqual((await ask('GET', '/quota-quotas')).body['data'], []);
   // A transaction, and the way back.
@@ -281,8 +254,7 @@ test('without a database: declarative files have them, and print them again', as
   await using gateway = await gatewayWith(folder, config, { nginx_worker_processes: 2 });
   const ask = (method: string, path: string, body?: unknown): Promise<Answer> =>
     admin(gateway, method, path, body);
-  const look = async (code: string): Promise<Json> =>
-    await lookUp(gateway, { 'x-code': code, connection: 'close' });
+  const look = async (code: string): Promise<Json> => await lookUp(gateway, { 'x-code': code });
   assert.deepEqual([(await look('c-1'))['limit'], (await look('c-2'))['limit']], [5, 10]);
   assert.equal((await ask('GET', '/consumers/anna/quotas/c-2')).body['used'], 3);
   assert.equal((await ask('POST', '/plans', { name: 'x' })).status, 405);
