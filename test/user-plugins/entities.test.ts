@@ -1,6 +1,9 @@
 /** Entities that a plugin brings: Admin API, store, declarative files, and look-ups in every worker. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { sluice } from '../support/gateway.ts';
 import { startEcho } from '../support/upstream.ts';
 import { waitFor } from '../support/wait.ts';
 import { admin, type Answer, type Json, lookUp } from './support/admin.ts';
@@ -279,4 +282,52 @@ test('without a database: declarative files have them, and print them again', as
   await folder.write('quota.ts', quotaPlugin({ fields: "zone: { type: 'string', required: true }," }));
   await waitFor(async () => /zone: required field missing; this entity/.test(await gateway.logs()));
   assert.equal((await look('c-3'))['same'], true);
+});
+
+test('`sluice config` checks, dumps and syncs them', async () => {
+  await using upstream = await startEcho();
+  await using folder = await pluginFolder({ 'quota.ts': quotaPlugin() });
+  const config = configWith(upstream.port, { '/a': [{ name: 'quota' }] });
+  await using gateway = await gatewayWith(folder, config, withDatabase);
+  const file = join(folder.path, '..', 'wanted.yml');
+  const run = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await sluice(['config', ...args, '--admin', gateway.adminUrl]);
+    assert.equal(code, 0, `${args.join(' ')}: ${stdout}${stderr}`);
+    return stdout;
+  };
+  const text = `${await run('dump')}
+plans:
+- name: gold
+  limit: 5
+- name: free
+quota_quotas:
+- plan: gold
+  consumer: anna
+  code: c-1
+consumers:
+- username: anna
+`;
+  await writeFile(file, text);
+  await run('sync', '--yes', file);
+  assert.equal((await admin(gateway, 'GET', '/plans/gold')).body['limit'], 5);
+  assert.equal((await lookUp(gateway, { 'x-code': 'c-1' }))['limit'], 5);
+  const dumped = await run('dump');
+  assert.match(dumped, /^plans:$/m);
+  assert.match(dumped, /^ {2}- code: c-1\n {4}consumer: anna\n {4}plan: gold$/m);
+  // What was dumped is what is there; what is not in the file goes.
+  await writeFile(file, dumped);
+  const before = (await admin(gateway, 'GET', '/revisions?size=1')).body['data'];
+  await run('sync', '--yes', file);
+  assert.deepEqual((await admin(gateway, 'GET', '/revisions?size=1')).body['data'], before);
+  await writeFile(file, dumped.replace('  - name: free\n', ''));
+  await run('sync', '--yes', file);
+  assert.equal((await admin(gateway, 'GET', '/plans/free')).status, 404);
+  assert.equal((await admin(gateway, 'GET', '/plans/gold')).status, 200);
+  // A file is checked with the plugins of the folder.
+  await writeFile(file, '_format_version: "3.0"\nplans:\n- name: gold\n  limit: 0\n');
+  const checked = await sluice(['config', 'parse', file], { SLUICE_PLUGINS_DIR: folder.path });
+  assert.notEqual(checked.code, 0);
+  assert.match(checked.stdout + checked.stderr, /limit: value should be between 1 and 1000/);
+  const without = await sluice(['config', 'parse', file]);
+  assert.match(without.stdout + without.stderr, /plans: unknown field/);
 });
