@@ -57,7 +57,7 @@ function pluginEntities(): object {
     const uniques = entries.filter(([, { unique }]) => unique === true).map(([field]) => [field]);
     const identities = together === undefined ? uniques : [...uniques, together];
     const secrets = entries
-      .filter(([, one]) => 'secret' in one && one.secret === true)
+      .filter(([, one]) => one.type === 'string' && (one.secret ?? false))
       .map(([field]) => field);
     const path = apiName(definition);
     return { name, plugin, path, key, references: Object.fromEntries(references), identities, secrets, ttl };
