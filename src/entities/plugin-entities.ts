@@ -1,5 +1,5 @@
 /**
- * Kinds of entity that a plugin brings (docs/adr/0040-plugin-entities.md): from a description come validation, the Admin
+ * Kinds of entity that a plugin brings (docs/adr/0048-plugin-entities.md): from a description come validation, the Admin
  * API's endpoints, `/schemas/NAME`, tables of the store, declarative files, and look-ups in the workers.
  */
 import type { Entity, EntityCheck, EntityDefinition, Fields, Values } from './schema/field.ts';

@@ -40,7 +40,7 @@ export function slotsOf({ definition }: PluginKind): ReadonlyMap<string, string>
   return new Map(names.map((name, at) => [name, `u${at}`]));
 }
 
-export function ownerField({ description, definition }: PluginKind): string | null {
+function ownerField({ description, definition }: PluginKind): string | null {
   if (description.owner !== undefined) return description.owner;
   return Object.entries(definition.fields).find(([, { type }]) => type === 'foreign')?.[0] ?? null;
 }

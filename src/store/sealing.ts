@@ -57,6 +57,7 @@ export interface Sealer {
 
 const PREFIX = '$sluice$1$';
 const FORM = /^\$sluice\$1\$([0-9a-f]{8})\$([A-Za-z0-9_-]+)$/;
+const ANYWHERE = /\$sluice\$1\$([0-9a-f]{8})\$/g;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
@@ -172,6 +173,7 @@ export const NO_SEALING: Sealer = {
 };
 
 function keysOf(kind: string, sealed: Values): readonly string[] {
+  if (!byKind().has(kind)) return [...JSON.stringify(sealed).matchAll(ANYWHERE)].map(([, id = '']) => id);
   const ids: string[] = [];
   mapSecrets(definitionOf(kind), sealed, (value) => {
     ids.push(FORM.exec(value)?.[1] ?? '');

@@ -87,9 +87,27 @@ const BROKEN: ReadonlyArray<readonly [what: string, files: Readonly<Record<strin
       /config\.prefix: type 'text' is none of string/,
     ],
     [
-      'kinds of entities',
-      { 'bad.ts': headerPlugin('bad', "''").replace('priority: 10,', 'priority: 10, entities: [],') },
-      /entities: a plugin cannot bring kinds of entities of its own yet/,
+      'a kind of entity that the gateway has',
+      {
+        'bad.ts': headerPlugin('bad', "''").replace(
+          'priority: 10,',
+          "priority: 10, entities: [{ name: 'services', fields: {} }],",
+        ),
+      },
+      /bad\.ts: entities: services: the gateway has entities of this name: choose another/,
+    ],
+    [
+      'two plugins that bring one kind',
+      Object.fromEntries(
+        ['a', 'b'].map((name) => [
+          `${name}.ts`,
+          headerPlugin(name, "''").replace(
+            'priority: 10,',
+            "priority: 10, entities: [{ name: 'plans', fields: {} }],",
+          ),
+        ]),
+      ),
+      /plugin b: entities: plans: plugin a has 'plans' already/,
     ],
   ];
 

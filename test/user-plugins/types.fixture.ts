@@ -1,10 +1,21 @@
 /** What an author may write, and what the compiler must not let pass. Compiled by `types.test.ts` outside of this tree. */
-import { definePlugin, refuse, reply, type Exchange, type Filters } from 'sluice/plugin';
+import { definePlugin, describeEntity, refuse, reply, type Exchange, type Filters } from 'sluice/plugin';
 import { startGateway } from 'sluice/plugin-testing';
+
+const plans = describeEntity({
+  name: 'plans',
+  endpointKey: 'name',
+  fields: {
+    name: { type: 'string', required: true, unique: true },
+    limit: { type: 'integer', required: true, default: 3 },
+    owner: { type: 'foreign', reference: 'consumers' },
+  },
+});
 
 export default definePlugin({
   name: 'typed',
   priority: 10,
+  entities: [plans],
   config: {
     names: { type: 'array', required: true, default: [], elements: { type: 'string' } },
     limit: { type: 'integer', required: true, default: 3 },
@@ -38,7 +49,16 @@ export default definePlugin({
     const username: string | null = consumer?.username ?? null;
     // @ts-expect-error a kind that is not there
     gateway.entities.find('nobodies', 'username', 'anna');
-    void [seen, count, username];
+    const own = gateway.own(plans);
+    const plan = own.find('name', 'gold');
+    const most: number | null = plan?.limit ?? null;
+    const belongs: string | null = own.owned('x')[0]?.owner?.id ?? null;
+    const tags: readonly string[] | null = own.get('x')?.tags ?? null;
+    // @ts-expect-error a field that is not unique
+    own.find('limit', '3');
+    // @ts-expect-error a field that is not there
+    void plan?.price;
+    void [seen, count, username, most, belongs, tags];
     return {
       async access(exchange) {
         const host: string = exchange.request.host;

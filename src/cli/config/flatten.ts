@@ -5,7 +5,7 @@
 import { DEFINITIONS } from '../../entities/registry.ts';
 import { CommandError } from '../command.ts';
 import type { MergedFile } from './files.ts';
-import { CONFIG_KINDS, type ConfigKind, childrenOf, configKind } from './kinds.ts';
+import { childrenOf, type ConfigKind, configKind, isConfigKind } from './kinds.ts';
 import { isObject } from './server.ts';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -21,11 +21,7 @@ export interface Wanted {
   id: string | null;
 }
 
-const CHILDREN = new Map(CONFIG_KINDS.map((kind) => [kind, childrenOf(kind)]));
-
 const NOTES: ReadonlySet<string> = new Set(['_comment', '_ignore', '_config']);
-
-const TOP = new Set(CONFIG_KINDS.map(({ name }) => name));
 
 const HEAD: ReadonlySet<string> = new Set([
   '_format_version',
@@ -56,6 +52,7 @@ class Flattener {
   readonly list: Wanted[] = [];
   readonly problems: string[] = [];
   readonly #defaults: Readonly<Record<string, Values>>;
+  readonly #children = new Map<ConfigKind, ReturnType<typeof childrenOf>>();
 
   constructor(defaults: Readonly<Record<string, Values>>) {
     this.#defaults = defaults;
@@ -64,7 +61,7 @@ class Flattener {
   file(name: string, values: Values): void {
     for (const [key, list] of Object.entries(values)) {
       if (HEAD.has(key)) continue;
-      if (TOP.has(key)) this.#list(configKind(key), list, null, `${name}: ${key}`);
+      if (isConfigKind(key)) this.#list(configKind(key), list, null, `${name}: ${key}`);
       else if (!isNothing(list)) this.problems.push(`${name}: ${key}: ${REFUSED[key] ?? 'unknown field'}`);
     }
   }
@@ -85,7 +82,7 @@ class Flattener {
   }
 
   #one(kind: ConfigKind, raw: Values, parent: Wanted['parent'], place: string): void {
-    const children = CHILDREN.get(kind) ?? [];
+    const children = this.#childrenOf(kind);
     const own: Record<string, unknown> = { ...this.#defaults[kind.name.replace(/s$/, '')] };
     for (const [key, value] of Object.entries(raw)) {
       if (!NOTES.has(key) && !children.some(({ child }) => child.name === key)) own[key] = value;
@@ -100,6 +97,12 @@ class Flattener {
       this.#list(child, raw[child.name], { field, wanted }, `${place}.${child.name}`);
     }
     if (members !== undefined) this.#members(wanted, members, listed, place);
+  }
+
+  #childrenOf(kind: ConfigKind): ReturnType<typeof childrenOf> {
+    let children = this.#children.get(kind);
+    if (children === undefined) this.#children.set(kind, (children = childrenOf(kind)));
+    return children;
   }
 
   /** `groups` of a consumer, `consumers` of a group: names, or objects with a name. */
@@ -144,7 +147,7 @@ function expand(kind: ConfigKind, own: Record<string, unknown>): Values {
     values = { ...rest, ...parts(given) };
   }
   if (kind.name === 'targets' && typeof values['target'] === 'string') definition?.transform?.(values);
-  return definition?.ttl === true ? withTimeLeft(values) : values;
+  return definition?.ttl === true || kind.ttl ? withTimeLeft(values) : values;
 }
 
 /** A file's seconds count from the creation that it says, an Admin API's from now on; 0 would be no end. */

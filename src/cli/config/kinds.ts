@@ -24,6 +24,8 @@ export interface ConfigKind {
   readonly secrets: readonly string[];
   /** Kong Gateway OSS may not have it. */
   readonly optional: boolean;
+  /** Entities may have seconds to live. */
+  readonly ttl: boolean;
 }
 
 type Extra = Partial<Omit<ConfigKind, 'name'>>;
@@ -39,6 +41,7 @@ function kind(name: string, singular: string, extra: Extra): ConfigKind {
     nestedBy: [],
     secrets: [],
     optional: false,
+    ttl: false,
     ...extra,
   };
 }
@@ -63,8 +66,7 @@ const SCOPES = {
   service: 'services',
 };
 
-/** Parents before children. */
-export const CONFIG_KINDS: readonly ConfigKind[] = [
+const OWN: readonly ConfigKind[] = [
   kind('certificates', 'certificate', { identities: [['cert']], secrets: ['key', 'key_alt'] }),
   kind('ca_certificates', 'CA certificate', { identities: [['cert']] }),
   named('vaults', 'vault', 'prefix', { secrets: ['config'] }),
@@ -136,6 +138,11 @@ export const CONFIG_KINDS: readonly ConfigKind[] = [
   }),
 ];
 
+const learned: ConfigKind[] = [...OWN];
+
+/** Parents before children. Those of a server's plugins come with what it says of itself (`learnKind`). */
+export const CONFIG_KINDS: readonly ConfigKind[] = learned;
+
 /** In a Sluice's history alone, where going back passes over it: who may use its Admin API. */
 const GRANTS = named('admin_tokens', 'admin token', 'name', { path: null, secrets: ['sha256'] });
 
@@ -144,9 +151,19 @@ export function isAside(name: string): boolean {
   return name === GRANTS.name;
 }
 
-const BY_NAME: ReadonlyMap<string, ConfigKind> = new Map(
-  [...CONFIG_KINDS, GRANTS].map((one) => [one.name, one]),
-);
+const BY_NAME = new Map([...CONFIG_KINDS, GRANTS].map((one) => [one.name, one]));
+
+/** A kind that a plugin of the server brings. The first server that says what it is, counts. */
+export function learnKind(name: string, extra: Extra): void {
+  if (BY_NAME.has(name)) return;
+  const one = kind(name, name, { ...extra, optional: true });
+  BY_NAME.set(name, one);
+  learned.push(one);
+}
+
+export function isConfigKind(name: string): boolean {
+  return CONFIG_KINDS.some((one) => one.name === name);
+}
 
 export function configKind(name: string): ConfigKind {
   const found = BY_NAME.get(name);

@@ -1,6 +1,7 @@
 /** What answers at an Admin API: Sluice with its log, or a Kong; with a database or without; with which plugins. */
 import { CommandError } from '../command.ts';
 import type { AdminAnswer, AdminClient } from './admin-client.ts';
+import { learnKind } from './kinds.ts';
 
 export interface Server {
   readonly product: 'sluice' | 'kong';
@@ -21,6 +22,7 @@ export async function identify(client: AdminClient): Promise<Server> {
   if (typeof body['version'] !== 'string') {
     throw new CommandError(`${client.place} is no Admin API: its / says no version`);
   }
+  learnKinds(body['plugin_entities']);
   const configuration = isObject(body['configuration']) ? body['configuration'] : {};
   const plugins = isObject(body['plugins']) ? body['plugins']['available_on_server'] : undefined;
   const revision = 'sluice_version' in body ? await currentRevision(client) : null;
@@ -31,6 +33,28 @@ export async function identify(client: AdminClient): Promise<Server> {
     database: typeof configuration['database'] === 'string' ? configuration['database'] : 'postgres',
     plugins: isObject(plugins) ? new Set(Object.keys(plugins)) : null,
   };
+}
+
+/** Kinds that plugins of a Sluice bring: files have them, and they are read and written like the others. */
+function learnKinds(given: unknown): void {
+  for (const one of Array.isArray(given) ? (given as unknown[]) : []) {
+    if (!isObject(one) || typeof one['name'] !== 'string' || typeof one['path'] !== 'string') continue;
+    const { name, path, key } = one;
+    const lists = (value: unknown): string[][] =>
+      Array.isArray(value)
+        ? value.filter((list) => Array.isArray(list)).map((list: unknown[]) => list.map(String))
+        : [];
+    learnKind(name, {
+      path,
+      key: typeof key === 'string' ? key : null,
+      references: isObject(one['references'])
+        ? Object.fromEntries(Object.entries(one['references']).map(([field, kind]) => [field, String(kind)]))
+        : {},
+      identities: lists(one['identities']),
+      secrets: lists([one['secrets']])[0] ?? [],
+      ttl: one['ttl'] === true,
+    });
+  }
 }
 
 /** Null: there is no log. */

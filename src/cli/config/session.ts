@@ -22,11 +22,12 @@ export async function withSession<T>(
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
   const merged = readFiles(invocation.positionals);
-  const wanted = flatten(merged);
   const selectTags = chosenTags(invocation, merged.selectTags);
   const client = adminClient(invocation);
   try {
+    // It says which kinds its plugins bring.
     const server = await identify(client);
+    const wanted = flatten(merged);
     const progress = new Progress('reading');
     const current = await readState(client, { tags: selectTags, onProgress: (count) => progress.at(count) });
     progress.end();

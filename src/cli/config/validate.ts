@@ -30,11 +30,12 @@ export async function validateOffline(invocation: Invocation): Promise<string[]>
 
 /** @throws CommandError when a file or the gateway cannot be read. */
 export async function validateOnline(invocation: Invocation): Promise<string[]> {
-  const wanted = flatten(readFiles(invocation.positionals));
+  const merged = readFiles(invocation.positionals);
   const client = adminClient(invocation);
   const problems = new Map<Wanted, string>();
   try {
     await identify(client);
+    const wanted = flatten(merged);
     await forEachParallel(wanted, client.options.parallel, async (one) => {
       const { kind, values } = one;
       // Who is in which group has no schema.
@@ -43,10 +44,10 @@ export async function validateOnline(invocation: Invocation): Promise<string[]> 
       const answer = await client.call({ method: 'POST', path: `/schemas/${kind.name}/validate`, body });
       if (answer.status >= 300) problems.set(one, `${one.place}: ${printable(refusal(answer))}`);
     });
+    return wanted.flatMap((one) => problems.get(one) ?? []);
   } finally {
     client.close();
   }
-  return wanted.flatMap((one) => problems.get(one) ?? []);
 }
 
 /** A schema only asks that references are ids. */

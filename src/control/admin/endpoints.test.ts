@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isTakenSegment } from '../../plugins/users/entities.ts';
 import { comparePaths, ENDPOINTS, type Endpoint, entityEndpoints } from './endpoints.ts';
+import { allEndpoints } from './openapi/serve.ts';
 
 const byPath = new Map(ENDPOINTS.map((endpoint) => [endpoint.path, endpoint]));
 
@@ -121,4 +123,14 @@ test('paths are listed by segments', () => {
     '/ab',
     '/ab/a',
   ]);
+});
+
+test('no kind of a plugin can have a name that a path of the Admin API has in its place', () => {
+  const parents = new Set(['consumers', 'consumer_groups', 'services', 'routes']);
+  const used = allEndpoints().flatMap(({ path }) => {
+    const [first = '', , third = ''] = path.split('/').slice(1);
+    return parents.has(first) ? [first, third] : [first];
+  });
+  const free = used.filter((name) => name !== '' && !name.startsWith('{') && !isTakenSegment(name));
+  assert.deepEqual(free, []);
 });

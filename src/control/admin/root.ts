@@ -1,4 +1,7 @@
 /** `/` (Admin API): what this node is. Kong's clients read `version`, `configuration.database` and the plugins. */
+import { pluginKinds } from '../../entities/plugin-entities.ts';
+import { relationsOf } from '../../entities/registry.ts';
+import { apiName } from './endpoints.ts';
 import { hostname } from 'node:os';
 import { KONG_VERSION, VERSION } from '../../lib/version.ts';
 import { MEANINGLESS_KEYS, REFUSED_KEYS } from '../../settings/kong-keys.ts';
@@ -37,11 +40,29 @@ export function root(gateway: Gateway): Methods {
           available_on_server: Object.fromEntries(available),
           enabled_in_cluster: await used.of(gateway.store),
         },
+        ...pluginEntities(),
         configuration: configuration(settings),
         pids: { master: process.pid, workers: gateway.supervisor.workers.map(() => process.pid) },
       });
     },
   };
+}
+
+/** What plugins bring, for clients that read and write all there is: `sluice config` does. Kong's answer has no such key. */
+function pluginEntities(): object {
+  const kinds = [...pluginKinds().values()].map(({ plugin, definition }) => {
+    const { name, endpoint_key: key = null, cache_key: together, fields, ttl = false } = definition;
+    const entries = Object.entries(fields);
+    const references = relationsOf(definition).map((one) => [one.name, one.field.reference]);
+    const uniques = entries.filter(([, { unique }]) => unique === true).map(([field]) => [field]);
+    const identities = together === undefined ? uniques : [...uniques, together];
+    const secrets = entries
+      .filter(([, one]) => one.type === 'string' && (one.secret ?? false))
+      .map(([field]) => field);
+    const path = apiName(definition);
+    return { name, plugin, path, key, references: Object.fromEntries(references), identities, secrets, ttl };
+  });
+  return kinds.length === 0 ? {} : { plugin_entities: kinds };
 }
 
 /**

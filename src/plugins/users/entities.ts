@@ -2,7 +2,6 @@
 import { ADDED_FIELDS, type PluginEntity, pluginKind } from '../../entities/plugin-entities.ts';
 import { MAX_UNIQUE_FIELDS, PLUGIN_ROWS } from '../../entities/plugin-rows.ts';
 import { DEFINITIONS, INTERNAL } from '../../entities/registry.ts';
-import type { EntityDefinition } from '../../entities/schema/field.ts';
 import { EntityValidator } from '../../entities/schema/validate.ts';
 import { fieldsProblem, isRecord, type Loose, shown } from './fields.ts';
 
@@ -16,25 +15,24 @@ const PARENTS: ReadonlySet<string> = new Set(['consumers', 'consumer_groups', 's
 
 /** Segments of the Admin API's paths that are no kinds; a test holds that none is missing. */
 const SEGMENTS = `all cache certificates clustering config consumers debug disabled enabled endpoints events filters
-  groups health key-auth-enc key-auths-enc listeners log-level metrics node openapi.json plugins-api ready restore
+  groups health jwt-signer key-auth-enc key-auths-enc listeners log-level metrics node openapi.json plugins-api ready restore robots.txt
   revisions schema schemas sluice status tags timers transactions ui userinfo validate workspaces`;
 
-const nameOf = ({ name, admin_api_name: path = name }: EntityDefinition): string[] => [name, path];
+const GATEWAYS = [...DEFINITIONS, ...INTERNAL];
 
-const TAKEN_NAMES: ReadonlySet<string> = new Set([
-  PLUGIN_ROWS,
-  ...[...DEFINITIONS, ...INTERNAL].map(({ name }) => name),
-]);
+const TAKEN_NAMES: ReadonlySet<string> = new Set([PLUGIN_ROWS].concat(GATEWAYS.map(({ name }) => name)));
 
 /** Also names of fields of what they may belong to: entities nest there by their kind's name. */
-const TAKEN: ReadonlySet<string> = new Set([
-  ...SEGMENTS.split(/\s+/),
-  ...[...DEFINITIONS, ...INTERNAL].flatMap((one) => [...nameOf(one), one.admin_api_nested_name ?? '']),
-  ...DEFINITIONS.filter(({ name }) => PARENTS.has(name)).flatMap((one) => [
-    ...Object.keys(one.fields),
-    ...Object.keys(one.shorthand_fields ?? {}),
-  ]),
-]);
+const TAKEN: ReadonlySet<string> = new Set(
+  SEGMENTS.split(/\s+/).concat(
+    GATEWAYS.flatMap(({ name, admin_api_name: path, admin_api_nested_name: nested }) =>
+      [path, nested].filter((word) => word !== undefined).concat(name),
+    ),
+    GATEWAYS.filter(({ name }) => PARENTS.has(name)).flatMap(
+      ({ fields, shorthand_fields: shorthands = {} }) => Object.keys({ ...fields, ...shorthands }),
+    ),
+  ),
+);
 
 export function isTakenSegment(segment: string): boolean {
   return TAKEN.has(segment);

@@ -40,8 +40,12 @@ function kindsWithSecrets(): readonly KindIndex[] {
   );
 }
 
-export function secretKinds(): readonly string[] {
-  return kindsWithSecrets().map(({ name }) => name);
+/** Kinds of which none has one. Of a plugin's kind that this node does not know, nobody can tell. */
+export function plainKinds(): readonly string[] {
+  const secret = new Set(kindsWithSecrets());
+  return kindIndexes()
+    .filter((kind) => !secret.has(kind))
+    .map(({ name }) => name);
 }
 
 const marksOf = (kinds: readonly string[]): string => kinds.map(() => '?').join(', ');
@@ -50,7 +54,9 @@ const marksOf = (kinds: readonly string[]): string => kinds.map(() => '?').join(
 export function resealText(codec: EntityCodec, kind: string, text: string): string | null {
   if (codec.isCurrent(kind, text)) return text;
   try {
-    return codec.encode(kind, codec.decode(kind, text));
+    const next = codec.encode(kind, codec.decode(kind, text));
+    // What is sealed of a kind that this node does not know stays so.
+    return codec.isCurrent(kind, next) ? next : null;
   } catch (error) {
     if (error instanceof SealingError) return null;
     throw error;
@@ -64,9 +70,9 @@ interface Place {
 
 function* entitiesOf({ connection }: Rows): Generator<Place> {
   let last: Place = { kind: '', id: '' };
-  const kinds = secretKinds();
+  const kinds = plainKinds();
   for (;;) {
-    const sql = `SELECT kind, id FROM entities WHERE (kind, id) > (?, ?) AND kind IN (${marksOf(kinds)})
+    const sql = `SELECT kind, id FROM entities WHERE (kind, id) > (?, ?) AND kind NOT IN (${marksOf(kinds)})
       ORDER BY kind, id LIMIT ${BATCH}`;
     const rows = connection.all(sql, last.kind, last.id, ...kinds);
     for (const row of rows) yield (last = { kind: String(row['kind']), id: String(row['id']) });
@@ -80,9 +86,9 @@ interface LogPlace extends Place {
 
 function* logOf({ connection }: Rows): Generator<LogPlace> {
   let last: LogPlace = { revision: 0, kind: '', id: '' };
-  const kinds = secretKinds();
+  const kinds = plainKinds();
   for (;;) {
-    const sql = `SELECT revision, kind, id FROM changes WHERE (revision, kind, id) > (?, ?, ?) AND kind IN (${marksOf(kinds)})
+    const sql = `SELECT revision, kind, id FROM changes WHERE (revision, kind, id) > (?, ?, ?) AND kind NOT IN (${marksOf(kinds)})
       ORDER BY revision, kind, id LIMIT ${BATCH}`;
     const rows = connection.all(sql, last.revision, last.kind, last.id, ...kinds);
     for (const row of rows) {

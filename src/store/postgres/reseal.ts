@@ -10,7 +10,7 @@ import {
   type Resealed,
   resealText,
   type SealCounts,
-  secretKinds,
+  plainKinds,
 } from '../catalog/reseal.ts';
 import { giveUp, guard, type Timing, type Transaction } from './append.ts';
 import { DEADLOCK, LOCK_NOT_AVAILABLE, sqlState } from './failure.ts';
@@ -36,7 +36,7 @@ async function* entityPages(handle: Handle): AsyncGenerator<readonly EntityRow[]
   let last = { kind: '', id: '' };
   for (;;) {
     const { rows } = await sql<EntityRow>`select kind, id, text from ${tableOf(handle, 'entities')}
-      where (kind, id) > (${last.kind}, ${last.id}) and kind = any(${secretKinds()}::text[])
+      where (kind, id) > (${last.kind}, ${last.id}) and kind <> all(${plainKinds()}::text[])
       order by kind, id limit ${PAGE}`.execute(handle.db);
     yield rows;
     const end = rows.at(-1);
@@ -51,7 +51,7 @@ async function* changePages(handle: Handle): AsyncGenerator<readonly ChangeRow[]
     const { rows } = await sql<ChangeRow>`select revision, seq, kind, before, after
       from ${tableOf(handle, 'changes')}
       where (revision, seq) > (${last.revision}::bigint, ${last.seq}::integer)
-        and kind = any(${secretKinds()}::text[])
+        and kind <> all(${plainKinds()}::text[])
       order by revision, seq limit ${PAGE}`.execute(handle.db);
     yield rows;
     const end = rows.at(-1);
