@@ -34,6 +34,14 @@ export type {
 } from './kit/endpoints.ts';
 export { FetchError, type FetchFailure } from './kit/fetch-error.ts';
 export type { FilterResult, Filters, StreamRefusal } from './kit/filters.ts';
+export {
+  type Redis,
+  RedisError,
+  type RedisFailure,
+  type RedisReply,
+  type RedisScript,
+  type RedisTarget,
+} from './kit/redis.ts';
 export { Reply, refuse, reply, type ReplyHeaders } from './kit/reply.ts';
 export type {
   Cache,

@@ -2,6 +2,7 @@
 import type { DirectoryEntities } from '../../entities/directory-kinds.ts';
 import type { Key } from '../../entities/key.ts';
 import type { Plugin } from '../../entities/plugin.ts';
+import type { Redis, RedisTarget } from './redis.ts';
 
 export interface PluginLog {
   debug(message: string): void;
@@ -221,6 +222,8 @@ export interface PluginServices {
    * when there is no answer in time, or with TypeError what is no request.
    */
   fetch(url: string | URL, options?: FetchOptions): Promise<FetchResponse>;
+  /** The worker's connection to that server, which plugins share. Nothing is connected or loaded before the first command. */
+  redis(target: RedisTarget): Redis;
   /** What a vault reference leads to; the text itself when it is none. @throws VaultError */
   secret(text: string): string;
   /** Makes `lua_ssl_trusted_certificate` what TLS connections of the plugin's own are verified against. @throws Error */

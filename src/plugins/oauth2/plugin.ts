@@ -13,6 +13,7 @@ import { failure, uncached } from './answers.ts';
 import { authorize } from './authorize.ts';
 import type { Oauth2Context } from './context.ts';
 import { oauth2 } from './schema.ts';
+import { recordsOf } from '../record-storage.ts';
 import { TokenStore } from './store.ts';
 import { issueToken } from './token.ts';
 
@@ -26,9 +27,8 @@ const ENDPOINTS: ReadonlyArray<readonly [path: string, name: string, endpoint: E
 export default definePlugin({
   ...oauth2,
   create(config, gateway) {
-    if (!gateway.records.available)
-      throw new Error('oauth2 needs a database: it keeps codes and tokens there');
-    const context: Oauth2Context = { config, gateway, tokens: new TokenStore(gateway.records.collections) };
+    const tokens = new TokenStore(recordsOf(config, gateway));
+    const context: Oauth2Context = { config, gateway, tokens };
     const resource = new TokenAccess(context);
 
     function failed(error: unknown): Reply {

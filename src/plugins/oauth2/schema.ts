@@ -1,5 +1,6 @@
 /** Kong's oauth2. */
 import { describePlugin } from '../../entities/plugin-description.ts';
+import { redis } from '../../entities/redis-fields.ts';
 
 const GRANTS = [
   'enable_authorization_code',
@@ -17,7 +18,10 @@ export const oauth2 = describePlugin({
   identifies: true,
   description: 'Gives out OAuth 2.0 tokens (RFC 6749) and lets in who shows one.',
   never: ['consumer', 'consumer_group'],
-  needsDatabase: () => 'oauth2 keeps codes and tokens in the database: it cannot be used without one',
+  needsDatabase: ({ storage }) =>
+    storage === 'redis'
+      ? null
+      : 'oauth2 keeps codes and tokens in the database: it cannot be used without one, but with storage redis',
   configValidator: (config) =>
     GRANTS.some((grant) => config[grant] === true)
       ? null
@@ -28,6 +32,14 @@ export const oauth2 = describePlugin({
         if_field: 'mandatory_scope',
         if_match: { eq: true },
         then_field: 'scopes',
+        then_match: { required: true },
+      },
+    },
+    {
+      conditional: {
+        if_field: 'storage',
+        if_match: { eq: 'redis' },
+        then_field: 'redis',
         then_match: { required: true },
       },
     },
@@ -97,5 +109,14 @@ export const oauth2 = describePlugin({
         'Who must prove that a code is theirs with PKCE (RFC 7636): nobody, public clients (`lax`), or all clients.',
     },
     realm: { type: 'string', description: 'What WWW-Authenticate names as the realm.' },
+    storage: {
+      type: 'string',
+      required: true,
+      one_of: ['kong', 'redis'],
+      default: 'kong',
+      description:
+        "Where codes and tokens are: in the gateway's database (`kong`), or in a Redis, where gateways that share nothing else share them. Not in Kong.",
+    },
+    redis,
   },
 });

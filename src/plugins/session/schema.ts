@@ -1,5 +1,6 @@
 /** Kong's session. */
 import { ALL_PROTOCOLS, describePlugin } from '../../entities/plugin-description.ts';
+import { redis } from '../../entities/redis-fields.ts';
 import * as t from '../../entities/typedefs.ts';
 
 const told = (who: string) =>
@@ -39,6 +40,16 @@ export const session = describePlugin({
   protocols: ALL_PROTOCOLS,
   needsDatabase: ({ storage }) =>
     storage === 'kong' ? 'session with storage kong needs a database: use storage cookie without one' : null,
+  checks: [
+    {
+      conditional: {
+        if_field: 'storage',
+        if_match: { eq: 'redis' },
+        then_field: 'redis',
+        then_match: { required: true },
+      },
+    },
+  ],
   example: { secret: 'at-least-32-random-characters-of-your-own', cookie_same_site: 'Lax' },
   config: {
     secret: {
@@ -52,11 +63,12 @@ export const session = describePlugin({
     },
     storage: {
       type: 'string',
-      one_of: ['cookie', 'kong'],
+      one_of: ['cookie', 'kong', 'redis'],
       default: 'cookie',
       description:
-        "Where sessions are: in the cookie, or in the gateway's database (`kong`), where a logout ends them everywhere.",
+        "Where sessions are: in the cookie, or in the gateway's database (`kong`) or a Redis, where a logout ends them everywhere.",
     },
+    redis,
     audience: {
       type: 'string',
       default: 'default',
@@ -68,7 +80,10 @@ export const session = describePlugin({
       'Seconds that a cookie is good for; before they are over the session is renewed. 0: no end.',
     ),
     absolute_timeout: seconds(86_400, 'Seconds that a session lasts in all; 0: no end.'),
-    stale_ttl: seconds(10, 'Seconds that a session which has been renewed is still taken (storage `kong`).'),
+    stale_ttl: seconds(
+      10,
+      'Seconds that a session which has been renewed is still taken (storages `kong` and `redis`).',
+    ),
     cookie_name: { ...t.cookieName, default: 'session', description: 'Name of the cookie.' },
     cookie_path: {
       type: 'string',
@@ -121,7 +136,10 @@ export const session = describePlugin({
       description: 'The argument of a body that ends a session.',
     },
     hash_subject: flag(false, 'Whether the subject is stored as a hash (with `store_metadata`).'),
-    store_metadata: flag(false, 'Whether audience and subject are stored beside a session (storage `kong`).'),
+    store_metadata: flag(
+      false,
+      'Whether audience and subject are stored beside a session (storages `kong` and `redis`).',
+    ),
   },
   shorthands: {
     cookie_lifetime: {

@@ -4,7 +4,8 @@
  * the store is good at once for its own next requests.
  */
 import { createHash } from 'node:crypto';
-import type { PluginServices } from '../kit/services.ts';
+import type { PluginServices, RecordCollections } from '../kit/services.ts';
+import { recordsOf } from '../record-storage.ts';
 import {
   recordKey,
   type SessionConfig,
@@ -32,9 +33,7 @@ export interface SessionStorage {
 }
 
 export function storageOf(config: SessionConfig, gateway: PluginServices): SessionStorage {
-  if (config.storage !== 'kong') return COOKIE;
-  if (!gateway.records.available) throw new Error('session with storage kong needs a database');
-  return new StoreStorage(config, gateway);
+  return config.storage === 'cookie' ? COOKIE : new StoreStorage(config, recordsOf(config, gateway));
 }
 
 const DONE = Promise.resolve();
@@ -50,13 +49,13 @@ type Named = SessionTimes & { readonly id: string };
 
 class StoreStorage implements SessionStorage {
   readonly #config: SessionConfig;
-  readonly #gateway: PluginServices;
+  readonly #records: RecordCollections;
   /** On their way to the store, by key. */
   readonly #pending = new Map<string, SessionData>();
 
-  constructor(config: SessionConfig, gateway: PluginServices) {
+  constructor(config: SessionConfig, records: RecordCollections) {
     this.#config = config;
-    this.#gateway = gateway;
+    this.#records = records;
   }
 
   write({ id, created, rolled, touched }: SessionState): string {
@@ -69,7 +68,7 @@ class StoreStorage implements SessionStorage {
     const key = recordKey(named.id);
     const pending = this.#pending.get(key);
     if (pending !== undefined) return { ...named, data: pending };
-    const found = this.#gateway.records.collections.get(SESSIONS, key);
+    const found = this.#records.get(SESSIONS, key);
     const whole = (record: Awaited<typeof found>): SessionState | null =>
       record === null ? null : { ...named, data: record.value['data'] as SessionData };
     return found instanceof Promise ? found.then(whole) : whole(found);
@@ -88,13 +87,13 @@ class StoreStorage implements SessionStorage {
   async end(state: SessionState, inMs: number): Promise<void> {
     this.#pending.delete(recordKey(state.id));
     if (inMs > 0) await this.#put(state, inMs);
-    else await this.#gateway.records.collections.delete(SESSIONS, recordKey(state.id));
+    else await this.#records.delete(SESSIONS, recordKey(state.id));
   }
 
   async #put({ id, data, created }: SessionState, ttlMs: number): Promise<void> {
     const value = { data, created_at: created, ...this.#metadata(data) };
     const owners = [{ kind: 'consumers', id: data.consumerId }];
-    await this.#gateway.records.collections.put(SESSIONS, { key: recordKey(id), value, owners }, { ttlMs });
+    await this.#records.put(SESSIONS, { key: recordKey(id), value, owners }, { ttlMs });
   }
 
   #metadata({ subject }: SessionData): object {

@@ -12,6 +12,7 @@ import { HttpFetch } from '../../plugins/services/http-fetch.ts';
 import { MemoryCache } from '../../plugins/services/memory-cache.ts';
 import { WorkerMetrics } from '../../plugins/services/metrics.ts';
 import { type RecordAccess, StoredRecords } from '../../plugins/services/records.ts';
+import { RedisPool } from '../../plugins/services/redis/redis-pool.ts';
 import { Schedule } from '../../plugins/services/schedule.ts';
 import { nodeId } from '../../settings/node-id.ts';
 import type { LogLevel, Settings } from '../../settings/settings.ts';
@@ -36,6 +37,7 @@ export class ServiceMaker {
   readonly #context: ProxyContext;
   readonly #options: ServiceOptions;
   readonly #fetch: HttpFetch;
+  readonly #redis: RedisPool;
   readonly #texts: SecretTexts;
   readonly #node: PluginServices['node'];
   readonly metrics = new WorkerMetrics();
@@ -51,6 +53,14 @@ export class ServiceMaker {
       resolver: context.resolver,
       trusted: settings.lua_ssl_trusted_certificate,
     });
+    this.#redis = new RedisPool({
+      resolver: context.resolver,
+      trust: () => trustFiles(settings.lua_ssl_trusted_certificate),
+      log: {
+        error: (message) => options.log('error', 'redis', message),
+        notice: (message) => options.log('notice', 'redis', message),
+      },
+    });
     this.#texts = new SecretTexts({
       env: process.env,
       envPrefix: settings.vault_env_prefix,
@@ -64,6 +74,7 @@ export class ServiceMaker {
     const trust = this.#trust();
     const schedule = new Schedule((error) => log.error(`scheduled work: ${textOf(error)}`));
     const zone = (): SharedZone => this.#sharedZone();
+    const held: Array<() => void> = [];
     let counters: SharedCounters | null = null;
     let shared: SharedValues | null = null;
     const services = {
@@ -81,6 +92,11 @@ export class ServiceMaker {
       metrics: this.metrics.of(plugin.name),
       cache: (options) => new MemoryCache(options),
       fetch: (url, options) => this.#fetch.fetch(url, options),
+      redis: (target) => {
+        const { redis, release } = this.#redis.hold(target);
+        held.push(release);
+        return redis;
+      },
       secret: (text) => this.#texts.of(text, trust()),
       trust: () => trustFiles(this.#options.settings.lua_ssl_trusted_certificate),
       keySet: (name) => trust().keySets.get(name) ?? null,
@@ -91,6 +107,7 @@ export class ServiceMaker {
     const cost = this.metrics.join(plugin.id, plugin.name);
     const release = (): void => {
       schedule[Symbol.dispose]();
+      for (const letGo of held.splice(0)) letGo();
       this.metrics.leave(cost);
     };
     return { services, cost, release };
@@ -99,6 +116,7 @@ export class ServiceMaker {
   close(): void {
     this.#zone?.resign();
     this.#fetch.close();
+    this.#redis.close();
   }
 
   #sharedZone(): SharedZone {
