@@ -1,9 +1,11 @@
 /** Kong's `redis` record of a plugin's configuration: one server, reached by TCP or TLS. */
-import type { Field } from './schema/field.ts';
+import type { EntityCheck, Field } from './schema/field.ts';
 import * as t from './typedefs.ts';
 
 export const redis = {
   type: 'record',
+  // Where there is none nothing is shown of one.
+  required: false,
   description: 'The Redis server, where one is used.',
   fields: {
     host: { ...t.host, required: true, description: 'Its name or address.' },
@@ -48,3 +50,14 @@ export const redis = {
     },
   },
 } as const satisfies Field;
+
+/** @param storage the field that chooses where things are kept. */
+export function redisCheck(storage: string): EntityCheck {
+  return {
+    custom_entity_check: {
+      field_sources: [storage, 'redis'],
+      fn: ({ [storage]: chosen, redis: server }) =>
+        chosen === 'redis' && (server ?? null) === null ? `'${storage}' redis needs 'redis'` : null,
+    },
+  };
+}

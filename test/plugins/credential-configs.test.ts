@@ -73,7 +73,14 @@ test('what is wrong with a configuration', () => {
       { ...INTROSPECT, custom_claims_forward: ['https://a.test/claim'] },
       { 'config.custom_claims_forward.0': "'https://a.test/claim' cannot be part of a header's name" },
     ],
-    ['session', { storage: 'redis' }, { 'config.storage': 'expected one of: cookie, kong' }],
+    ['session', { storage: 'file' }, { 'config.storage': 'expected one of: cookie, kong, redis' }],
+    ['session', { storage: 'redis' }, { 'config.@entity': "'storage' redis needs 'redis'" }],
+    ['session', { redis: {} }, { 'config.redis.host': 'required field missing' }],
+    [
+      'oauth2',
+      { enable_password_grant: true, storage: 'redis' },
+      { 'config.@entity': "'storage' redis needs 'redis'" },
+    ],
     [
       'session',
       { cookie_path: '/; Domain=evil.test' },
@@ -121,6 +128,7 @@ test("Kong's defaults; keys and secrets are made; older names", () => {
   const { secret: _, ...rest } = session;
   assert.deepEqual(rest, {
     storage: 'cookie',
+    redis: null,
     audience: 'default',
     idling_timeout: 2,
     rolling_timeout: 1,

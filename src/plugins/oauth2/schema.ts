@@ -1,6 +1,6 @@
 /** Kong's oauth2. */
 import { describePlugin } from '../../entities/plugin-description.ts';
-import { redis } from '../../entities/redis-fields.ts';
+import { redis, redisCheck } from '../../entities/redis-fields.ts';
 
 const GRANTS = [
   'enable_authorization_code',
@@ -35,14 +35,7 @@ export const oauth2 = describePlugin({
         then_match: { required: true },
       },
     },
-    {
-      conditional: {
-        if_field: 'storage',
-        if_match: { eq: 'redis' },
-        then_field: 'redis',
-        then_match: { required: true },
-      },
-    },
+    redisCheck('storage'),
   ],
   example: {
     scopes: ['email', 'phone'],

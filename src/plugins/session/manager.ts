@@ -10,6 +10,7 @@ import {
   type SessionConfig,
   type SessionData,
   type SessionState,
+  type Timeouts,
   timeoutsOf,
   timeToLive,
   wantsRenewal,
@@ -83,14 +84,14 @@ export class SessionManager {
     if (this.#config.remember) visit.cookies.push(...this.#jar.end(exchange, 'remember'));
     const remembered = this.#config.remember ? await this.#open(exchange, 'remember') : null;
     for (const state of [visit.state, remembered]) {
-      if (state !== null) await this.#storage.end(state, 0);
+      if (state !== null) await this.#storage.end(state);
     }
     visit.state = null;
   }
 
   /** Another client is behind the cookie now. */
   drop(state: SessionState): void {
-    this.#later(this.#storage.end(state, 0));
+    this.#later(this.#storage.end(state));
   }
 
   #open(
@@ -113,23 +114,27 @@ export class SessionManager {
     const state = newState(remembered.data, now);
     await this.#storage.keep(state, timeToLive(state, timeoutsOf(this.#config), now));
     const cookies = this.#jar.set(exchange, 'session', this.#storage.write(state));
-    cookies.push(...this.#remember(exchange, renewed(remembered, now)));
-    this.#stale(remembered);
+    const next = renewed(remembered, now);
+    if (await this.#replace(remembered, next, rememberTimeouts(this.#config))) {
+      cookies.push(...this.#jar.set(exchange, 'remember', this.#storage.write(next)));
+    }
     return { state, cookies, over: false };
   }
 
+  /** Unless it was ended meanwhile, or another request is renewing it. */
   async #renew(exchange: Exchange, visit: Visit, old: SessionState): Promise<void> {
-    const now = seconds();
-    const next = renewed(old, now);
-    await this.#storage.keep(next, timeToLive(next, timeoutsOf(this.#config), now));
+    const next = renewed(old, seconds());
+    if (!(await this.#replace(old, next, timeoutsOf(this.#config)))) return;
     visit.state = next;
     visit.cookies = this.#jar.set(exchange, 'session', this.#storage.write(next));
-    this.#stale(old);
   }
 
-  /** Requests that were sent with the old cookie are on their way. */
-  #stale(old: SessionState): void {
-    this.#later(this.#storage.end(old, Math.ceil(this.#config.stale_ttl * 1000)));
+  /** The old one goes on for a while: requests that were sent with its cookie are on their way. */
+  async #replace(old: SessionState, next: SessionState, timeouts: Timeouts): Promise<boolean> {
+    await this.#storage.keep(next, timeToLive(next, timeouts, seconds()));
+    if (await this.#storage.supersede(old, next, Math.ceil(this.#config.stale_ttl * 1000))) return true;
+    this.#later(this.#storage.end(next));
+    return false;
   }
 
   #remember(exchange: Exchange, state: SessionState): string[] {

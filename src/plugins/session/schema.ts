@@ -1,6 +1,6 @@
 /** Kong's session. */
 import { ALL_PROTOCOLS, describePlugin } from '../../entities/plugin-description.ts';
-import { redis } from '../../entities/redis-fields.ts';
+import { redis, redisCheck } from '../../entities/redis-fields.ts';
 import * as t from '../../entities/typedefs.ts';
 
 const told = (who: string) =>
@@ -40,16 +40,7 @@ export const session = describePlugin({
   protocols: ALL_PROTOCOLS,
   needsDatabase: ({ storage }) =>
     storage === 'kong' ? 'session with storage kong needs a database: use storage cookie without one' : null,
-  checks: [
-    {
-      conditional: {
-        if_field: 'storage',
-        if_match: { eq: 'redis' },
-        then_field: 'redis',
-        then_match: { required: true },
-      },
-    },
-  ],
+  checks: [redisCheck('storage')],
   example: { secret: 'at-least-32-random-characters-of-your-own', cookie_same_site: 'Lax' },
   config: {
     secret: {

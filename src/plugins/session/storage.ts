@@ -4,7 +4,7 @@
  * the store is good at once for its own next requests.
  */
 import { createHash } from 'node:crypto';
-import type { PluginServices, RecordCollections } from '../kit/services.ts';
+import type { CollectionRecord, PluginServices, RecordCollections } from '../kit/services.ts';
 import { recordsOf } from '../record-storage.ts';
 import {
   recordKey,
@@ -16,10 +16,8 @@ import {
 
 const SESSIONS = 'sessions';
 const MAX_PENDING = 10_000;
-
-export interface Stored {
-  readonly state: SessionState;
-}
+/** Sessions that have taken each other's place. */
+const MAX_WAY = 8;
 
 export interface SessionStorage {
   /** The text of a cookie. */
@@ -28,8 +26,14 @@ export interface SessionStorage {
   read(text: string): SessionState | null | Promise<SessionState | null>;
   /** Begins to keep it; settles when it is kept. */
   keep(state: SessionState, ttlMs: number): Promise<void>;
-  /** It is over, now or in so many milliseconds. */
-  end(state: SessionState, inMs: number): Promise<void>;
+  /**
+   * Another has taken its place, and it is good for so many milliseconds more, as long as that other is.
+   *
+   * @returns false: it was over meanwhile, or yet another has taken its place.
+   */
+  supersede(old: SessionState, next: SessionState, staleMs: number): Promise<boolean>;
+  /** It is over, and what has taken its place. */
+  end(state: SessionState): Promise<void>;
 }
 
 export function storageOf(config: SessionConfig, gateway: PluginServices): SessionStorage {
@@ -42,9 +46,11 @@ const COOKIE: SessionStorage = {
   write: (state) => JSON.stringify(state),
   read: (text) => parse(text) as SessionState | null,
   keep: () => DONE,
+  supersede: () => Promise.resolve(true),
   end: () => DONE,
 };
 
+type Found = CollectionRecord | null;
 type Named = SessionTimes & { readonly id: string };
 
 class StoreStorage implements SessionStorage {
@@ -69,8 +75,12 @@ class StoreStorage implements SessionStorage {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return { ...named, data: pending };
     const found = this.#records.get(SESSIONS, key);
-    const whole = (record: Awaited<typeof found>): SessionState | null =>
-      record === null ? null : { ...named, data: record.value['data'] as SessionData };
+    const whole = (record: Found): SessionState | null | Promise<SessionState | null> => {
+      if (record === null) return null;
+      const state = { ...named, data: record.value['data'] as SessionData };
+      const next = nextOf(record);
+      return next === null ? state : this.#stands(next).then((stands) => (stands ? state : null));
+    };
     return found instanceof Promise ? found.then(whole) : whole(found);
   }
 
@@ -84,16 +94,43 @@ class StoreStorage implements SessionStorage {
     }
   }
 
-  async end(state: SessionState, inMs: number): Promise<void> {
-    this.#pending.delete(recordKey(state.id));
-    if (inMs > 0) await this.#put(state, inMs);
-    else await this.#records.delete(SESSIONS, recordKey(state.id));
+  async supersede(old: SessionState, next: SessionState, staleMs: number): Promise<boolean> {
+    const key = recordKey(old.id);
+    const record = await this.#records.get(SESSIONS, key);
+    if (record === null || nextOf(record) !== null) return false;
+    const { version: ifVersion } = record;
+    if (staleMs <= 0) return this.#records.delete(SESSIONS, key, { ifVersion });
+    const value = { ...record.value, next: recordKey(next.id) };
+    const owners = ownersOf(old.data);
+    return this.#records.put(SESSIONS, { key, value, owners }, { ttlMs: staleMs, ifVersion });
+  }
+
+  async end(state: SessionState): Promise<void> {
+    let key: string | null = recordKey(state.id);
+    this.#pending.delete(key);
+    for (let way = 0; way < MAX_WAY && key !== null; way++) {
+      const record: Found = await this.#records.get(SESSIONS, key);
+      await this.#records.delete(SESSIONS, key);
+      key = record === null ? null : nextOf(record);
+    }
+  }
+
+  /** Whether what has taken a session's place is still there. */
+  async #stands(first: string): Promise<boolean> {
+    let key: string | null = first;
+    for (let way = 0; way < MAX_WAY && key !== null; way++) {
+      if (this.#pending.has(key)) return true;
+      const record: Found = await this.#records.get(SESSIONS, key);
+      if (record === null) return false;
+      key = nextOf(record);
+    }
+    return key === null;
   }
 
   async #put({ id, data, created }: SessionState, ttlMs: number): Promise<void> {
     const value = { data, created_at: created, ...this.#metadata(data) };
-    const owners = [{ kind: 'consumers', id: data.consumerId }];
-    await this.#records.put(SESSIONS, { key: recordKey(id), value, owners }, { ttlMs });
+    const record = { key: recordKey(id), value, owners: ownersOf(data) };
+    await this.#records.put(SESSIONS, record, { ttlMs });
   }
 
   #metadata({ subject }: SessionData): object {
@@ -102,6 +139,15 @@ class StoreStorage implements SessionStorage {
     const told = hash ? createHash('sha256').update(subject).digest('base64url') : subject;
     return { audience, subject: told };
   }
+}
+
+function ownersOf({ consumerId }: SessionData): Array<{ kind: string; id: string }> {
+  return [{ kind: 'consumers', id: consumerId }];
+}
+
+/** Key of what has taken its place. */
+function nextOf({ value }: CollectionRecord): string | null {
+  return typeof value['next'] === 'string' ? value['next'] : null;
 }
 
 /** Only what was sealed here comes here. */
