@@ -65,11 +65,11 @@ class ConnectedRedis implements Redis {
   async set(
     key: string,
     value: string,
-    { ttlMs, add = false }: { readonly ttlMs?: number; readonly add?: boolean } = {},
+    { ttlMs, only }: { readonly ttlMs?: number; readonly only?: 'new' | 'existing' } = {},
   ): Promise<boolean> {
     const command = ['SET', key, value];
     if (ttlMs !== undefined) command.push('PX', String(Math.max(1, Math.ceil(ttlMs))));
-    if (add) command.push('NX');
+    if (only !== undefined) command.push(only === 'new' ? 'NX' : 'XX');
     return (await this.#connection.send(command)) !== null;
   }
 
