@@ -29,10 +29,8 @@ export interface Step {
   readonly issuer: Link;
 }
 
-export interface Source {
-  readonly fetch: PluginServices['fetch'];
-  readonly log: Pick<PluginServices['log'], 'warn'>;
-}
+/** What of the gateway is used. */
+export type Source = Pick<PluginServices, 'fetch' | 'log'>;
 
 /** Whether it was revoked; a text: why that cannot be said. */
 type Finding = boolean | { readonly unsure: string };

@@ -29,8 +29,7 @@ export class ChainVerifier {
       allowPartial: config.allow_partial_chain,
       ttlMs: config.cache_ttl * 1000,
     });
-    const source = { fetch: gateway.fetch, log: gateway.log };
-    this.#revocation = config.revocation_check_mode === 'SKIP' ? null : new Revocation(config, source);
+    this.#revocation = config.revocation_check_mode === 'SKIP' ? null : new Revocation(config, gateway);
   }
 
   /** @param key a digest of the chain. @param chain leaf first, in DER; called only when the verdict is not known. */

@@ -24,10 +24,8 @@ export class RedisPool {
 
   hold(target: RedisTarget): { readonly redis: Redis; readonly release: () => void } {
     const { host, port, username, password, database, timeout, ssl, ssl_verify, server_name } = target;
-    const key = JSON.stringify([
-      ...[host, port, username, password, database, timeout],
-      ...[ssl, ssl_verify, server_name],
-    ]);
+    const entrance = [host, port, username, password, database, timeout];
+    const key = JSON.stringify([entrance, ssl, ssl_verify, server_name]);
     let held = this.#held.get(key);
     if (held === undefined) {
       held = { connection: new RedisConnection(target, this.#options), holders: 0 };
