@@ -63,7 +63,8 @@ test('commands and scripts; one connection for all who name the same server', as
   assert.equal(await a.redis.get('k'), null);
   assert.equal(await a.redis.set('k', 'ä\r\n', { ttlMs: 60_000 }), true);
   assert.equal(await b.redis.get('k'), 'ä\r\n');
-  assert.equal(await b.redis.set('k', 'x', { add: true }), false);
+  assert.equal(await b.redis.set('k', 'x', { only: 'new' }), false);
+  assert.equal(await b.redis.set('other', 'x', { only: 'existing' }), false);
   assert.equal(await other.redis.get('k'), null, 'another database');
   assert.match(await server.ask('PTTL', 'k'), /^:[1-5]\d{4}\r\n$/);
   const script = { source: "return { KEYS[1], ARGV[1], redis.call('GET', KEYS[1]), 7, false }" };

@@ -106,6 +106,7 @@ export const OID = {
   extKeyUsage: '2.5.29.37',
   anyExtendedKeyUsage: '2.5.29.37.0',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  ocspSigning: '1.3.6.1.5.5.7.3.9',
 } as const;
 
 /** `pathLenConstraint`; null: any length. @throws DerError */
@@ -119,7 +120,7 @@ export function pathLength({ extensions }: CertificateParts): number | null {
 }
 
 /** Bits of RFC 5280 §4.2.1.3. */
-export const KEY_USAGE = { digitalSignature: 0, keyAgreement: 4, keyCertSign: 5 } as const;
+export const KEY_USAGE = { digitalSignature: 0, keyAgreement: 4, keyCertSign: 5, cRLSign: 6 } as const;
 
 /** Whether the key may be used for one of these; a certificate that says nothing allows all. @throws DerError */
 export function mayBeUsedFor({ extensions }: CertificateParts, bits: readonly number[]): boolean {
@@ -130,11 +131,16 @@ export function mayBeUsedFor({ extensions }: CertificateParts, bits: readonly nu
 }
 
 /** Whether it names that purpose, or any; a certificate that says nothing is for all. @throws DerError */
-export function hasPurpose({ extensions }: CertificateParts, purpose: string): boolean {
+export function hasPurpose(parts: CertificateParts, purpose: string): boolean {
+  if (!parts.extensions.has(OID.extKeyUsage)) return true;
+  return purposes(parts).some((type) => type === purpose || type === OID.anyExtendedKeyUsage);
+}
+
+/** What it is for, dotted; nothing: it does not say. @throws DerError */
+export function purposes({ extensions }: CertificateParts): string[] {
   const extension = extensions.get(OID.extKeyUsage);
-  if (extension === undefined) return true;
-  return children(expect(readElement(extension.value), TAG.sequence)).some((element) => {
-    const type = dotted(expect(element, TAG.oid));
-    return type === purpose || type === OID.anyExtendedKeyUsage;
-  });
+  if (extension === undefined) return [];
+  return children(expect(readElement(extension.value), TAG.sequence)).map((element) =>
+    dotted(expect(element, TAG.oid)),
+  );
 }

@@ -52,8 +52,8 @@ const UNDERSTOOD: ReadonlySet<string> = new Set([
   OID.extKeyUsage,
   OID.certificatePolicies,
 ]);
-/** Signatures that can be forged. */
-const BROKEN = /md[245]|sha-?1(?:with|$)|ecdsa-with-sha1/i;
+/** Signatures that can be forged, by OpenSSL's names. */
+export const BROKEN = /md[245]|sha-?1(?:with|$)|ecdsa-with-sha1/i;
 
 /** @throws Error when it is no certificate. */
 export function readLink(source: Buffer | string): Link {

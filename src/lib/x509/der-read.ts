@@ -16,6 +16,7 @@ export const TAG = {
   oid: 0x06,
   enumerated: 0x0a,
   sequence: 0x30,
+  utcTime: 0x17,
   generalizedTime: 0x18,
 } as const;
 
@@ -52,10 +53,13 @@ export function expect(element: Element | undefined, tag: number): Buffer {
   return element.content;
 }
 
-/** Milliseconds of a GeneralizedTime as RFC 5280 has it. @throws DerError */
+/** Milliseconds of a time as RFC 5280 has it. @throws DerError */
 export function readTime(element: Element | undefined): number {
-  const text = expect(element, TAG.generalizedTime).toString('latin1');
-  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(text);
+  const short = element?.tag === TAG.utcTime;
+  const text = expect(element, short ? TAG.utcTime : TAG.generalizedTime).toString('latin1');
+  // §4.1.2.5.1: two digits are of the years 1950 to 2049.
+  const whole = short ? `${text < '50' ? '20' : '19'}${text}` : text;
+  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(whole);
   if (match === null) throw new DerError('time');
   const [, year, month, day, hour, minute, second] = match.map(Number);
   return Date.UTC(year ?? 0, (month ?? 0) - 1, day, hour, minute, second);

@@ -4,7 +4,8 @@
  */
 import { X509Certificate, createHash } from 'node:crypto';
 import * as der from './der.ts';
-import { type Element, DerError, TAG, children, expect, readElement, readTime } from './der-read.ts';
+import { DerError, TAG, children, expect, readElement, readTime } from './der-read.ts';
+import { ocspUrls, partsOf } from './tbs.ts';
 
 export interface StapleSource {
   /** Of the responder; always `http:`. */
@@ -17,14 +18,11 @@ export interface StapleSource {
 }
 
 const OID = {
-  authorityInfo: der.oid('1.3.6.1.5.5.7.1.1'),
-  ocsp: der.oid('1.3.6.1.5.5.7.48.1'),
   tlsFeature: der.oid('1.3.6.1.5.5.7.1.24'),
   sha1: der.oid('1.3.14.3.2.26'),
 } as const;
 
 const NULL = Buffer.from([5, 0]);
-const URI = 0x86;
 /** status_request, as a feature of TLS. */
 const STATUS_REQUEST = 5;
 const CERTIFICATES = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
@@ -35,7 +33,7 @@ export function stapleSource(pem: string): StapleSource | string | null {
     const [leaf, issuer] = (pem.match(CERTIFICATES) ?? []).map((one) => new X509Certificate(one).raw);
     if (leaf === undefined) return null;
     const own = partsOf(leaf);
-    const url = responder(own.extensions.get(OID.authorityInfo.toString('hex')));
+    const url = ocspUrls(own).find((one) => one.startsWith('http:')) ?? null;
     const demanded = demands(own.extensions.get(OID.tlsFeature.toString('hex')));
     if (url === null) return demanded ? 'it demands OCSP and names no responder' : null;
     if (issuer === undefined) return 'the certificate of its issuer does not follow it';
@@ -82,57 +80,6 @@ export function judgeStaple(response: Buffer, serial: Buffer, now: number): numb
 /** By how much clocks may differ. */
 const CLOCK_MS = 300_000;
 
-interface Parts {
-  readonly serial: Buffer;
-  /** DER of the names. */
-  readonly issuer: Buffer;
-  readonly subject: Buffer;
-  /** Bits of the public key. */
-  readonly key: Buffer;
-  /** By OID in hexadecimal. */
-  readonly extensions: ReadonlyMap<string, Buffer>;
-}
-
-/** RFC 5280 §4.1. */
-function partsOf(certificate: Buffer): Parts {
-  const [signed] = children(expect(readElement(certificate), TAG.sequence));
-  const fields = children(expect(signed, TAG.sequence));
-  if (fields[0]?.tag === 0xa0) fields.shift();
-  const [serial, , issuer, , subject, key, ...rest] = fields;
-  const bits = children(expect(key, TAG.sequence))[1];
-  const list = rest.find(({ tag }) => tag === 0xa3);
-  const extensions = list === undefined ? [] : children(expect(children(list.content)[0], TAG.sequence));
-  return {
-    serial: expect(serial, TAG.integer),
-    issuer: wholeOf(issuer),
-    subject: wholeOf(subject),
-    key: expect(bits, TAG.bitString).subarray(1),
-    extensions: new Map(
-      extensions.map((one): [string, Buffer] => {
-        const parts = children(expect(one, TAG.sequence));
-        return [wholeOf(parts[0]).toString('hex'), expect(parts.at(-1), TAG.octetString)];
-      }),
-    ),
-  };
-}
-
-function wholeOf(element: Element | undefined): Buffer {
-  if (element === undefined) throw new DerError('cut short');
-  return element.whole;
-}
-
-/** RFC 5280 §4.2.2.1. */
-function responder(info: Buffer | undefined): string | null {
-  if (info === undefined) return null;
-  for (const access of children(expect(readElement(info), TAG.sequence))) {
-    const [method, location] = children(expect(access, TAG.sequence));
-    if (method === undefined || !method.whole.equals(OID.ocsp) || location?.tag !== URI) continue;
-    const url = location.content.toString('latin1');
-    if (URL.canParse(url) && new URL(url).protocol === 'http:') return url;
-  }
-  return null;
-}
-
 function demands(feature: Buffer | undefined): boolean {
   if (feature === undefined) return false;
   return children(expect(readElement(feature), TAG.sequence)).some(
@@ -140,7 +87,8 @@ function demands(feature: Buffer | undefined): boolean {
   );
 }
 
-function requestFor(serial: Buffer, issuerName: Buffer, issuerKey: Buffer): Buffer {
+/** DER of a request for one certificate, by SHA-1 of its issuer's name and key. */
+export function requestFor(serial: Buffer, issuerName: Buffer, issuerKey: Buffer): Buffer {
   const hash = (bytes: Buffer): Buffer => der.octetString(createHash('sha1').update(bytes).digest());
   const id = der.sequence(
     der.sequence(OID.sha1, NULL),

@@ -4,26 +4,20 @@ import { authentication, type Attempt } from '../identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';
-import { attemptOf, cleared } from '../mtls-auth/identify.ts';
-import { CertificateJudge } from '../mtls-auth/judge.ts';
+import { cleared, FAILED } from '../mtls-auth/identify.ts';
+import { ChainVerifier } from '../mtls-auth/verifier.ts';
 import { readCertificateHeader } from './read-header.ts';
 import { headerCertAuth } from './schema.ts';
 
 const NONE = 'No required TLS certificate header was sent';
-const FAILED = 'TLS certificate failed verification';
 
 export default definePlugin({
   ...headerCertAuth,
   create(config, gateway) {
-    const judge = new CertificateJudge({
-      authority: (id) => gateway.caCertificate(id),
-      ids: config.ca_certificates,
-      allowPartial: config.allow_partial_chain,
-      ttlMs: config.cache_ttl * 1000,
-    });
+    const verifier = new ChainVerifier(config, gateway);
     const { certificate_header_name: header, certificate_header_format: format } = config;
 
-    function attempt(exchange: Exchange): Attempt {
+    function attempt(exchange: Exchange): Attempt | Promise<Attempt> {
       const [value = '', ...more] = exchange.request.headers.all(header);
       if (value === '') return refuse(401, NONE);
       if (config.secure_source && !exchange.client.trusted) {
@@ -32,12 +26,8 @@ export default definePlugin({
       }
       // A proxy in front writes one; another line is somebody else's.
       if (more.length > 0) return refuse(401, FAILED);
-      return attemptOf(
-        exchange,
-        gateway,
-        config,
-        judge.judge(hash('sha256', value, 'base64'), () => readCertificateHeader(value, format)),
-      );
+      const key = hash('sha256', value, 'base64');
+      return verifier.attempt(exchange, key, () => readCertificateHeader(value, format));
     }
     return { access: cleared(config, authentication(gateway, config, attempt)) };
   },

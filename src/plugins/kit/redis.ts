@@ -31,11 +31,11 @@ export type RedisReply = string | number | null | readonly RedisReply[];
  */
 export interface Redis {
   get(key: string): Promise<string | null>;
-  /** @returns false: `add` was asked for, and there is one. */
+  /** @returns false: it was to be set only where there is none, or only where there is one. */
   set(
     key: string,
     value: string,
-    options?: { readonly ttlMs?: number; readonly add?: boolean },
+    options?: { readonly ttlMs?: number; readonly only?: 'new' | 'existing' },
   ): Promise<boolean>;
   /** Whether there was one: true for one caller. */
   delete(key: string): Promise<boolean>;

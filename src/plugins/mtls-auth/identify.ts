@@ -16,7 +16,7 @@ export interface IdentifyConfig {
   readonly default_consumer: string | null;
 }
 
-const FAILED = 'TLS certificate failed verification';
+export const FAILED = 'TLS certificate failed verification';
 
 const HEADERS = new FoldedNames(['X-Client-Cert-Dn', 'X-Client-Cert-San']);
 

@@ -5,6 +5,7 @@
  * the same, the certificates of the chain are in their time, and `cache_ttl` says. Bounded, in two halves.
  */
 import { type ChainResult, type Link, readLink, verifyClientChain } from '../../lib/x509/chain.ts';
+import type { Step } from './revocation.ts';
 import { alternativeNames, commonName, distinguishedName, fingerprint } from '../../lib/x509/subject.ts';
 
 export interface Holder {
@@ -19,7 +20,8 @@ export interface Holder {
 }
 
 export type Verdict =
-  | { readonly ok: true; readonly holder: Holder }
+  /** `steps`: the certificates of the way that are trusted only for their issuer's sake, leaf first. */
+  | { readonly ok: true; readonly holder: Holder; readonly steps: readonly Step[] }
   | { readonly ok: false; readonly reason: string };
 
 interface Kept {
@@ -106,8 +108,15 @@ function verdictOf(result: ChainResult, idOf: (link: Link) => string | undefined
       fingerprint: fingerprint(certificate.raw),
       authorities: result.way.flatMap((link) => idOf(link) ?? []),
     };
-    return { ok: true, holder };
+    return { ok: true, holder, steps: stepsOf(result.way, idOf) };
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function stepsOf(way: readonly Link[], idOf: (link: Link) => string | undefined): Step[] {
+  return way.flatMap((subject, at) => {
+    const issuer = way[at + 1];
+    return issuer === undefined || idOf(subject) !== undefined ? [] : [{ subject, issuer }];
+  });
 }

@@ -4,38 +4,34 @@ import { authentication, type Attempt } from '../identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { ClientTls, Exchange } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';
-import { attemptOf, cleared } from './identify.ts';
-import { CertificateJudge, type Verdict } from './judge.ts';
+import { cleared } from './identify.ts';
 import { mtlsAuth } from './schema.ts';
+import { ChainVerifier } from './verifier.ts';
 
 const NONE = 'No required TLS certificate was sent';
 
 export default definePlugin({
   ...mtlsAuth,
   create(config, gateway) {
-    const judge = new CertificateJudge({
-      authority: (id) => gateway.caCertificate(id),
-      ids: config.ca_certificates,
-      allowPartial: config.allow_partial_chain,
-      ttlMs: config.cache_ttl * 1000,
-    });
+    const verifier = new ChainVerifier(config, gateway);
     /** Of each connection: what stands for its certificates. */
     const keys = new WeakMap<ClientTls, string>();
 
-    function verdictOf(tls: ClientTls): Verdict | null {
+    function keyOf(tls: ClientTls): string {
       let key = keys.get(tls);
       if (key === undefined) {
         const chain = tls.clientChain();
         key = chain.length === 0 ? '' : hash('sha256', Buffer.concat([...chain]), 'base64');
         keys.set(tls, key);
       }
-      return key === '' ? null : judge.judge(key, () => tls.clientChain());
+      return key;
     }
 
-    function attempt(exchange: Exchange): Attempt {
+    function attempt(exchange: Exchange): Attempt | Promise<Attempt> {
       const { tls } = exchange.client;
-      const verdict = tls === null ? null : verdictOf(tls);
-      return verdict === null ? refuse(401, NONE) : attemptOf(exchange, gateway, config, verdict);
+      const key = tls === null ? '' : keyOf(tls);
+      if (tls === null || key === '') return refuse(401, NONE);
+      return verifier.attempt(exchange, key, () => tls.clientChain());
     }
     return {
       access: cleared(config, authentication(gateway, config, attempt)),

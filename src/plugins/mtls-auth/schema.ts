@@ -46,10 +46,25 @@ export const certificateFields = {
   },
   revocation_check_mode: {
     type: 'string',
-    one_of: ['SKIP'],
-    default: 'SKIP',
+    required: true,
+    one_of: ['SKIP', 'IGNORE_CA_ERROR', 'STRICT'],
+    default: 'IGNORE_CA_ERROR',
     description:
-      'Only SKIP: revoked certificates are not asked for yet, so that what would ask (IGNORE_CA_ERROR, STRICT) is refused. Take trust away by the CA certificate or the consumer.',
+      'Whether it is asked if certificates have been revoked, by OCSP and lists that they name: never (`SKIP`); so that one is let in when that cannot be said (`IGNORE_CA_ERROR`); or only one that is said to be good (`STRICT`).',
+  },
+  http_timeout: {
+    type: 'number',
+    required: true,
+    default: 30_000,
+    between: [1, 600_000],
+    description: 'Milliseconds that a responder or a list may take.',
+  },
+  cert_cache_ttl: {
+    type: 'number',
+    required: true,
+    default: 60_000,
+    between: [1, 86_400_000],
+    description: 'Milliseconds after which it is asked again whether a certificate has been revoked.',
   },
   cache_ttl: {
     type: 'number',

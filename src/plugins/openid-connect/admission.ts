@@ -16,7 +16,7 @@ export function decide(parts: Parts, exchange: Exchange, evidence: Evidence): At
   const { config, gateway, responses, sessions, headers, outbox } = parts;
   const refused = (why: string, scope = false): Reply => {
     gateway.log.info(why);
-    if (evidence.session !== null && config.forbidden_destroy_session) sessions.end(exchange);
+    if (evidence.session !== null && config.forbidden_destroy_session) sessions.drop(exchange);
     return responses.forbidden(why, evidence.client, scope);
   };
   const missing = missingClaim(config, evidence);

@@ -60,10 +60,16 @@ export class Authenticator {
   }
 
   #evidence(exchange: Exchange): Evidence | Promise<Evidence> {
-    const { config, sessions, clients } = this.#parts;
+    const session = this.#methods.has('session') ? this.#parts.sessions.open(exchange) : null;
+    const next = (found: Session | null): Evidence | Promise<Evidence> =>
+      found === null ? this.#shown(exchange) : this.#ofSession(exchange, found);
+    return session instanceof Promise ? session.then(next) : next(session);
+  }
+
+  /** What stands in the request itself. */
+  #shown(exchange: Exchange): Evidence | Promise<Evidence> {
+    const { config, clients } = this.#parts;
     const client = clients.chosen(exchange);
-    const session = this.#methods.has('session') ? sessions.open(exchange) : null;
-    if (session !== null) return this.#ofSession(exchange, session);
     const token = this.#has('bearer', 'introspection', 'userinfo') ? bearerToken(exchange, config) : null;
     if (token !== null) {
       const found = this.#ofBearer(token.value, client);
@@ -92,8 +98,11 @@ export class Authenticator {
       return evidenceOf(tokens, client, session);
     }
     if (!config.refresh_tokens) throw new Unauthorized('the access token has expired', false);
-    const renewed = (fresh: Tokens): Evidence =>
-      evidenceOf(fresh, client, sessions.renew(exchange, session, fresh));
+    const renewed = (fresh: Tokens): Evidence | Promise<Evidence> => {
+      const next = sessions.renew(exchange, session, fresh);
+      if (!(next instanceof Promise)) return evidenceOf(fresh, client, next);
+      return next.then((kept) => evidenceOf(fresh, client, kept));
+    };
     const refreshed = answers.refreshed(tokens, client);
     if (!(refreshed instanceof Promise)) return renewed(refreshed);
     return refreshed.then(renewed, (error: unknown) => {
@@ -161,7 +170,7 @@ export class Authenticator {
       return responses.unexpected(client);
     }
     gateway.log.info(error.message);
-    if (this.#methods.has('session') && config.unauthorized_destroy_session) sessions.end(exchange);
+    if (this.#methods.has('session') && config.unauthorized_destroy_session) sessions.drop(exchange);
     const canLogIn =
       this.#methods.has('authorization_code') &&
       !error.shown &&

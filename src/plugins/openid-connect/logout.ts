@@ -1,7 +1,7 @@
 /** The end of a session: here, and at the provider where it has an end (RP-initiated logout). */
 import * as oidc from 'openid-client';
 import type { Exchange } from '../kit/exchange.ts';
-import { reply, type Reply } from '../kit/reply.ts';
+import { refuse, reply, type Reply } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';
 import type { Answers } from './answers.ts';
 import type { Clients } from './clients.ts';
@@ -37,8 +37,15 @@ export class Logout {
 
   async run(exchange: Exchange): Promise<Reply> {
     const { config, sessions, gateway } = this.#parts;
-    const session = sessions.open(exchange);
-    sessions.end(exchange);
+    let session: Session | null;
+    try {
+      session = await sessions.open(exchange);
+      await sessions.end(exchange);
+    } catch (error) {
+      // It goes on where it is kept: nobody is told that it has ended.
+      gateway.log.error(`a session is not ended: ${error instanceof Error ? error.message : String(error)}`);
+      return refuse(503);
+    }
     const after = forClient(config.logout_redirect_uri, session?.client ?? 0);
     if (session === null) return left(after);
     try {

@@ -2,7 +2,7 @@
  * openid-connect: a relying party of OpenID Connect in front of a service (docs/adr/0038-openid-connect.md).
  *
  * The files: `provider.ts` knows the provider and its keys, `clients.ts` speaks to it, `answers.ts` keeps what it says,
- * `sessions.ts` and `login.ts` are cookies and the code flow, `authenticator.ts` goes through what a request shows,
+ * `sessions.ts`, `session-store.ts` and `login.ts` are sessions and the code flow, `authenticator.ts` goes through what a request shows,
  * `admission.ts` decides, `identity-headers.ts` tells the upstream.
  */
 import { authentication } from '../identity.ts';
@@ -11,6 +11,7 @@ import type { Exchange } from '../kit/exchange.ts';
 import type { FilterResult, Filters } from '../kit/filters.ts';
 import { Reply, reply } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';
+import { redisOf } from '../record-storage.ts';
 import { CookieSealer } from '../sealed-cookie.ts';
 import { Answers } from './answers.ts';
 import { Authenticator, type Parts } from './authenticator.ts';
@@ -23,6 +24,7 @@ import { Outbox } from './outbox.ts';
 import { Provider } from './provider.ts';
 import { forClient, Responses } from './responses.ts';
 import { openidConnect } from './schema.ts';
+import { IN_COOKIES, InRedis } from './session-store.ts';
 import { Sessions } from './sessions.ts';
 import { type Evidence, evidenceOf } from './tokens.ts';
 
@@ -55,7 +57,7 @@ export default definePlugin({
       try {
         const answer = await login.answer(exchange);
         if (answer === null) return await guarded(exchange);
-        const outcome = ended(parts, exchange, await login.finish(exchange, answer));
+        const outcome = await ended(parts, exchange, await login.finish(exchange, answer));
         if (outcome instanceof Reply) return outcome;
         fresh.set(exchange, outcome);
         return await guarded(exchange);
@@ -92,7 +94,9 @@ function assemble(config: OidcConfig, gateway: PluginServices): { parts: Parts; 
   const clients = new Clients(config, gateway);
   const answers = new Answers(config, gateway, provider, clients);
   const sealer = new CookieSealer(secretOf(config, gateway), `${config.session_audience} ${config.issuer}`);
-  const sessions = new Sessions(config, sealer, outbox, gateway.log);
+  const store =
+    config.session_storage === 'redis' ? new InRedis(redisOf(config.redis, gateway), sealer) : IN_COOKIES;
+  const sessions = new Sessions(config, { sealer, store, outbox, log: gateway.log });
   const login = new Login(config, { provider, clients, sealer, outbox });
   const responses = new Responses(config);
   const headers = new IdentityHeaders(config);
@@ -109,10 +113,14 @@ function secretOf(config: OidcConfig, gateway: PluginServices): string {
 }
 
 /** What follows a login. */
-function ended(parts: Parts, exchange: Exchange, { tokens, client, to }: LoggedIn): Evidence | Reply {
+async function ended(
+  parts: Parts,
+  exchange: Exchange,
+  { tokens, client, to }: LoggedIn,
+): Promise<Evidence | Reply> {
   const { config, sessions, responses } = parts;
   const keeps = config.auth_methods.includes('session');
-  const session = keeps ? sessions.begin(exchange, tokens, client) : null;
+  const session = keeps ? await sessions.begin(exchange, tokens, client) : null;
   if (keeps && session === null) return responses.unexpected(client);
   const shown: Record<string, string> = {};
   const values = { id_token: tokens.id, access_token: tokens.access, refresh_token: tokens.refresh };

@@ -5,6 +5,7 @@
  */
 import { checkHttpUrl } from '../../entities/formats/http-url.ts';
 import { describePlugin } from '../../entities/plugin-description.ts';
+import { redis, redisCheck } from '../../entities/redis-fields.ts';
 import type { Values } from '../../entities/schema/field.ts';
 import * as t from '../../entities/typedefs.ts';
 
@@ -299,9 +300,11 @@ export const openidConnect = describePlugin({
       type: 'string',
       required: true,
       default: 'cookie',
-      one_of: ['cookie'],
-      description: 'Where sessions are: in the cookie, sealed.',
+      one_of: ['cookie', 'redis'],
+      description:
+        'Where the tokens of sessions are: in the cookie, sealed; or in a Redis, where a logout ends them for every copy of the cookie.',
     },
+    redis,
     session_cookie_name: cookie('session', 'Cookie of a session.'),
     session_cookie_path: { ...t.path, required: true, default: '/', description: 'Its path.' },
     session_cookie_domain: text('Its domain.'),
@@ -362,6 +365,7 @@ export const openidConnect = describePlugin({
     ),
   },
   checks: [
+    redisCheck('session_storage'),
     { mutually_required: ['upstream_headers_claims', 'upstream_headers_names'] },
     { mutually_required: ['downstream_headers_claims', 'downstream_headers_names'] },
     {

@@ -24,10 +24,8 @@ export class RedisPool {
 
   hold(target: RedisTarget): { readonly redis: Redis; readonly release: () => void } {
     const { host, port, username, password, database, timeout, ssl, ssl_verify, server_name } = target;
-    const key = JSON.stringify([
-      ...[host, port, username, password, database, timeout],
-      ...[ssl, ssl_verify, server_name],
-    ]);
+    const entrance = [host, port, username, password, database, timeout];
+    const key = JSON.stringify([entrance, ssl, ssl_verify, server_name]);
     let held = this.#held.get(key);
     if (held === undefined) {
       held = { connection: new RedisConnection(target, this.#options), holders: 0 };
@@ -65,11 +63,11 @@ class ConnectedRedis implements Redis {
   async set(
     key: string,
     value: string,
-    { ttlMs, add = false }: { readonly ttlMs?: number; readonly add?: boolean } = {},
+    { ttlMs, only }: { readonly ttlMs?: number; readonly only?: 'new' | 'existing' } = {},
   ): Promise<boolean> {
     const command = ['SET', key, value];
     if (ttlMs !== undefined) command.push('PX', String(Math.max(1, Math.ceil(ttlMs))));
-    if (add) command.push('NX');
+    if (only !== undefined) command.push(only === 'new' ? 'NX' : 'XX');
     return (await this.#connection.send(command)) !== null;
   }
 
