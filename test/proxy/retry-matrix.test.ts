@@ -85,7 +85,7 @@ for (const kind of KINDS) {
 test('a retry goes to an address of the name that was not tried, whatever other requests had meanwhile', async () => {
   const hosts = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
   await using dns = await startDnsServer({ 'A three.test': hosts.map((ip) => ({ type: 'A' as const, ip })) });
-  const [port = 0] = [await freePort()];
+  const port = await freePort();
   await using stack = new AsyncDisposableStack();
   for (const host of hosts) stack.use(await plans.start(host, { port, host }));
   await using plane = await startPlane(port, {
