@@ -59,3 +59,11 @@ export type {
   SharedCounters,
   SharedValues,
 } from './kit/services.ts';
+export {
+  type HedgePolicy,
+  NO_RETRY,
+  type RetryPolicy,
+  type TryFailure,
+  type TryOutcome,
+  type TryRecord,
+} from './kit/tries.ts';

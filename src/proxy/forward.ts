@@ -14,23 +14,22 @@ import type { BalancerTarget } from '../balancer/balancer.ts';
 import type { HashSource } from '../balancer/hash-source.ts';
 import type { Outcome } from '../balancer/health/report.ts';
 import { Peers } from '../balancer/peers.ts';
-import type { ResolvedAddress, ResolvedName } from '../balancer/resolver/resolver.ts';
+import type { ResolvedName } from '../balancer/resolver/resolver.ts';
 import { GatewayError } from '../lib/gateway-error.ts';
 import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
-import type { Trust } from '../snapshot/trust.ts';
 import { NO_RETRY, type RetryPolicy, type TryOutcome, type TryRecord } from '../plugins/kit/tries.ts';
 import type { ClientStream, ResponseHead, Trailers } from '../wire/message.ts';
-import type { UpstreamTls } from '../wire/tls/destination.ts';
 import { CELL } from '../zone/worker-zone.ts';
 import { Attempt, type Place } from './attempt.ts';
 import type { Exchange } from './exchange.ts';
 import { defect, noPeer, resolveError } from './forward-errors.ts';
 import { Gating } from './gating.ts';
 import { mirrorOf } from './mirror.ts';
+import { Places } from './places.ts';
 import { Race } from './race.ts';
 import { answerOutcome, delayAfterFailure, isRepeatable } from './retrying.ts';
 import { recordOf, TryLog } from './try-log.ts';
-import { keepsHost, upstreamHead, type UpstreamHead } from './upstream-head.ts';
+import { upstreamHead, type UpstreamHead } from './upstream-head.ts';
 
 /** What is looked up. */
 interface Named {
@@ -53,10 +52,7 @@ export class Forward {
   readonly #peers: Peers | null;
   /** What requests to the upstream are hashed on. */
   readonly #hashSource: HashSource | null;
-  /** The upstream's, by id. */
-  readonly #clientCertificate: string | null;
-  /** Of the snapshot that has the service. */
-  readonly #trust: Trust;
+  readonly #places: Places;
   readonly #retryPolicy: RetryPolicy | null;
   /** Null: tries may go anywhere. */
   readonly #gating: Gating | null;
@@ -68,8 +64,6 @@ export class Forward {
   #attempt: Attempt | null = null;
   /** Tries that came to nothing and were repeated. */
   #tries = 0;
-  /** Addresses that were tried; null: none was in vain. */
-  #used: Place[] | null = null;
   /** Null: all tries are under way, or the one that answered. */
   #log: TryLog | null = null;
   /** Before the next try. */
@@ -87,8 +81,8 @@ export class Forward {
     const { balancing = null, affinity = null } = edits ?? {};
     this.#peers = balancer === null ? null : new Peers(balancer, resolver, balancing, affinity);
     this.#hashSource = this.#peers?.hashSource ?? null;
-    this.#clientCertificate = balancer?.clientCertificate ?? null;
-    this.#trust = snapshot.trust;
+    const clientCertificate = balancer?.clientCertificate ?? null;
+    this.#places = new Places(exchange, { route, service, peers: this.#peers, clientCertificate });
     this.#retryPolicy = edits?.retryPolicy ?? null;
     const gates = edits?.gates ?? null;
     const { host, port } = service;
@@ -103,6 +97,7 @@ export class Forward {
     const head = upstreamHead(this.#exchange, this.#route, this.#service);
     const bodyLength = this.#exchange.body?.outgoingLength ?? head.bodyLength;
     this.#head = bodyLength === head.bodyLength ? head : { ...head, bodyLength };
+    this.#places.authority = head.authority;
     this.#retryPolicy?.begin();
     const hedging = this.#exchange.edits?.hedgePolicy ?? null;
     if (hedging?.hedges(head.method) === true && head.upgrade === '') {
@@ -208,7 +203,7 @@ export class Forward {
   #attemptAt(resolved: ResolvedName, target: BalancerTarget | null, replaced: Attempt | null): void {
     let place: Place | null;
     try {
-      place = this.#place(resolved, target, false);
+      place = this.#places.of(resolved, target);
     } catch (error) {
       if (error instanceof GatewayError) return this.#exchange.fail(error);
       throw error;
@@ -238,47 +233,6 @@ export class Forward {
     this.port = attempt.place.port;
   }
 
-  /**
-   * @param another none that was tried: null when there is no other.
-   * @throws GatewayError when what the service wants of TLS is not there.
-   */
-  #place(resolved: ResolvedName, target: BalancerTarget | null, another: boolean): Place | null {
-    const peer = this.#address(resolved, target, another);
-    if (peer === null) return null;
-    const port = peer.port ?? (target ?? this.#service).port;
-    const { tls } = this.#service;
-    const authority =
-      target === null || this.#keepsHost()
-        ? (this.#head?.authority ?? '')
-        : target.authority(port, tls, peer.name);
-    return { target, peer, port, authority, tls: tls ? this.#terms(authority) : null };
-  }
-
-  /** One that was not tried, as long as there is one. */
-  #address(resolved: ResolvedName, target: BalancerTarget | null, another: boolean): ResolvedAddress | null {
-    const peers = this.#peers;
-    const next = (): ResolvedAddress | null =>
-      peers === null || target === null ? resolved.next() : peers.address(target, resolved);
-    const used = this.#used;
-    let address = next();
-    if (used === null) return address;
-    for (let left = resolved.addresses.length; left > 0 && address !== null; left--) {
-      const at = address;
-      if (!used.some((place) => isAt(place, at, target))) return address;
-      address = next();
-    }
-    return another ? null : address;
-  }
-
-  #keepsHost(): boolean {
-    return (this.#exchange.edits?.host ?? null) !== null || keepsHost(this.#exchange, this.#route);
-  }
-
-  #terms(authority: string): UpstreamTls {
-    const { upstreamTerms } = this.#exchange.context;
-    return upstreamTerms.of(this.#service, this.#clientCertificate, this.#trust, authority);
-  }
-
   // Several at once.
 
   /** The tries under way are slow: another one, where there is another address and all of the request is still here. */
@@ -291,7 +245,7 @@ export class Forward {
       this.#hedgeWaits = true;
       return;
     }
-    for (const { place } of race?.running ?? []) this.#avoid(place);
+    for (const { place } of race?.running ?? []) this.#places.avoid(place);
     const target = this.#peers === null ? null : (this.#peers.another() ?? running.place.target);
     const { host } = target ?? this.#service;
     const { resolver } = this.#exchange.context;
@@ -307,20 +261,13 @@ export class Forward {
   #hedgeAt(resolved: ResolvedName, target: BalancerTarget | null): void {
     const race = this.#race;
     if (race === null || race.running.length === 0 || this.#exchange.answered) return;
-    const place = this.#place(resolved, target, true);
+    const place = this.#places.another(resolved, target);
     if (place === null) return;
     const passage = this.#gating?.beside(target) ?? null;
     if ((passage === null && this.#gating !== null) || !race.policy.spend()) return passage?.leave();
     const attempt = new Attempt(this.#exchange, this, place, false);
     attempt.passage = passage;
     this.#begin(attempt, true);
-  }
-
-  /** Tries that follow go elsewhere, as far as there is anything else. */
-  #avoid(place: Place): void {
-    if (this.#used?.includes(place) === true) return;
-    (this.#used ??= []).push(place);
-    if (place.target !== null) this.#peers?.failed(place.target);
   }
 
   #guard(act: () => void): void {
@@ -428,7 +375,7 @@ export class Forward {
     if (stale && repeatable) return this.#try(attempt);
     this.#note(attempt, 'failed', error.status);
     if ((this.#race?.running.length ?? 0) > 0) {
-      this.#avoid(attempt.place);
+      this.#places.avoid(attempt.place);
       return exchange.context.reportError(exchange, error);
     }
     const spared = repeatable && this.#spare(attempt);
@@ -443,7 +390,7 @@ export class Forward {
   #again(attempt: Attempt, delay: number): void {
     this.#tries++;
     this.#race?.leave(attempt);
-    this.#avoid(attempt.place);
+    this.#places.avoid(attempt.place);
     this.#exchange.context.zone.increment(CELL.retries);
     if (delay === 0) return this.#try();
     this.#pause = setTimeout(() => {
@@ -477,8 +424,4 @@ export class Forward {
     this.#spared ||= spared;
     return spared;
   }
-}
-
-function isAt(place: Place, { ip, port }: ResolvedAddress, target: BalancerTarget | null): boolean {
-  return place.target === target && place.peer.ip === ip && place.peer.port === port;
 }

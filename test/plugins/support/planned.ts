@@ -56,8 +56,8 @@ export class Plans {
     this.of(name)[number - 1]?.go();
   }
 
-  async start(name: string, port = 0): Promise<Upstream> {
-    return startHttpUpstream((request, response) => this.#answer(name, request, response), { port });
+  async start(name: string, at: { port?: number; host?: string } = {}): Promise<Upstream> {
+    return startHttpUpstream((request, response) => this.#answer(name, request, response), at);
   }
 
   async #answer(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -71,7 +71,7 @@ export class Plans {
     const one: Try = { name, method: request.method ?? '', body, state: 'open', go: resolve };
     tries.push(one);
     response.on('close', () => (one.state = response.writableFinished ? 'answered' : 'closed'));
-    const step = plan[number] ?? '200';
+    const step = plan[number] || '200';
     if (step === 'hold' || step === 'doom') await promise;
     await act(step, `${name} ${number + 1}`, request, response);
   }
