@@ -18,6 +18,7 @@ import { NO_SERVICES, type Services } from '../../src/snapshot/services.ts';
 import { NO_UPSTREAMS, type Upstreams } from '../../src/snapshot/upstreams.ts';
 import { Directory } from '../../src/zone/directory/directory.ts';
 import { DirectoryWriter } from '../../src/zone/directory/writer.ts';
+import type { CircuitZone } from '../../src/zone/circuits/circuit-zone.ts';
 import { CELL, WorkerZone } from '../../src/zone/worker-zone.ts';
 import type { MemoryRecords } from './memory-records.ts';
 import { type DirectoryRow, pluginSet, type TestPlugin } from './plugins.ts';
@@ -41,6 +42,8 @@ export interface PlaneOptions {
   /** Memory of the zone that plugins share, to be shared by several; `workerId` tells them apart. */
   readonly shared?: SharedArrayBuffer;
   readonly workerId?: number;
+  /** Where breakers and places are; one of its own unless said. */
+  readonly circuits?: CircuitZone;
   /** Routes of `stream_listen`; none unless said. */
   readonly streams?: StreamRouter<RouteTarget>;
   /** Configurations of plugins, and plugins that the test defines itself. */
@@ -130,6 +133,7 @@ export async function startPlane(upstreamPort: number, options: PlaneOptions = {
     resolver: options.resolver ?? createResolver(settings, () => undefined),
     ...(options.tickets === undefined ? {} : { tickets: options.tickets }),
     ...(options.shared === undefined ? {} : { shared: options.shared }),
+    ...(options.circuits === undefined ? {} : { circuits: options.circuits }),
     ...(options.records === undefined ? {} : { records: options.records, recordCache: options.records }),
   });
   const value = routeTarget(upstreamPort, options);

@@ -27,6 +27,7 @@ export const SLOT_WORDS = 8;
 
 /** Integers of a slot that one worker writes. */
 export const COUNT = {
+  /** Twice the number, and 1 while it is about to take a place. */
   inFlight: 0,
   waiting: 1,
   /** Rung by others when a place is free: all of them write it. */

@@ -15,8 +15,8 @@ export interface CircuitKeeper {
   free(circuit: Circuit): void;
 }
 
-/** Two workers that want the last place at once may refuse each other: so often it is tried. */
-const TRIES = 3;
+/** Rounds in which workers that want the last place at once see who has it; a thread that is stopped meanwhile has it not. */
+const ROUNDS = 2000;
 
 export class Circuit {
   slot: number;
@@ -62,12 +62,23 @@ export class Circuit {
 
   /** Of all workers. */
   get inFlight(): number {
-    return this.#sum(COUNT.inFlight);
+    if (this.slot === 0) return 0;
+    const { cells, workers } = this.#zone;
+    let sum = 0;
+    for (let worker = 0; worker < workers; worker++) {
+      sum += Atomics.load(cells.counts, this.#count(worker, COUNT.inFlight)) >> 1;
+    }
+    return sum;
   }
 
   /** Of all workers. */
   get waiting(): number {
-    return this.#sum(COUNT.waiting);
+    if (this.slot === 0) return 0;
+    const { cells, workers } = this.#zone;
+    let at = this.#count(0, COUNT.waiting);
+    let sum = 0;
+    for (let n = 0; n < workers; n++, at += COUNT_WORDS) sum += Atomics.load(cells.counts, at);
+    return sum;
   }
 
   get ownInFlight(): number {
@@ -80,17 +91,46 @@ export class Circuit {
 
   /** Takes one of so many places; false: there is none. */
   take(max: number): boolean {
-    for (let tries = TRIES; tries > 0; tries--) {
-      this.#put(COUNT.inFlight, ++this.#inFlight);
-      if (this.inFlight <= max) return true;
-      this.#put(COUNT.inFlight, --this.#inFlight);
+    if (max < Infinity && this.slot > 0 && !this.#claim(max)) {
+      this.#putInFlight(0);
+      return false;
+    }
+    this.#inFlight++;
+    this.#putInFlight(0);
+    return true;
+  }
+
+  /**
+   * Says first that it wants a place, and looks then who else has or wants one. Where too many want the last ones, all but the
+   * first withdraw, so that one is sure of it. From a claim to a place it is one store: nobody sees both, or neither.
+   */
+  #claim(max: number): boolean {
+    const { cells, workers, id } = this.#zone;
+    this.#putInFlight(1);
+    for (let round = 0, claims = 1; round < ROUNDS; round++) {
+      let taken = 0;
+      let others = 0;
+      let first = true;
+      for (let worker = 0; worker < workers; worker++) {
+        const count = Atomics.load(cells.counts, this.#count(worker, COUNT.inFlight));
+        taken += count >> 1;
+        if (worker === id) continue;
+        others += count & 1;
+        if (worker < id && (count & 1) === 1) first = false;
+      }
+      if (taken >= max) return false;
+      if (claims === 1 && taken + others < max) return true;
+      if (first === (claims === 1)) continue;
+      claims = first ? 1 : 0;
+      this.#putInFlight(claims);
     }
     return false;
   }
 
   /** Gives one back. */
   leave(): void {
-    this.#put(COUNT.inFlight, --this.#inFlight);
+    this.#inFlight--;
+    this.#putInFlight(0);
     this.#letGo();
   }
 
@@ -153,13 +193,9 @@ export class Circuit {
     Atomics.store(this.#zone.cells.counts, this.#count(this.#zone.id, which), value);
   }
 
-  #sum(which: number): number {
-    if (this.slot === 0) return 0;
-    const { cells, workers } = this.#zone;
-    let at = this.#count(0, which);
-    let sum = 0;
-    for (let n = 0; n < workers; n++, at += COUNT_WORDS) sum += Atomics.load(cells.counts, at);
-    return sum;
+  /** @param claim 1: it is about to take one more. */
+  #putInFlight(claim: number): void {
+    this.#put(COUNT.inFlight, this.#inFlight * 2 + claim);
   }
 
   #letGo(): void {

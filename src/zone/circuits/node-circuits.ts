@@ -96,7 +96,7 @@ export class NodeCircuits {
       id: this.#id(slot),
       name: readName(names, slot),
       state: Atomics.load(words, slot * SLOT_WORDS + WORD.state),
-      inFlight: this.#sum(slot, COUNT.inFlight),
+      inFlight: this.#sum(slot, COUNT.inFlight) >> 1,
       waiting: this.#sum(slot, COUNT.waiting),
     };
   }
