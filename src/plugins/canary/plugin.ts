@@ -20,7 +20,7 @@ export default definePlugin({
     const destination = new Destination(config, gateway.log);
     const ledger = new VersionLedger(gateway, { field: 'canary', header: config.version_header });
     const groups = new Set(config.groups);
-    const seed = seedOf(config.salt);
+    const seed = seedOf(config.salt ?? '');
     const kind = config.hash ?? 'consumer';
     const ramp = {
       start: (config.start ?? gateway.plugin.created_at) * 1000,

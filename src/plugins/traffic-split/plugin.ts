@@ -29,7 +29,7 @@ export default definePlugin({
   create(config, gateway) {
     const versions = config.versions.map((version) => new Version(version, gateway.log));
     const byName = new Map(versions.map((version) => [version.name, version]));
-    const seed = seedOf(config.salt);
+    const seed = seedOf(config.salt ?? '');
     const draw = new WeightedDraw(versions, seed);
     const ledger = new VersionLedger(gateway, { field: 'traffic_split', header: config.version_header });
 

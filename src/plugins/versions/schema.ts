@@ -100,8 +100,6 @@ export function cookieFields(name: string) {
 
 export const SALT = {
   type: 'string',
-  required: true,
-  default: '',
   description:
     'Clients are drawn by the hash of this and their key. Plugins with the same one draw the same clients first; with another ' +
     'one they draw others.',
