@@ -12,6 +12,7 @@ import { nodes } from './control/nodes.ts';
 import { store } from './control/store.ts';
 import { auth } from './proxy/auth.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
+import { dyingTarget } from './proxy/dying-target.ts';
 import { grpc } from './proxy/grpc.ts';
 import { handshakes } from './proxy/handshakes.ts';
 import { https } from './proxy/https.ts';
@@ -25,6 +26,7 @@ import { reload } from './proxy/reload.ts';
 import { routes100k, routes609 } from './proxy/routes.ts';
 import { small, smallLog } from './proxy/small.ts';
 import { startup } from './proxy/startup.ts';
+import { targetChurn } from './proxy/target-churn.ts';
 import { upstreamTls } from './proxy/upstream-tls.ts';
 import { webSocketRelay } from './proxy/websocket-relay.ts';
 import { tcpRelay } from './proxy/tcp-relay.ts';
@@ -49,6 +51,8 @@ const SCENARIOS: readonly Scenario[] = [
   webSocketRelay,
   upstreamTls,
   health,
+  dyingTarget,
+  targetChurn,
   auth,
   pluginFaults,
   routes609,

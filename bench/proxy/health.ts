@@ -1,30 +1,23 @@
 /**
- * Health checks: what a thousand probes a second cost, and what clients see of a target that dies.
- *
- * The probes' cost is the gateway's CPU time with the checks less that without, without any request; each target is an
- * upstream of its own, which is the dearest form. For the death, wrk holds a rate on three targets, one of which is
- * killed; the errors that it counted are all there were.
+ * Health checks: what a thousand probes a second cost: the gateway's CPU time with the checks less that without, without
+ * any request. Each target is an upstream of its own, which is the dearest form.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway, type Gateway, type KongConfig } from '../../test/support/gateway.ts';
 import { startNginx } from '../../test/support/nginx.ts';
 import { CORES, on } from '../support/cores.ts';
 import { cpuTime } from '../support/proc.ts';
-import { writeRequests } from '../support/request-file.ts';
 import type { Context, Scenario } from '../support/scenario.ts';
 import { median } from '../support/statistics.ts';
 import { table } from '../support/table.ts';
-import { startBenchUpstream } from '../support/upstream.ts';
-import { runLoad } from '../support/wrk.ts';
 
 const TARGETS = 1000;
-const RATE = 5000;
 
-async function start(config: KongConfig, workers = 1): Promise<Gateway> {
+async function start(config: KongConfig): Promise<Gateway> {
   return await startGateway({
     config,
     wrapper: on(CORES.gateway),
-    settings: { nginx_worker_processes: workers, proxy_access_log: 'off' },
+    settings: { nginx_worker_processes: 1, proxy_access_log: 'off' },
   });
 }
 
@@ -70,70 +63,20 @@ async function probes({ options, say }: Context): Promise<number[][]> {
   return rows;
 }
 
-async function death(context: Context, retries: number): Promise<{ errors: number; perSecond: number }> {
-  const [one, two, dying] = await Promise.all([
-    startBenchUpstream(),
-    startBenchUpstream(),
-    startBenchUpstream(),
-  ]);
-  await using gateway = await start(
-    {
-      _format_version: '3.0',
-      upstreams: [
-        {
-          name: 'u',
-          healthchecks: { passive: { unhealthy: { tcp_failures: 2, timeouts: 2 } } },
-          targets: [one, two, dying].map(({ port }) => ({ target: `127.0.0.1:${port}` })),
-        },
-      ],
-      services: [{ name: 's', host: 'u', retries, routes: [{ paths: ['/'] }] }],
-    },
-    2,
-  );
-  const requests = await writeRequests(context, 'dying', [{ method: 'GET', path: '/' }]);
-  const seconds = context.options.seconds + 2;
-  const running = runLoad({
-    port: gateway.proxyPort,
-    requests,
-    bodySize: 0,
-    connections: 0,
-    seconds,
-    rate: RATE,
-  });
-  await delay((seconds * 1000) / 2);
-  await dying[Symbol.asyncDispose]();
-  const { failed: errors, perSecond } = await running;
-  await one[Symbol.asyncDispose]();
-  await two[Symbol.asyncDispose]();
-  context.say(`death with ${retries} retries: ${errors} errors at ${perSecond.toFixed(0)} requests/s`);
-  return { errors, perSecond };
-}
-
 export const health: Scenario = {
   name: 'health',
-  summary: '1,000 probes a second; a target that dies at 5,000 requests/s',
+  summary: '1,000 probes a second',
   run: async (context) => {
     const cores = await probes(context);
-    const deaths: Array<readonly [retries: number, result: { errors: number; perSecond: number }]> = [];
-    for (let round = 0; round < context.options.rounds; round++) {
-      for (const retries of [0, 5]) deaths.push([retries, await death(context, retries)]);
-    }
     const at = (n: number): number => median(cores.map((row) => row[n] ?? 0));
     const cost = median(cores.map(([without = 0, with_ = 0]) => with_ - without));
     const probing = [`${at(0).toFixed(1)} %`, `${at(1).toFixed(1)} %`, `${cost.toFixed(1)} %`];
-    const dying = deaths.map(([retries, { errors, perSecond }]) => [
-      String(retries),
-      perSecond.toFixed(0),
-      String(errors),
-    ]);
     return {
       text: [
         `### Health checks\n\n${TARGETS} upstreams of one target, each probed once a second, in per cent of a core:\n`,
         table(['without', 'with', 'the probes'], [probing]),
-        '\nA target of three is killed under load:\n',
-        table(['retries', 'requests/s', 'errors that clients saw'], dying),
       ].join('\n'),
-      data: { cores, deaths },
+      data: { cores },
     };
   },
 };
