@@ -12,6 +12,7 @@ import { nodes } from './control/nodes.ts';
 import { store } from './control/store.ts';
 import { auth } from './proxy/auth.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
+import { dns } from './proxy/dns.ts';
 import { grpc } from './proxy/grpc.ts';
 import { handshakes } from './proxy/handshakes.ts';
 import { https } from './proxy/https.ts';
@@ -49,6 +50,7 @@ const SCENARIOS: readonly Scenario[] = [
   webSocketRelay,
   upstreamTls,
   health,
+  dns,
   auth,
   pluginFaults,
   routes609,
