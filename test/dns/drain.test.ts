@@ -48,7 +48,9 @@ class Upstream implements AsyncDisposable {
   readonly held: Held[] = [];
   readonly #server: Server;
 
-  constructor(make: (answer: (request: { readonly url?: string | undefined }, response: Held) => void) => Server) {
+  constructor(
+    make: (answer: (request: { readonly url?: string | undefined }, response: Held) => void) => Server,
+  ) {
     this.#server = make((request, response) => {
       if (request.url === '/held') this.held.push(response);
       else response.end('ok');

@@ -92,7 +92,11 @@ test('half-open: probes one at a time on the whole node; failures open it again 
   await using target = await Target.start();
   const rules = { open_time: 100, backoff: 10, max_open_time: 400, half_open_successes: 2, window: LONG };
   await using gateway = await startGateway({
-    config: configOf([target], { ...rules, consecutive_failures: 1, timeouts: false }, { read_timeout: 60_000 }),
+    config: configOf(
+      [target],
+      { ...rules, consecutive_failures: 1, timeouts: false },
+      { read_timeout: 60_000 },
+    ),
     settings: { nginx_worker_processes: 2 },
   });
   await target.behave(500);

@@ -113,7 +113,9 @@ async function ask(name: string): Promise<Answer> {
   };
 }
 
-for (const { name, bad, status, failures, target } of all.filter((one) => CASES.some((c) => c.name === one.name))) {
+for (const { name, bad, status, failures, target } of all.filter((one) =>
+  CASES.some((c) => c.name === one.name),
+)) {
   for (const kind of ['u', 'a']) {
     test(`${kind}-${name}: open after exactly ${failures} failures, in both workers`, async () => {
       await target.behave(bad);
@@ -130,7 +132,9 @@ for (const { name, bad, status, failures, target } of all.filter((one) => CASES.
   }
 }
 
-for (const { name, bad, status, failures, target } of all.filter((one) => NEVER.some((c) => c.name === one.name))) {
+for (const { name, bad, status, failures, target } of all.filter((one) =>
+  NEVER.some((c) => c.name === one.name),
+)) {
   test(`${name}: what is no failure never opens it`, async () => {
     await target.behave(bad);
     for (let n = 0; n < failures; n++) assert.equal((await ask(`u-${name}`)).status, status);
@@ -141,9 +145,13 @@ test('one line of the log for each change, and metrics of the node', async () =>
   const log = await gateway.logFile('error.log');
   const lines = log.split('\n').filter((line) => line.includes('upstream row.up is'));
   assert.equal(lines.length, 1, lines.join('\n'));
-  assert.match(lines[0] ?? '', /\[warn\].*the circuit of target \S+ of upstream row\.up is open: 3 failures in a row/);
+  assert.match(
+    lines[0] ?? '',
+    /\[warn\].*the circuit of target \S+ of upstream row\.up is open: 3 failures in a row/,
+  );
   const text = async (): Promise<string> => (await fetch(`${gateway.statusUrl}/metrics`)).text();
-  const changes = /sluice_plugin_circuit_breaker_changes_total\{[^}]*upstream="row\.up"[^}]*to="open"[^}]*\} 1\n/;
+  const changes =
+    /sluice_plugin_circuit_breaker_changes_total\{[^}]*upstream="row\.up"[^}]*to="open"[^}]*\} 1\n/;
   const state = /sluice_plugin_circuit_breaker_state\{[^}]*upstream="row\.up"[^}]*\} 1\n/;
   await waitFor(async () => changes.test(await text()) && state.test(await text()), { what: 'the metrics' });
 });

@@ -103,7 +103,10 @@ class Model {
 
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('begin' as const), worker: fc.nat(1) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(20), failed: fc.boolean() }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('end' as const), which: fc.nat(20), failed: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), which: fc.nat(20) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ticks: fc.nat(60) }) },
 );
