@@ -241,6 +241,8 @@ export interface PluginServices {
   trust(): void;
   /** Keys of a configured key set, by its name; null: there is none. Private parts may be vault references. */
   keySet(name: string): readonly Key[] | null;
+  /** A configured certificate with its key, in PEM, by id; null: there is none. */
+  certificate(id: string): { readonly cert: string; readonly key: string } | null;
   /** PEM of a configured CA certificate, by id; null: there is none. */
   caCertificate(id: string): string | null;
   /**
