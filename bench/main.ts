@@ -13,6 +13,7 @@ import { store } from './control/store.ts';
 import { auth } from './proxy/auth.ts';
 import { get100k, post100k } from './proxy/bodies.ts';
 import { dyingTarget } from './proxy/dying-target.ts';
+import { dns } from './proxy/dns.ts';
 import { grpc } from './proxy/grpc.ts';
 import { handshakes } from './proxy/handshakes.ts';
 import { https } from './proxy/https.ts';
@@ -53,6 +54,7 @@ const SCENARIOS: readonly Scenario[] = [
   health,
   dyingTarget,
   targetChurn,
+  dns,
   auth,
   pluginFaults,
   routes609,
