@@ -71,7 +71,10 @@ const CASES: ReadonlyArray<readonly [what: string, question: () => Promise<unkno
 for (const [what, question, expected] of CASES) {
   test(what, async () => {
     const found = await outcome(question());
-    assert.deepEqual(Array.isArray(found) ? found.toSorted() : found, expected);
+    assert.deepEqual(
+      Array.isArray(found) ? found.toSorted((one, other) => (String(one) < String(other) ? -1 : 1)) : found,
+      expected,
+    );
   });
 }
 

@@ -92,6 +92,20 @@ const LEGS: readonly Leg[] = [
   ],
 ];
 
+interface Pool {
+  take(...args: never[]): unknown;
+}
+
+/** The address leaves in the moment in which a connection to it is begun. */
+function leaveOnTake(pool: Pool, resolver: OneAddress): void {
+  const take = pool.take.bind(pool);
+  pool.take = (...args) => {
+    const stream = take(...args);
+    resolver.leaving('127.0.0.1', () => false);
+    return stream;
+  };
+}
+
 for (const [name, service, make] of LEGS) {
   test(`${name}: idle connections close, one in use after its exchange, and a port that stays stays`, async () => {
     await using upstream = make();
@@ -136,16 +150,7 @@ for (const [name, service, make] of LEGS) {
       resolver,
       service: { ...service, host: 'name.test' },
     });
-    const { take } = plane.plane.pool;
-    const { take: takeStream } = plane.plane.http2Pool;
-    const left = <A extends unknown[], R>(work: (...args: A) => R, of: unknown) =>
-      function taken(...args: A): R {
-        const stream = work.apply(of, args);
-        resolver.leaving('127.0.0.1', () => false);
-        return stream;
-      };
-    plane.plane.pool.take = left(take, plane.plane.pool);
-    plane.plane.http2Pool.take = left(takeStream, plane.plane.http2Pool);
+    for (const pool of [plane.plane.pool, plane.plane.http2Pool]) leaveOnTake(pool, resolver);
     const response = await fetch(`http://127.0.0.1:${plane.port}/`);
     assert.equal(await response.text(), 'ok');
     await waitFor(() => upstream.sockets.size === 0, { what: 'the connection to close' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Answer, encode } from 'dns-packet';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import '../../../test/support/fixed-seed.ts';
 import { dnsQuery, readReply } from './dns-message.ts';
 

@@ -186,5 +186,8 @@ test('slots are given again', async (t) => {
   using bench = new Bench(t, 3);
   for (let n = 0; n < 50; n++) await bench.resolver.resolve(`n${n}.b`);
   const slots = [...bench.resolver.entries()].map(({ slot }) => slot);
-  assert.deepEqual(slots.toSorted(), [1, 2, 3]);
+  assert.deepEqual(
+    slots.toSorted((one, other) => one - other),
+    [1, 2, 3],
+  );
 });
