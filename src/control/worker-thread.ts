@@ -10,7 +10,7 @@ import { ToldNames } from '../balancer/resolver/told-names.ts';
 import type { PlaneResolver } from '../balancer/resolver/resolver.ts';
 import type { DirectoryEntities } from '../entities/directory-kinds.ts';
 import type { Plugin } from '../entities/plugin.ts';
-import { monotonicMs } from '../lib/monotonic.ts';
+import { monotonicClock, monotonicMs } from '../lib/monotonic.ts';
 import type { PluginInstance } from '../plugins/instance.ts';
 import { blame } from '../plugins/users/blame.ts';
 import { setBlocked } from '../plugins/users/blocked.ts';
@@ -103,7 +103,7 @@ const resolver = new ToldNames({
   ask: (name) => say({ name }),
   size: settings.dns_cache_size,
   uses: new Uint8Array(nameUses),
-  now: monotonicMs,
+  now: monotonicClock(),
   random: Math.random,
   timeoutMs: NAMES_MS,
 });

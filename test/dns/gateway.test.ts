@@ -108,7 +108,10 @@ test('kept connections follow the name: those to the old address are closed', as
 
 test('when no name server answers the last addresses serve on', async () => {
   const dns = await startDnsServer({ 'A local.test': local(1) });
-  await using gateway = await start(dns, configOf(['local.test', 'other.test']), { dns_order: 'A' });
+  await using gateway = await start(dns, configOf(['local.test', 'other.test']), {
+    dns_order: 'A',
+    dns_not_found_ttl: '1',
+  });
   assert.deepEqual(await askMany(gateway, 'local.test'), new Set(['200 a']));
   const { port } = dns;
   await dns[Symbol.asyncDispose]();

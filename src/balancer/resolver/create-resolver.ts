@@ -1,5 +1,5 @@
 /** The resolver that asks name servers, made from the settings `dns_*`. */
-import { monotonicMs } from '../../lib/monotonic.ts';
+import { monotonicClock } from '../../lib/monotonic.ts';
 import type { Settings } from '../../settings/settings.ts';
 import { CachingResolver, type Hosts } from './caching-resolver.ts';
 import type { DnsBackend } from './dns-backend.ts';
@@ -43,7 +43,7 @@ export function createResolver(
   warn: (line: string) => void,
   parts: ResolverParts = {},
 ): CachingResolver {
-  const now = parts.now ?? monotonicMs;
+  const now = parts.now ?? monotonicClock();
   const conf = parts.resolvConf ?? readResolvConf(RESOLV_CONF);
   const { search, ndots, timeout, attempts, rotate } = conf;
   const servers = serversOf(settings.dns_resolver.length > 0 ? settings.dns_resolver : conf.servers);

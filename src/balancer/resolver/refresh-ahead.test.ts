@@ -174,6 +174,23 @@ test('a TTL of 0 has no timer, and what is not there neither', async (t) => {
   assert.equal(bench.asked.length, 2);
 });
 
+test('a name of the configuration that is not there is known when it comes, without anybody asking', async (t) => {
+  for (const failure of ['name_error', 'timeout'] as const) {
+    using bench = new Bench(t);
+    bench.answer = failure;
+    bench.ahead.configure(new Set(['late.b']));
+    await bench.pass(100);
+    assert.ok(
+      bench.asked.length > 3 && bench.asked.length < 20,
+      `${failure}: ${bench.asked.length} questions`,
+    );
+    bench.answer = [{ address: '1.1.1.1', ttl: 10 }];
+    await bench.pass(31);
+    assert.equal(bench.resolver.peek('late.b')?.next().ip, '1.1.1.1');
+    t.mock.timers.reset();
+  }
+});
+
 test('without refreshing ahead nothing is asked that nobody uses', async (t) => {
   using bench = new Bench(t, 100, { ahead: false });
   bench.ahead.configure(new Set(['c.d']));

@@ -3,7 +3,8 @@
  *
  * Each name has a timer of its own, in the last part of its TTL and spread there. A name that nobody has used for a
  * while is let go; one of the configuration is then still asked for now and then, well before it would be too stale to
- * serve. What fails is tried again with growing pauses; the cache serves the last addresses meanwhile. All of it goes
+ * serve. What fails is tried again with growing pauses, also a name of the configuration that has never been there; the
+ * cache serves the last addresses meanwhile. All of it goes
  * through one narrow gate, so that neither a start with thousands of names nor their TTLs ending together floods the
  * name servers.
  */
@@ -120,9 +121,9 @@ export class RefreshAhead implements NameObserver {
 
   /** Milliseconds until it is looked at again; null: never. */
   #waitOf(entry: NameEntry, now: number): number | null {
-    const { ring, ttl, failures, refreshAt, retryAt } = entry;
-    // With a TTL of 0 each request asks; what is not there is asked for when somebody wants it.
-    if (ring === null || ttl === 0 || ttl === Infinity) return null;
+    const { ring, ttl, failures, refreshAt, retryAt, configured } = entry;
+    // With a TTL of 0 each request asks; what is not there is asked for when somebody wants it, unless it is configured.
+    if (ring === null ? !configured : ttl === 0 || ttl === Infinity) return null;
     if (failures === 0) return refreshAt - now;
     return Math.max(retryAt - now, Math.min(MIN_PAUSE_MS * 2 ** failures, MAX_PAUSE_MS));
   }

@@ -73,7 +73,7 @@ export class ToldNames implements PlaneResolver {
     if (name === undefined) return this.#literal(host);
     name.used = true;
     this.#options.uses[name.slot] = 1;
-    if (name.ring === null) return null;
+    if (name.ring === null || name.remindAt === Infinity) return name.ring;
     const now = this.#options.now();
     if (now < name.remindAt) return name.ring;
     if (now >= name.peekUntil) return null;
