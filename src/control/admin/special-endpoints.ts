@@ -42,7 +42,7 @@ export const SPECIAL_ENDPOINTS: readonly ApiEndpoint[] = [
   other('/plugins/enabled', ['GET'], 'the names of the plugins that may be used'),
   other('/plugins/schema/{name}', ['GET'], "the schema of a plugin's configuration (deprecated)"),
   other('/plugins/{id}/cost', ['GET'], 'what the calls of a plugin cost: how many, mean and 99th percentile'),
-  other('/metrics', ['GET'], 'metrics of plugins, as Prometheus reads them'),
+  other('/metrics', ['GET'], 'metrics of plugins and of the health of targets, as Prometheus reads them'),
   other('/cache', ['DELETE'], 'forgets cached rows'),
   other('/cache/{key}', ['GET', 'DELETE'], 'one cached row'),
   other('/debug/node/log-level', ['GET'], 'the log level'),
