@@ -388,3 +388,37 @@ test('the header is believed only of a proxy that is trusted, unless everybody i
     assert.equal(told({ status: 0, body }), expected);
   }
 });
+
+test('plugins see the chain that a client has sent: its own certificate first', async () => {
+  const all = await people();
+  await using _folder = all.folder;
+  const seen: string[][] = [];
+  const subjects = (chain: readonly Buffer[]): string[] =>
+    chain.map((der) => new X509Certificate(der).subject);
+  await using upstream = await startEcho();
+  await using plane = await startTls(upstream.port, {
+    trust: all.trust,
+    plugins: [
+      {
+        name: 'chain',
+        priority: 1,
+        filters: {
+          clientCertificates: { authorities: [] },
+          access(exchange) {
+            const { tls } = exchange.client;
+            const chain = tls?.clientChain() ?? [];
+            // The same list each time: it is made once.
+            assert.equal(tls?.clientChain(), chain);
+            seen.push(subjects(chain));
+          },
+        },
+      },
+    ],
+  });
+  for (const name of ['deep', 'anna', 'stranger'] as const) {
+    assert.equal((await ask(plane.port, await as(all, name))).status, 200);
+  }
+  assert.equal((await ask(plane.port, {})).status, 200);
+  // TLS sends no root, and who sends no certificate has no chain.
+  assert.deepEqual(seen, [['CN=deep', 'CN=middle'], ['CN=anna'], ['CN=foreign'], []]);
+});

@@ -9,7 +9,7 @@ import type { StreamExchange } from '../../src/plugins/kit/exchange.ts';
 import type { Filters } from '../../src/plugins/kit/filters.ts';
 import { freePort } from '../support/ports.ts';
 import { connectRaw } from '../support/raw-client.ts';
-import { pluginSet, type InlinePlugin } from '../support/plugins.ts';
+import { pluginSet, type InlinePlugin, type TestPlugin } from '../support/plugins.ts';
 import { snapshotOf, startStreamPlane, type StreamPlane } from '../support/stream-plane.ts';
 import { waitFor } from '../support/wait.ts';
 import { logOf } from './support/log.ts';
@@ -63,7 +63,7 @@ const SETTINGS = { proxy_stream_error_log: 'logs/error.log', log_level: 'info', 
 async function planeOf(
   route: Readonly<Record<string, unknown>>,
   upstream: string,
-  plugins: readonly InlinePlugin[],
+  plugins: readonly TestPlugin[],
   options: { flags?: string; settings?: Readonly<Record<string, string>> } = {},
 ): Promise<StreamPlane> {
   const it = await startStreamPlane({}, options.flags ?? '', { ...SETTINGS, ...options.settings });
@@ -260,5 +260,51 @@ describe('preread', () => {
       client.close();
       server.close();
     }
+  });
+});
+
+const LISTS: ReadonlyArray<readonly [config: object, letIn: boolean]> = [
+  [{ allow: ['127.0.0.0/8'] }, true],
+  [{ deny: ['10.0.0.0/8'] }, true],
+  [{ allow: ['10.0.0.0/8'] }, false],
+  [{ deny: ['127.0.0.1'] }, false],
+  [{ allow: ['127.0.0.0/8'], deny: ['127.0.0.1'] }, false],
+];
+
+describe('ip-restriction', () => {
+  for (const [config, letIn] of LISTS) {
+    test(`${JSON.stringify(config)} ${letIn ? 'lets a stream in' : 'keeps a stream out'}`, async () => {
+      await using upstream = await echo();
+      const plugin = { name: 'ip-restriction', config };
+      await using it = await planeOf(TCP, `tcp://127.0.0.1:${upstream.port}`, [plugin]);
+      await using client = await connectRaw(it.streamPort);
+      client.write('hello');
+      if (letIn) {
+        assert.equal((await client.readBytes(5)).toString(), 'hello');
+        return;
+      }
+      await client.closed();
+      assert.equal(upstream.connections, 0);
+      await logOf(it, /IP address not allowed: 127\.0\.0\.1/);
+    });
+  }
+
+  test('the address is the one of a PROXY header from whom that is believed', async () => {
+    await using upstream = await echo();
+    const plugin = { name: 'ip-restriction', config: { allow: ['192.0.2.7'] } };
+    await using it = await planeOf(TCP, `tcp://127.0.0.1:${upstream.port}`, [plugin], {
+      flags: 'proxy_protocol',
+      settings: { trusted_ips: '127.0.0.1' },
+    });
+    for (const [address, letIn] of [
+      ['192.0.2.7', true],
+      ['192.0.2.8', false],
+    ] as const) {
+      await using client = await connectRaw(it.streamPort);
+      client.write(`PROXY TCP4 ${address} 192.0.2.1 1000 2000\r\nhello`);
+      if (letIn) assert.equal((await client.readBytes(5)).toString(), 'hello');
+      else await client.closed();
+    }
+    assert.equal(upstream.connections, 1);
   });
 });
