@@ -80,7 +80,7 @@ export const opa = describePlugin({
     policy_steps: {
       type: 'integer',
       required: true,
-      default: 20_000_000,
+      default: 2_000_000,
       between: [1000, 2 ** 31 - 1],
       description:
         'Turns of loops that the policy may take for one decision, during which its worker does nothing else; a request whose decision takes more gets 500. Not in Kong.',
