@@ -35,6 +35,8 @@ export interface Identity {
   readonly credential: Credential;
   /** What the upstream is told of the credential (`X-Credential-Identifier`); null: nothing. */
   readonly identifier: string | null;
+  /** What the credential says of groups; whatever an earlier one has said does not hold for this one. */
+  readonly groups?: readonly string[] | null;
 }
 
 /** An identity, or why there is none. */
@@ -78,8 +80,12 @@ export function authentication(
 }
 
 /** Says who calls, to the plugins behind and to the upstream. */
-export function identify(exchange: Exchange, { consumer, credential, identifier }: Identity): void {
+export function identify(
+  exchange: Exchange,
+  { consumer, credential, identifier, groups = null }: Identity,
+): void {
   exchange.authenticate(consumer, credential);
+  exchange.authenticatedGroups = groups;
   const { headers } = exchange.upstreamRequest;
   headers.removeSpellings(CLEARED);
   tellConsumer(headers, consumer);
@@ -94,6 +100,7 @@ function becomeAnonymous(exchange: Exchange, { entities, log }: PluginServices, 
     return refuse(500, message);
   }
   exchange.authenticate(consumer, null);
+  exchange.authenticatedGroups = null;
   const { headers } = exchange.upstreamRequest;
   headers.removeSpellings(CLEARED);
   tellConsumer(headers, consumer);

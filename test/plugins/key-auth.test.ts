@@ -158,6 +158,7 @@ test('hide_credentials: header, query and body, and nothing else', async () => {
     [{ headers: [JSON_TYPE], body: '{"n": 1.0, "apikey":"secret"}' }, '/', '{"n": 1.0}'],
     [{ headers: [MULTIPART], body: multipart('apikey', 'secret') }, '/', '--b--\r\n'],
     [{ headers: [JSON_TYPE, 'apikey: secret'], body: '{"apikey":"x","n":1}' }, '/', '{"n":1}'],
+    [{ headers: [FORM, 'apikey: secret'], body: 'foo=1&apikey=x', chunked: true }, '/', 'foo=1'],
     [{ headers: ['Content-Type: text/plain', 'apikey: secret'], body: 'apikey=x' }, '/', 'apikey=x'],
   ];
   for (const [question, url, body] of cases) {

@@ -384,3 +384,34 @@ test('a session of many groups lies in several cookies', async () => {
   await served.browser.go('', 'POST /?session_logout');
   assert.equal(served.browser.jar.size, 0);
 });
+
+test('groups of a session are not those of whoever is recognized after it', async () => {
+  await using upstream = await startEcho();
+  const seen: Array<readonly string[] | null> = [];
+  const look: InlinePlugin = {
+    name: 'look',
+    priority: 900,
+    filters: { access: (exchange) => void seen.push(exchange.authenticatedGroups) },
+  };
+  const plane = await startPlane(upstream.port, {
+    entities: ENTITIES,
+    plugins: [{ name: 'session', config: { secret: 'x' } }, { name: 'key-auth' }, GROUPS, look],
+  });
+  await using _ = plane;
+  const browser = new Browser(plane);
+  await browser.go(LOGIN);
+  await browser.go(LOGIN);
+  assert.deepEqual(seen, [
+    ['agents', 'dövble'],
+    ['agents', 'dövble'],
+  ]);
+  seen.length = 0;
+  plane.directory.put('consumers', consumer('00000000-0000-4000-8000-00000000000c', 'carol').entity);
+  const carol = { id: '00000000-0000-4000-8000-00000000001c', key: 'other', created_at: 1 };
+  plane.directory.put('keyauth_credentials', {
+    ...carol,
+    consumer: { id: '00000000-0000-4000-8000-00000000000c' },
+  });
+  await browser.go('apikey: other\r\n');
+  assert.deepEqual(seen, [null]);
+});

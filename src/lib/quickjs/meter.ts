@@ -26,11 +26,14 @@ const KIND_MEMORY = 2;
 const KIND_GLOBAL = 3;
 /** `i32`, mutable, `i32.const 0`, `end`. */
 const FUEL_GLOBAL = Buffer.from([0x7f, 0x01, 0x41, 0x00, 0x0b]);
+/** The same with 2^31 - 1. */
+const FULL_GLOBAL = Buffer.from([0x7f, 0x01, 0x41, 0xff, 0xff, 0xff, 0xff, 0x07, 0x0b]);
 
 const GLOBAL_GET = 0x23;
 const GLOBAL_SET = 0x24;
 const CALL = 0x10;
 const END = 0x0b;
+const UNREACHABLE = 0x00;
 /** `i32.const 1`, `i32.sub`. */
 const MINUS_ONE = [0x41, 1, 0x6b];
 /** `i32.const 0`, `i32.lt_s`, `if` without a result. */
@@ -50,16 +53,35 @@ interface Section {
 /** @throws RangeError, TypeError for a module that this cannot be done to. */
 export function meter(wasm: Uint8Array): MeteredModule {
   const sections = sectionsOf(wasm);
-  const find = (id: number): Uint8Array => {
-    const body = sections.find((section) => section.id === id)?.body;
-    if (body === undefined) throw new TypeError(`a module without section ${id}`);
-    return body;
-  };
-  const hook = findHook(find(IMPORTS), plainTypes(find(TYPES)));
-  const fuel = new ByteReader(find(GLOBALS)).u32();
-  const check = checkCode(fuel, hook.index);
+  const hook = findHook(sectionOf(sections, IMPORTS), plainTypes(sectionOf(sections, TYPES)));
+  const bytes = rewritten(wasm, sections, { initial: FUEL_GLOBAL, atEnd: [CALL, ...u32(hook.index)] });
+  return { bytes, hook: { module: hook.module, name: hook.name } };
+}
+
+/**
+ * For a module without such an import: it traps when the fuel is used up, of which it has 2^31 - 1 turns to begin with.
+ *
+ * @throws RangeError, TypeError for a module that this cannot be done to.
+ */
+export function meterTrapping(wasm: Uint8Array): Uint8Array<ArrayBuffer> {
+  return rewritten(wasm, sectionsOf(wasm), { initial: FULL_GLOBAL, atEnd: [UNREACHABLE] });
+}
+
+function sectionOf(sections: readonly Section[], id: number): Uint8Array {
+  const body = sections.find((section) => section.id === id)?.body;
+  if (body === undefined) throw new TypeError(`a module without section ${id}`);
+  return body;
+}
+
+function rewritten(
+  wasm: Uint8Array,
+  sections: readonly Section[],
+  { initial, atEnd }: { readonly initial: Uint8Array; readonly atEnd: readonly number[] },
+): Uint8Array<ArrayBuffer> {
+  const fuel = new ByteReader(sectionOf(sections, GLOBALS)).u32();
+  const check = checkCode(fuel, atEnd);
   const changed = new Map<number, (body: Uint8Array) => Uint8Array>([
-    [GLOBALS, (body) => withOneMore(body, FUEL_GLOBAL)],
+    [GLOBALS, (body) => withOneMore(body, initial)],
     [EXPORTS, (body) => withOneMore(body, fuelExport(fuel))],
     [CODE, (body) => meteredCode(body, check)],
   ]);
@@ -67,7 +89,7 @@ export function meter(wasm: Uint8Array): MeteredModule {
   for (const { id, body } of sections) {
     parts.push(Buffer.from([id]), sized(changed.get(id)?.(body) ?? body));
   }
-  return { bytes: new Uint8Array(Buffer.concat(parts)), hook: { module: hook.module, name: hook.name } };
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 function sectionsOf(wasm: Uint8Array): Section[] {
@@ -128,8 +150,8 @@ function skipLimits(reader: ByteReader, kind: number): void {
   if (bounded & 1) reader.skipNumber();
 }
 
-/** `fuel -= 1; if (fuel < 0) hook()`. */
-function checkCode(fuel: number, hook: number): Uint8Array {
+/** `fuel -= 1; if (fuel < 0) …`. */
+function checkCode(fuel: number, atEnd: readonly number[]): Uint8Array {
   const number = u32(fuel);
   return Buffer.from([
     GLOBAL_GET,
@@ -140,8 +162,7 @@ function checkCode(fuel: number, hook: number): Uint8Array {
     GLOBAL_GET,
     ...number,
     ...IF_NEGATIVE,
-    CALL,
-    ...u32(hook),
+    ...atEnd,
     END,
   ]);
 }

@@ -111,8 +111,7 @@ export default definePlugin({
       if (!readable) return conclude(exchange, searchHead(exchange));
       // The first name decides where it stands; only its absence, or hiding it, makes the body worth reading.
       const first = names[0] === undefined ? null : inHead(exchange, names[0]);
-      if (first !== null && (!config.hide_credentials || bodyLength === null))
-        return conclude(exchange, first);
+      if (first !== null && !config.hide_credentials) return conclude(exchange, first);
       return attemptWithBody(exchange, type);
     }
     return { access: authentication(gateway, config, attempt) };

@@ -89,8 +89,12 @@ function nobody(exchange: Exchange, config: IdentifyConfig, holder: Holder): Att
   if (holder.alternativeNames.length === 0) headers.remove('X-Client-Cert-San');
   else headers.set('X-Client-Cert-San', headerValue(holder.alternativeNames.map(printable).join(', ')));
   const group = config.authenticated_group_by === 'DN' ? holder.distinguishedName : holder.commonName;
-  exchange.authenticatedGroups = group === null ? [] : [group];
-  return { consumer: null, credential: { id: holder.fingerprint, consumerId: null }, identifier: null };
+  return {
+    consumer: null,
+    credential: { id: holder.fingerprint, consumerId: null },
+    identifier: null,
+    groups: group === null ? [] : [group],
+  };
 }
 
 /** Nothing in a certificate begins a line of a header, or an entry of its list. */

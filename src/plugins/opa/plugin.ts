@@ -55,9 +55,10 @@ async function decider(config: OpaConfig, gateway: PluginServices): Promise<Deci
     policy_entrypoint: entrypoint,
     policy_data: data,
     policy_memory: memory,
+    policy_steps: steps,
   } = config;
   if (wasm === null) return asking(config, gateway);
-  const policy = await loadWasmPolicy({ wasm: gateway.secret(wasm), entrypoint, data, memory });
+  const policy = await loadWasmPolicy({ wasm: gateway.secret(wasm), entrypoint, data, memory, steps });
   return (input) => policy.evaluate(input);
 }
 

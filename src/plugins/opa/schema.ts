@@ -77,6 +77,14 @@ export const opa = describePlugin({
       between: [1, 256],
       description: 'MiB that the policy may use in each worker. Not in Kong.',
     },
+    policy_steps: {
+      type: 'integer',
+      required: true,
+      default: 2_000_000,
+      between: [1000, 2 ** 31 - 1],
+      description:
+        'Turns of loops that the policy may take for one decision, during which its worker does nothing else; a request whose decision takes more gets 500. Not in Kong.',
+    },
   },
   checks: [
     { at_least_one_of: ['opa_path', 'policy_wasm'] },

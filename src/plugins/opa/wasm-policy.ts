@@ -2,11 +2,12 @@
  * A policy that runs in the worker. It is compiled once for each configuration; its memory is bounded, and an instance
  * that failed is replaced, as nobody knows what is left in its memory.
  *
- * An evaluation is a plain call: while it computes, its worker does nothing else. Policies end by themselves (Rego has no
- * endless loops), but may take long: see docs/guide/policies.md.
+ * An evaluation is a plain call: while it computes, its worker does nothing else. So the module is rewritten before it is
+ * compiled: each turn of each of its loops is counted, and one too many ends the evaluation (lib/quickjs/meter.ts).
  */
 import { gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
+import { FUEL, meterTrapping } from '../../lib/quickjs/meter.ts';
 
 /** Of the engine; its types come with those of browsers only. */
 interface WasmEngine {
@@ -19,6 +20,7 @@ const PAGE = 64 * 1024;
 const LARGEST_MODULE = 16 * 1024 * 1024;
 
 interface Loaded {
+  readonly wasmInstance: { readonly exports: { readonly [FUEL]: { value: number } } };
   readonly entrypoints: Readonly<Record<string, number>>;
   evaluate(input: unknown, entrypoint?: number | string): unknown;
   setData(data: object): void;
@@ -31,6 +33,8 @@ export interface PolicyOptions {
   readonly data: unknown;
   /** MiB. */
   readonly memory: number;
+  /** Turns of loops that one evaluation may take. */
+  readonly steps: number;
 }
 
 export interface WasmPolicy {
@@ -49,10 +53,13 @@ export async function loadWasmPolicy(options: PolicyOptions): Promise<WasmPolicy
       // It is used again only when it has ended well.
       policy = null;
       let results: unknown;
+      const fuel = running.wasmInstance.exports[FUEL];
       try {
+        fuel.value = options.steps;
         results = running.evaluate(input, entrypoint);
       } catch (error) {
-        throw new Error(`the policy failed: ${reason(error)}`, { cause: error });
+        const why = fuel.value < 0 ? `it takes more than ${options.steps} steps` : reason(error);
+        throw new Error(`the policy failed: ${why}`, { cause: error });
       }
       policy = running;
       const [first] = Array.isArray(results) ? (results as ReadonlyArray<{ readonly result?: unknown }>) : [];
@@ -67,10 +74,11 @@ async function instances(options: PolicyOptions): Promise<() => Loaded> {
       loadPolicySync(module: object, memory: { initial: number; maximum: number }): Loaded;
     };
   };
-  const module = await wasm.compile(await moduleBytes(options.wasm));
-  if (!wasm.Module.imports(module).some(({ kind }) => kind === 'memory')) {
+  const bytes = await moduleBytes(options.wasm);
+  if (!wasm.Module.imports(await wasm.compile(bytes)).some(({ kind }) => kind === 'memory')) {
     throw new Error('this is no policy that `opa build -t wasm` made: it imports no memory');
   }
+  const module = await wasm.compile(metered(bytes));
   const maximum = (options.memory * 1024 * 1024) / PAGE;
   return () => {
     try {
@@ -83,6 +91,15 @@ async function instances(options: PolicyOptions): Promise<() => Loaded> {
       throw new Error(`the policy cannot be used: ${reason(error)}`, { cause: error });
     }
   };
+}
+
+/** What the engine has taken as a module. */
+function metered(bytes: Uint8Array): Uint8Array {
+  try {
+    return meterTrapping(bytes);
+  } catch (error) {
+    throw new Error(`the policy cannot be bounded: ${reason(error)}`, { cause: error });
+  }
 }
 
 async function moduleBytes(text: string): Promise<Uint8Array> {

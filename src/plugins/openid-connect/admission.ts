@@ -25,10 +25,8 @@ export function decide(parts: Parts, exchange: Exchange, evidence: Evidence): At
   const sources = [evidence.access, evidence.id, evidence.user];
   const consumer = consumerOf(config, gateway.entities, sources);
   if (consumer === undefined) return refused('the token names no consumer');
-  if (config.authenticated_groups_claim !== null) {
-    const groups = listOf(findClaim(sources, config.authenticated_groups_claim));
-    exchange.authenticatedGroups = groups.slice(0, MOST_GROUPS);
-  }
+  const { authenticated_groups_claim: path } = config;
+  const groups = path === null ? null : listOf(findClaim(sources, path)).slice(0, MOST_GROUPS);
   const hidden = config.hide_credentials && evidence.hide !== null;
   if (hidden) evidence.hide?.(exchange);
   headers.tell(exchange, evidence, outbox, hidden);
@@ -36,7 +34,8 @@ export function decide(parts: Parts, exchange: Exchange, evidence: Evidence): At
   const named =
     typeof claim === 'string' && claim !== '' && claim.length <= LONGEST_CREDENTIAL ? claim : null;
   const id = named ?? consumer?.id ?? 'openid-connect';
-  return { consumer, credential: { id, consumerId: consumer?.id ?? null }, identifier: identifierOf(named) };
+  const credential = { id, consumerId: consumer?.id ?? null };
+  return { consumer, credential, identifier: identifierOf(named), groups };
 }
 
 /** Headers hold no control characters. */

@@ -86,10 +86,10 @@ export default definePlugin({
         consumer,
         credential: { id: credentialId, consumerId },
         identifier: credentialId,
+        groups,
       });
       const { headers } = exchange.upstreamRequest;
       if (groups !== null) {
-        exchange.authenticatedGroups = groups;
         headers.set('X-Authenticated-Groups', headerValue(groups.join(', ')));
       }
       if (visit.state !== null) tell(headers, toldUpstream, visit.state);

@@ -164,6 +164,23 @@ services:
   });
 });
 
+test("lists by Kong Enterprise's name are those of the kind that they are here", () => {
+  const { entities } = good(`${HEAD}
+consumers:
+- username: anna
+  keyauth_enc_credentials: [{key: nested}]
+keyauth_enc_credentials: [{consumer: anna, key: above}]
+keyauth_credentials: [{consumer: anna, key: usual}]
+`);
+  const keys = (entities.get('keyauth_credentials') ?? []).map(({ key }) => String(key));
+  assert.deepEqual(keys.toSorted(), ['above', 'nested', 'usual']);
+  assert.equal(entities.has('keyauth_enc_credentials'), false);
+  assert.deepEqual(lines(`${HEAD}keyauth_enc_credentials: [{consumer: anna, kye: x}]`), [
+    "2:28: keyauth_enc_credentials[0].consumer: invalid reference 'consumer: anna' (no such entry in 'consumers')",
+    '2:44: keyauth_enc_credentials[0].kye: unknown field',
+  ]);
+});
+
 describe('an invalid file', () => {
   const table: ReadonlyArray<readonly [name: string, text: string, ...expected: string[]]> = [
     ['no version', 'services: []', '1:1: _format_version: required field missing'],

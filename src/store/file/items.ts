@@ -5,7 +5,7 @@ import type { CheckContext, Fields, Values } from '../../entities/schema/field.t
 import { Issues, type Segment } from '../../entities/schema/issue.ts';
 import { MESSAGES } from '../../entities/schema/messages.ts';
 import type { Problems } from './problems.ts';
-import { allKinds, type Kind } from './kinds.ts';
+import { allKinds, type Kind, LIST_ALIASES } from './kinds.ts';
 
 /** One entity of the file. */
 export interface Item {
@@ -38,7 +38,10 @@ const HEAD: Fields = {
 };
 
 const head = new CompiledRecord(HEAD, []);
-const headExtras = fromKinds(() => ({ ...NO_EXTRAS, ignored: new Set(allKinds().keys()) }));
+const headExtras = fromKinds(() => ({
+  ...NO_EXTRAS,
+  ignored: new Set([...allKinds().keys(), ...LIST_ALIASES.keys()]),
+}));
 
 /** decK writes these; Kong does not read them. */
 const DECK_KEYS: ReadonlyMap<string, string> = new Map([
@@ -70,8 +73,12 @@ export function readHead(file: Values, problems: Problems, context: CheckContext
 
 export function collectItems(file: Values, problems: Problems): Items {
   const items = new Map<string, Item[]>([...allKinds().keys()].map((name) => [name, []]));
-  for (const kind of allKinds().values())
-    collectList(file, { kind, list: kind.name, parent: null, parentField: null }, items, problems);
+  const lists = [...allKinds().keys(), ...LIST_ALIASES.keys()];
+  for (const list of lists) {
+    const kind = kindOfList(list);
+    if (kind !== undefined)
+      collectList(file, { kind, list, parent: null, parentField: null }, items, problems);
+  }
   return items;
 }
 
@@ -110,7 +117,7 @@ function collectList(holder: Values, slot: Slot, items: Items, problems: Problem
 function collectNested(item: Item, items: Items, problems: Problems): void {
   const { children, members } = item.kind;
   for (const [name, field] of children) {
-    const kind = allKinds().get(name);
+    const kind = kindOfList(name);
     if (kind !== undefined) {
       collectList(item.raw, { kind, list: name, parent: item, parentField: field }, items, problems);
     }
@@ -119,6 +126,10 @@ function collectNested(item: Item, items: Items, problems: Problems): void {
   if (members === null || kind === undefined) return;
   const { key, holder, member } = members;
   collectList(item.raw, { kind, list: key, parent: item, parentField: holder, member }, items, problems);
+}
+
+function kindOfList(name: string): Kind | undefined {
+  return allKinds().get(LIST_ALIASES.get(name) ?? name);
 }
 
 /** `bob`, `{ username: bob }`, `{ id: … }` */

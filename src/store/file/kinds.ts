@@ -37,6 +37,11 @@ export interface MemberList {
   readonly member: string;
 }
 
+/** Names of lists that stand for another kind: Kong Enterprise's, whose entities are that kind's here. */
+export const LIST_ALIASES: ReadonlyMap<string, string> = new Map([
+  ['keyauth_enc_credentials', 'keyauth_credentials'],
+]);
+
 const MEMBERSHIP = 'consumer_group_consumers';
 
 const MEMBERS: Readonly<Record<string, MemberList>> = {
@@ -51,6 +56,10 @@ function kindOf(definition: EntityDefinition): Kind {
     for (const relation of relationsOf(child)) {
       if (relation.field.reference === name) children.set(child.name, relation.name);
     }
+  }
+  for (const [alias, child] of LIST_ALIASES) {
+    const field = children.get(child);
+    if (field !== undefined) children.set(alias, field);
   }
   const hidden = [...children.keys()].filter((child) => child in fields);
   const members = MEMBERS[name] ?? null;

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { logOf } from '../support/log.ts';
 import { startPlane, type PlaneOptions, type TestPlane } from '../../support/data-plane.ts';
 import { pluginEntity, pluginProblems } from '../../support/plugins.ts';
 import { freePort } from '../../support/ports.ts';
@@ -97,6 +98,22 @@ test('a policy that needs more memory than it may have fails for its request onl
   await using small = await startPlane(upstream.port, { plugins: [plugin(input)] });
   assert.equal((await ask(small, 'GET /', '', 'x'.repeat(2 << 20))).status, 500);
   assert.equal((await ask(small, 'GET /', '', 'x')).status, 200);
+});
+
+test('a policy that takes more steps than it may fails for its request only', async () => {
+  await using upstream = await startEcho();
+  const slow = { policy_wasm: WASM, policy_entrypoint: 'gateway/slow' };
+  const settings = { proxy_error_log: 'logs/error.log' };
+  await using plane = await startPlane(upstream.port, {
+    plugins: [plugin({ ...slow, policy_steps: 100_000 })],
+    settings,
+  });
+  for (let round = 0; round < 3; round++) assert.equal((await ask(plane)).status, 500);
+  await logOf(plane, /takes more than 100000 steps/);
+  await using quick = await startPlane(upstream.port, {
+    plugins: [plugin({ policy_wasm: WASM, policy_steps: 100_000 })],
+  });
+  for (let round = 0; round < 3; round++) assert.equal((await ask(quick)).status, 200);
 });
 
 test('a policy that cannot be used refuses everything, and says why', async () => {
