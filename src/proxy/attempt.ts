@@ -182,7 +182,7 @@ export class Attempt implements ClientStreamHandler {
     if (this.#timer !== null) this.#disarm(this.#timer);
     this.status = head.status;
     this.#forward.tell(this, head.status);
-    this.#tellPassage(head.status);
+    if (this.passage !== null) this.#tellPassage(judged(this.#exchange, head));
     if (!this.#forward.answered(this, head)) return this.#observe(performance.now() - this.startedAt);
     this.#exchange.respond(head);
     this.#observe(this.#exchange.upstreamHeadAt - this.startedAt);
@@ -246,4 +246,13 @@ export class Attempt implements ClientStreamHandler {
 
 function outcomeOf({ status }: GatewayError): Outcome {
   return status === 504 ? 'timeout' : 'tcp failure';
+}
+
+/** What the statuses of gRPC that are an upstream's failures are in HTTP's: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const GRPC_FAILURES: Readonly<Record<string, number>> = { 2: 500, 4: 504, 13: 500, 14: 503, 15: 500 };
+
+/** The status of an answer; of a gRPC call that has failed at once, the one that it means. */
+function judged(exchange: Exchange, { status, headers }: ResponseHead): number {
+  const failure = status === 200 ? headers.get('grpc-status') : undefined;
+  return failure === undefined || !exchange.isGrpc ? status : (GRPC_FAILURES[failure] ?? status);
 }

@@ -77,15 +77,15 @@ const config = {
   _format_version: '3.0',
   services: all.flatMap(({ name, config: own, target, service }) =>
     // Of each case a service with an upstream, and one with the address alone.
-    ['u', 'a'].map((kind) => ({
-      name: `${kind}-${name}`,
-      host: kind === 'u' ? `${name}.up` : '127.0.0.1',
-      port: target.port,
-      retries: 0,
-      ...service,
-      routes: [{ paths: [`/${kind}-${name}`], strip_path: false }],
-      plugins: [{ name: 'circuit-breaker', config: { ...STEADY, ...own } }],
-    })),
+    ['u', 'a'].map((kind) =>
+      Object.assign({ retries: 0 }, service, {
+        name: `${kind}-${name}`,
+        host: kind === 'u' ? `${name}.up` : '127.0.0.1',
+        port: target.port,
+        routes: [{ paths: [`/${kind}-${name}`], strip_path: false }],
+        plugins: [{ name: 'circuit-breaker', config: { ...STEADY, ...own } }],
+      }),
+    ),
   ),
   upstreams: all.map(({ name, target }) => ({ name: `${name}.up`, targets: [{ target: target.at }] })),
 };

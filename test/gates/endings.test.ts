@@ -392,6 +392,13 @@ test('gRPC clients read what refuses them as a status', async () => {
   });
   await using one = new GrpcClient(limited.port);
   await using other = new GrpcClient(broken.port);
+  // The status of a call that fails at once counts as what it means.
+  await using failing = await grpcPlane(server.port, {
+    plugins: [{ name: 'circuit-breaker', config: breaker }],
+  });
+  await using third = new GrpcClient(failing.port);
+  assert.equal((await third.call('unary', [Buffer.from('x')])).details, 'away');
+  assert.match((await third.call('unary', [Buffer.from('x')])).details, /circuit open/);
   const chat = one.start('chat');
   const over = outcome(chat);
   await new Promise<void>((resolve) => chat.once('data', () => resolve()));
