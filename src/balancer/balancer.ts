@@ -62,8 +62,9 @@ export class BalancerTarget {
   /** Of the whole node, when the algorithm goes by it. */
   load: TargetLoad | null = null;
   readonly #name: string;
-  readonly #http: string;
-  readonly #https: string;
+  /** Made when they are asked for: most targets that a change makes anew are gone before that. */
+  #http: string | null = null;
+  #https: string | null = null;
   readonly #useSrvName: boolean;
 
   constructor(
@@ -76,8 +77,6 @@ export class BalancerTarget {
     this.host = host;
     this.port = port;
     this.#name = hostHeader ?? (host.includes(':') ? `[${host}]` : host);
-    this.#http = withPort(this.#name, port, 80);
-    this.#https = withPort(this.#name, port, 443);
   }
 
   /**
@@ -87,8 +86,9 @@ export class BalancerTarget {
    */
   authority(port: number, tls: boolean, name?: string): string {
     if (name !== undefined && this.#useSrvName) return withPort(name, port, tls ? 443 : 80);
-    if (port === this.port) return tls ? this.#https : this.#http;
-    return withPort(this.#name, port, tls ? 443 : 80);
+    if (port !== this.port) return withPort(this.#name, port, tls ? 443 : 80);
+    if (tls) return (this.#https ??= withPort(this.#name, port, 443));
+    return (this.#http ??= withPort(this.#name, port, 80));
   }
 }
 

@@ -36,8 +36,8 @@ export class Choices {
   readonly #id: string;
   readonly #members: readonly Member[];
   readonly #asked = new Map<string, Asked>();
-  /** Names of the members that were served before; null: none were. */
-  #before: ReadonlySet<string> | null;
+  /** The members that were served before; null: none were. */
+  readonly #before: readonly Member[] | null;
   #openedAt = 0;
   #zone: TargetZone | null = null;
   #shared: SharedLoads | null = null;
@@ -50,7 +50,7 @@ export class Choices {
     this.#spec = { groups, algorithm, slots, start, health, hashSource, slowStart: 0 };
     this.#id = spec.id ?? '';
     this.#members = groups.flatMap(({ members }) => members);
-    this.#before = previous?.named ?? null;
+    this.#before = previous?.served ?? null;
     this.own = new Choice(this.#spec);
   }
 
@@ -89,9 +89,8 @@ export class Choices {
   }
 
   /** Null: nobody was served. */
-  get named(): ReadonlySet<string> | null {
-    if (this.#zone === null || this.#members.length === 0 || this.alone) return null;
-    return new Set(this.#members.map(({ name }) => name));
+  get served(): readonly Member[] | null {
+    return this.#zone === null || this.#members.length === 0 || this.alone ? null : this.#members;
   }
 
   recent(): Asked[] {
@@ -138,7 +137,8 @@ export class Choices {
   /** All or none. */
   #acquire(zone: TargetZone): TargetLoad[] | null {
     const loads: TargetLoad[] = [];
-    const before = this.alone ? null : this.#before;
+    // Few need it, and each change of a thousand targets makes one of these.
+    const before = this.alone || this.#before === null ? null : new Set(this.#before.map(({ name }) => name));
     for (const { name } of this.#members) {
       const born = before === null || before.has(name) ? 0 : this.#openedAt;
       const load = zone.acquire(`${this.#id} ${name}`, born);

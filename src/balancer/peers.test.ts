@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Balancer } from './balancer.ts';
+import type { Affinity } from './affinity.ts';
 import { Peers } from './peers.ts';
 import { AddressRing } from './resolver/address-ring.ts';
 import { DnsError, type ResolvedName, type Resolver } from './resolver/resolver.ts';
@@ -110,4 +111,64 @@ test("the Host header is the target's, or the upstream's, with the port unless i
   assert.equal(of('a.test', 80, 'h.test').authority(80, false), 'h.test');
   assert.equal(of('a.test', 81, 'h.test').authority(81, false), 'h.test:81');
   assert.equal(of('a.test', 81, 'h.test:90').authority(81, false), 'h.test:90');
+});
+
+/** Wants the target of that index. */
+function wanting(
+  index: number,
+  strict = false,
+): Affinity & { readonly met: (...args: never) => void; seen: string[] } {
+  const seen: string[] = [];
+  return { strict, seen, wanted: () => index, met: (_, { host }) => void seen.push(host) };
+}
+
+function sticky(affinity: Affinity, known: readonly string[] = ['a', 'b', 'c']): Peers {
+  const resolver = new StubResolver();
+  for (const host of known) resolver.known.add(host);
+  const targets = ['a', 'b', 'c'].map((host) => ({ host, port: 80, weight: 100 }));
+  return new Peers(Balancer.of({ hostHeader: null, targets, start: 0 }), resolver, null, affinity);
+}
+
+const ANSWERED: ReadonlyArray<readonly [strict: boolean, wanted: number, tried: readonly string[]]> = [
+  [false, 2, ['c', 'a', 'b', 'a']],
+  [false, -1, ['a', 'b', 'c', 'a']],
+  [false, 7, ['a', 'b', 'c', 'a']],
+  [true, 2, ['c', 'c', 'c', 'c']],
+  [true, -1, ['a', 'b', 'c', 'a']],
+];
+
+for (const [strict, wanted, tried] of ANSWERED) {
+  test(`affinity ${wanted}, ${strict ? 'strict' : 'if it can be'}: tries that fail go to ${tried.join(', ')}`, () => {
+    assert.deepEqual(hosts(sticky(wanting(wanted, strict)), 4, 'failed').slice(0, 3), tried.slice(0, 3));
+  });
+}
+
+test('affinity: who answers is told, who fails is not', () => {
+  const affinity = wanting(1);
+  const peers = sticky(affinity);
+  const [first, address] = [peers.next(), RING.next()];
+  assert.ok(first);
+  peers.tell(first, address, 'tcp failure');
+  peers.failed(first);
+  const second = peers.next();
+  assert.ok(second);
+  peers.tell(second, address, 200);
+  assert.deepEqual(affinity.seen, ['a']);
+});
+
+test('affinity: a strict one whose name does not resolve, or that a gate refuses, has nowhere to go', () => {
+  const lost = sticky(wanting(1, true), ['a', 'c']);
+  const target = lost.next();
+  assert.equal(target?.host, 'b');
+  lost.unresolved(target);
+  assert.equal(lost.next(), null);
+  const refused = sticky(wanting(1, true));
+  assert.equal(refused.nextThrough({ enter: () => false }), null);
+  const tried = sticky(wanting(1, true));
+  const once = tried.next();
+  assert.ok(once);
+  tried.failed(once);
+  assert.equal(tried.nextThrough({ enter: () => false }), null);
+  assert.equal(tried.nextThrough({ enter: () => true })?.host, 'b');
+  assert.equal(tried.another(), null);
 });

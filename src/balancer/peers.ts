@@ -101,7 +101,7 @@ export class Peers {
     while (target !== null && !gate.enter(target.index)) {
       this.#pass(target);
       (refused ??= []).push(target.index);
-      target = this.next();
+      target = this.#affinity?.strict === true ? null : this.next();
     }
     if (refused !== null) for (const index of refused) this.#passed?.delete(index);
     return target;

@@ -15,7 +15,7 @@
  */
 
 /** Of its share that a member begins with. */
-export const FLOOR = 0.1;
+const FLOOR = 0.1;
 /** Periods for which a member keeps what it might have had, since its turns do not come when they are allowed. */
 const KEPT = 4;
 /** Parts are worked out anew so often while a start lasts. */

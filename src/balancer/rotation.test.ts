@@ -80,6 +80,23 @@ test('property: what is passed over is not taken, the others keep their proporti
   );
 });
 
+test('property: who is out for everybody is as one that every request passes over', () => {
+  fc.assert(
+    fc.property(someWeights, someStart, fc.array(fc.nat(7), { maxLength: 40 }), (weights, start, toggles) => {
+      const [told, asked] = [new Rotation(weights, start), new Rotation(weights, start)];
+      const out = new Set<number>();
+      for (const toggle of toggles) {
+        const member = toggle % weights.length;
+        if (!out.delete(member)) out.add(member);
+        told.setOut(member, out.has(member));
+        for (let n = 0; n < 5; n++) assert.equal(told.next(), asked.nextBut(out));
+        const [also] = weights.keys();
+        assert.equal(told.nextBut(new Set([also ?? 0])), asked.nextBut(new Set([...out, also ?? 0])));
+      }
+    }),
+  );
+});
+
 test('workers that start at different places do not begin with the same member', () => {
   const first = (weights: number[], starts: number[]): number[] =>
     starts.map((start) => new Rotation(weights, start).next());

@@ -82,3 +82,29 @@ test('all are passed over: none, and the next turn is as if nobody had asked', (
   const turns = Array.from({ length: 6 }, () => schedule.next());
   assert.deepEqual(counted(3, turns), [3, 1, 2]);
 });
+
+test('property: who is out for everybody is taken by nobody, the others keep their shares, and nobody catches up', () => {
+  const weights = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 2, maxLength: 30 });
+  fc.assert(
+    fc.property(weights, fc.array(fc.nat(29), { maxLength: 12 }), (all, toggles) => {
+      const schedule = new Schedule(all, 0);
+      const out = new Set<number>();
+      for (const toggle of toggles) {
+        const member = toggle % all.length;
+        if (!out.delete(member)) out.add(member);
+        schedule.setOut(member, out.has(member));
+        const left = all.map((weight, n) => (out.has(n) ? 0 : weight));
+        const sum = left.reduce((one, other) => one + other, 0);
+        if (sum === 0) {
+          assert.equal(schedule.next(), -1);
+          continue;
+        }
+        const counts = all.map(() => 0);
+        for (let turn = 0; turn < sum * 3; turn++) counts[schedule.next()]!++;
+        for (const [n, weight] of left.entries()) {
+          assert.ok(Math.abs(counts[n]! - weight * 3) <= 1, `member ${n}: ${counts[n]} of ${weight * 3}`);
+        }
+      }
+    }),
+  );
+});

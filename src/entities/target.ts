@@ -7,7 +7,7 @@ import * as t from './typedefs.ts';
 export const DEFAULT_PORT = 8000;
 
 const PRIORITY = 'priority:';
-export const MAX_PRIORITY = 99;
+const MAX_PRIORITY = 99;
 
 /** What is wrong with a tag. One that nearly says a priority would put a spare target in front. */
 function tagProblem(tag: string): string | null {

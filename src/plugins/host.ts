@@ -3,6 +3,7 @@ import { PLUGIN_SCHEMAS } from '../entities/plugin-schemas.ts';
 import type { Plugin } from '../entities/plugin.ts';
 import { moduleUrl } from '../lib/module-url.ts';
 import type { WorkerZone } from '../zone/worker-zone.ts';
+import { CreateLimit } from './create-limit.ts';
 import type { PluginInstance } from './instance.ts';
 import type { Filters } from './kit/filters.ts';
 import { refuse } from './kit/reply.ts';
@@ -41,14 +42,18 @@ export interface PluginHostOptions {
   readonly services: (entity: Plugin) => HandedServices;
   /** Says which plugin of a user's runs. */
   readonly zone: WorkerZone;
+  /** Milliseconds that a `create` may take. */
+  readonly createMs?: number;
 }
 
 export class PluginHost {
   readonly #options: PluginHostOptions;
+  readonly #limit: CreateLimit;
   readonly #loaded = new Map<string, Promise<AnyPlugin>>();
 
   constructor(options: PluginHostOptions) {
     this.#options = options;
+    this.#limit = new CreateLimit(options.createMs);
   }
 
   /**
@@ -65,9 +70,11 @@ export class PluginHost {
     const common = { entity, priority };
     try {
       const config = secrets.resolve(description?.config ?? {}, entity.config);
-      const { filters, identifies } = await (user === null
-        ? this.#create(entity.name, config, services)
-        : this.#createForUser(user, { entity, resolved: config, services }));
+      const making =
+        user === null
+          ? this.#create(entity.name, config, services)
+          : this.#createForUser(user, { entity, resolved: config, services });
+      const { filters, identifies } = await this.#limit.within(entity.name, making);
       const measured = cost.measured(filters);
       return { ...common, ...kept(secrets), filters: measured, identifies, broken: null, cost, release };
     } catch (error) {

@@ -51,6 +51,7 @@ import { errorContext, errorText } from './error-context.ts';
 import { Exchange } from './exchange.ts';
 import { Listeners } from './listeners.ts';
 import { replyMalformed } from './malformed.ts';
+import { endPlugins } from './plugins/end-plugins.ts';
 import { ServiceMaker } from './plugins/services.ts';
 import { policyOf } from './policy.ts';
 import type { Policy } from './policy.ts';
@@ -315,6 +316,7 @@ export class DataPlane implements ProxyContext, Http2ServerContext {
     this.#cut();
     this.pool.drain();
     this.http2Pool.close();
+    await endPlugins(this.snapshot.plugins.instances.values());
     this.services.close();
     this.resolver.close();
     this.wheel.close();

@@ -171,7 +171,8 @@ export class Forward {
 
   #pass(gating: Gating, replaced: Attempt | null): void {
     const next = (): void => this.#guard(() => this.#try());
-    const passed = gating.pass(this.#peers, replaced?.place.target, next, (error) => this.#noMore(error));
+    const fail = (error: GatewayError): void => this.#guard(() => this.#noMore(error));
+    const passed = gating.pass(this.#peers, replaced?.place.target, next, fail);
     if (passed !== false) this.#resolve(passed.target ?? this.#service, passed.target, replaced);
   }
 

@@ -107,7 +107,7 @@ export class SnapshotBuilder {
   commit(snapshot: Snapshot): void {
     if (snapshot !== this.#prepared) throw new StaleBase(`revision ${snapshot.revision} was overtaken`);
     snapshot.upstreams.open(this.#targets, this.#current.upstreams);
-    disposeGone(this.#current.plugins, snapshot.plugins, () => {});
+    disposeGone(this.#current.plugins, snapshot.plugins);
     this.#current = snapshot;
     this.#prepared = null;
     this.#clean = true;
@@ -123,10 +123,11 @@ export class SnapshotBuilder {
     return this.#next(async () => {
       const { plugins, trust } = this.#current;
       const current = { ...this.#current, plugins: await this.#plugins.replace(plugins, renewed, trust) };
-      disposeGone(plugins, current.plugins, () => {});
+      disposeGone(plugins, current.plugins);
       if (this.#prepared !== null) this.#clean = false;
-      this.#prepared = null;
-      return (this.#current = current);
+      this.#current = current;
+      this.#discard();
+      return current;
     });
   }
 
@@ -142,7 +143,7 @@ export class SnapshotBuilder {
       throw new StaleBase(`revision ${image.revision} is a delta on ${String(image.baseRevision)}`);
     }
     this.#clean = false;
-    this.#prepared = null;
+    this.#discard();
     if (full) this.#reset(flavor);
     const places = new RoutePlaces(full ? emptyRouters(flavor) : this.#current, this.#broken);
     const records = image.records();
@@ -174,6 +175,12 @@ export class SnapshotBuilder {
     };
     this.#prepared = snapshot;
     return snapshot;
+  }
+
+  /** What was prepared is overtaken: nobody will serve it. */
+  #discard(): void {
+    if (this.#prepared !== null) disposeGone(this.#prepared.plugins, this.#current.plugins);
+    this.#prepared = null;
   }
 
   #isBase(revision: number | null, flavor: RouterFlavor): boolean {

@@ -38,6 +38,7 @@ export class PluginIndex {
     const instances = new Map(served.instances);
     for (const [id, instance] of renewed) {
       const entity = instances.get(id)?.entity;
+      if (entity !== instance.entity) void endInstance(instance);
       if (entity === undefined) continue;
       instances.set(id, entity === instance.entity ? instance : await this.#create(entity, trust));
     }
@@ -72,12 +73,19 @@ export class PluginIndex {
 }
 
 /** Ends what only the snapshot before had. */
-export function disposeGone(before: PluginSet, now: PluginSet, failed: (error: unknown) => void): void {
+export function disposeGone(before: PluginSet, now: PluginSet): void {
   if (before === now) return;
   for (const [id, instance] of before.instances) {
-    if (now.instances.get(id) === instance) continue;
-    void Promise.try(() => instance.filters.dispose?.())
-      .catch(failed)
-      .finally(() => instance.release?.());
+    if (now.instances.get(id) !== instance) void endInstance(instance);
   }
+}
+
+/** Never rejects. */
+export async function endInstance({ filters, release }: PluginInstance): Promise<void> {
+  try {
+    await filters.dispose?.();
+  } catch {
+    // Nobody is left to whom it matters.
+  }
+  release?.();
 }

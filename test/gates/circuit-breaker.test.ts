@@ -71,7 +71,7 @@ const NEVER: readonly Case[] = [
 ];
 
 const all = await Promise.all(
-  [...CASES, ...NEVER].map(async (one) => ({ ...one, target: await Target.start() })),
+  [...CASES, ...NEVER].map(async (one) => Object.assign({}, one, { target: await Target.start() })),
 );
 const config = {
   _format_version: '3.0',
@@ -79,7 +79,8 @@ const config = {
     // Of each case a service with an upstream, and one with the address alone.
     ['u', 'a'].map((kind) => ({
       name: `${kind}-${name}`,
-      ...(kind === 'u' ? { host: `${name}.up` } : { host: '127.0.0.1', port: target.port }),
+      host: kind === 'u' ? `${name}.up` : '127.0.0.1',
+      port: target.port,
       retries: 0,
       ...service,
       routes: [{ paths: [`/${kind}-${name}`], strip_path: false }],

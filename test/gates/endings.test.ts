@@ -26,7 +26,7 @@ const BREAKER: TestPlugin = {
 interface Setting {
   readonly client: RawConnection;
   /** The upstream's side of the request. */
-  peer(): Promise<RawPeer>;
+  readonly peer: () => Promise<RawPeer>;
   readonly plane: TestPlane;
 }
 
@@ -180,6 +180,20 @@ const ENDINGS: readonly Ending[] = [
     },
   },
   {
+    name: 'a connection of the pool that is dead, and another one in its place',
+    run: async ({ client, peer }) => {
+      const upstream = await peer();
+      upstream.write(WHOLE);
+      await client.readResponse();
+      client.write(GET);
+      // Closed when the second request has come on it: that says nothing, and it gets another one at the same target.
+      await upstream.heads(2);
+      upstream.end();
+      (await peer()).write(WHOLE);
+      assert.equal((await client.readResponse()).status, 200);
+    },
+  },
+  {
     name: 'a status that is tried again',
     plugins: [{ name: 'retry', config: { statuses: [503], attempts: 1, backoff_base: 1 } }],
     run: async ({ client, peer }) => {
@@ -262,6 +276,45 @@ for (const balanced of [true, false]) {
     });
   });
 }
+
+test('a try beside another takes a place of its own, and the loser gives its back', async () => {
+  const node = new NodeCircuits(1, 64);
+  const peers: RawPeer[] = [];
+  const collect = async (peer: RawPeer): Promise<void> => {
+    await peer.heads(1);
+    peers.push(peer);
+  };
+  await using one = await startRawUpstream(collect);
+  await using other = await startRawUpstream(collect);
+  const targets = [one, other].map(({ port }) => ({ host: '127.0.0.1', port, weight: 1 }));
+  const balancer = Balancer.of({ id: 'u', hostHeader: null, targets, start: 0 });
+  await using plane = await startPlane(one.port, {
+    circuits: new CircuitZone(node.buffer, 0, node.shape),
+    plugins: [
+      { name: 'upstream-limits', config: { max_requests: 2, max_requests_per_target: 1 } },
+      BREAKER,
+      { name: 'hedging', config: { delay: 1, budget: { percent: 100, min_per_second: 100_000 } } },
+    ],
+    service: { host: 'u', balancing: { upstreams: NO_UPSTREAMS, balancer } },
+  });
+  const client = await connectRaw(plane.port);
+  client.write(GET);
+  await waitFor(() => peers.length === 2);
+  const taken = (): number[] => [...node.all()].map(({ inFlight }) => inFlight).filter((count) => count > 0);
+  assert.deepEqual(
+    taken().toSorted((a, b) => a - b),
+    [1, 1, 2],
+  );
+  // No place is left: the next request is not hedged, nor let in.
+  const next = await connectRaw(plane.port);
+  next.write(GET);
+  assert.equal((await next.readResponse()).status, 503);
+  peers[1]?.write(WHOLE);
+  assert.equal((await client.readResponse()).status, 200);
+  await waitFor(() => taken().length === 0);
+  client.reset();
+  next.reset();
+});
 
 function waitingIn({ plane }: TestPlane): number {
   const { counts } = plane.circuits.cells;

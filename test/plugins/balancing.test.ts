@@ -50,6 +50,7 @@ const config = (more: Targets = []): Record<string, unknown> => ({
       [b.port, 'priority:7'],
       [dead, 'priority:1'],
     ]),
+    upstream('threshold', GROUPS, { healthchecks: { ...CHECKED, threshold: 40 } }),
     upstream('even', [...equal, ...more]),
     upstream('starting', [[a.port], [b.port]]),
     upstream(
@@ -67,6 +68,7 @@ const config = (more: Targets = []): Record<string, unknown> => ({
         route('groups-hashed', { algorithm: 'consistent-hashing', hash_on: 'ip' }),
       ],
     },
+    { name: 'threshold', host: 'threshold', routes: [route('threshold')] },
     { name: 'spare', host: 'spare', routes: [route('spare')] },
     {
       name: 'even',
@@ -128,6 +130,13 @@ for (const path of ['groups', ...ALGORITHMS, 'groups-hashed']) {
     assert.deepEqual(await counts(`/${path}`, 6), { a: 6 });
   });
 }
+
+test('the threshold is one of all targets, spare ones included', async () => {
+  await set('threshold', a.port, 'unhealthy');
+  assert.deepEqual(await counts('/threshold', 4), { b: 4 }, 'two of three are more than 40 per cent');
+  await set('threshold', c.port, 'unhealthy');
+  assert.equal((await send(gateway.proxyPort, { target: '/threshold' })).status, 503);
+});
 
 test('a request whose tries have all failed in a group goes to the next one', async () => {
   assert.deepEqual(await counts('/spare', 8), { b: 8 });

@@ -53,6 +53,7 @@ const gateway = await startGateway({
     _format_version: '3.0',
     upstreams: [
       { name: 'abc', targets: targets([a.port, b.port, c.port]), healthchecks: CHECKS },
+      { name: 'least', algorithm: 'least-connections', targets: targets([a.port, b.port]) },
       { name: 'ab', targets: targets([a.port, b.port]) },
       { name: 'half', targets: targets([a.port, refused]) },
     ],
@@ -61,6 +62,8 @@ const gateway = await startGateway({
       service('three', 'abc', { max_attempts: 3 }),
       service('patient', 'abc', { delay: 60_000 }),
       service('pair', 'ab', {}),
+      service('loaded', 'least', {}),
+      service('plain', 'least', {}, { plugins: [] }),
       service('first', 'ab', { losing_statuses: [] }),
       service('poor', 'ab', { budget: { percent: 0, min_per_second: 0 } }),
       service('put', 'ab', { methods: ['PUT'] }),
@@ -244,6 +247,19 @@ test('of a name the other address is asked; where there is none, nobody', async 
   await meanwhile();
   assert.equal(named.requests, before + 1);
   assert.equal(alone.received.length, 0);
+});
+
+test('what lost is in flight no more', async () => {
+  for (let n = 0; n < 5; n++) {
+    await using hedged = await ask('loaded', 'hold 200');
+    assert.match(await hedged.answer(), /^200 . 2 200$/);
+  }
+  // Two requests at a time go to two targets, whichever lost before.
+  await using one = await ask('plain', 'hold');
+  await plans.came(one.key, 1);
+  await using two = await ask('plain', 'hold');
+  await plans.came(two.key, 1);
+  assert.notEqual(plans.of(one.key)[0]?.name, plans.of(two.key)[0]?.name);
 });
 
 test('a client that goes ends all tries', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import type { CollectionInput } from '../../src/plugins/kit/services.ts';
 import { StoredRecords } from '../../src/plugins/services/records.ts';
 import { CachedRecords } from '../../src/store/records/cached-records.ts';
 import type { Write } from '../../src/store/config-store.ts';
@@ -52,67 +53,33 @@ async function open(): Promise<{
   };
 }
 
-test('a token is made complete, found by what is unique, and goes with its credential', async () => {
+const token = (credential: string): CollectionInput => ({
+  key: 't-1',
+  value: { scope: 'all' },
+  unique: { access_token: 'tok' },
+  owners: [{ kind: 'oauth2_credentials', id: credential }],
+});
+
+test('a record of a collection is found by what is unique, and goes with its owner', async () => {
   await using node = await open();
   const { one, other, credential } = node;
-  assert.equal(await other.find('oauth2_tokens', 'access_token', 'tok'), null);
-  const made = await one.insert('oauth2_tokens', {
-    credential: { id: credential },
-    expires_in: 60,
-    access_token: 'tok',
-    refresh_token: 'again',
-    ttl: 60,
-  });
-  assert.equal(made['token_type'], 'bearer');
-  assert.equal(made['ttl'], 60);
-  for (const [field, value] of [
-    ['id', String(made['id'])],
-    ['access_token', 'tok'],
-    ['refresh_token', 'again'],
-  ] as const) {
-    const found = await other.find('oauth2_tokens', field, value);
-    assert.equal(found?.['id'], made['id'], field);
-    assert.ok(typeof found?.['ttl'] === 'number' && found['ttl'] <= 60);
-  }
-  const generated = await one.insert('oauth2_tokens', { credential: { id: credential }, expires_in: 0 });
-  assert.match(String(generated['access_token']), /^\w{32}$/);
-  assert.equal(generated['ttl'], null);
+  assert.equal(await other.collections.findBy('oauth2_tokens', 'access_token', 'tok'), null);
+  assert.equal(await one.collections.put('oauth2_tokens', token(credential), { ttlMs: 60_000 }), true);
+  const found = await other.collections.findBy('oauth2_tokens', 'access_token', 'tok');
+  assert.deepEqual([found?.key, found?.value], ['t-1', { scope: 'all' }]);
+  assert.ok(typeof found?.ttlMs === 'number' && found.ttlMs <= 60_000);
   await node.commit({ op: 'delete', kind: 'oauth2_credentials', select: { id: credential } });
-  assert.equal(await other.find('oauth2_tokens', 'access_token', 'tok'), null);
+  assert.equal(await other.collections.findBy('oauth2_tokens', 'access_token', 'tok'), null);
 });
 
-test('a token that is deleted is gone for the other worker', async () => {
+test('a record that is deleted is gone for the other worker', async () => {
   await using node = await open();
   const { one, other, credential } = node;
-  const made = await one.insert('oauth2_tokens', {
-    credential: { id: credential },
-    expires_in: 60,
-    access_token: 'tok',
-  });
-  assert.ok(await other.find('oauth2_tokens', 'access_token', 'tok'));
-  assert.equal(await one.delete('oauth2_tokens', String(made['id'])), true);
-  assert.equal(await one.delete('oauth2_tokens', String(made['id'])), false);
-  assert.equal(await other.find('oauth2_tokens', 'access_token', 'tok'), null);
-});
-
-test('what is wrong with a token is told without its secrets', async () => {
-  await using node = await open();
-  const { one, credential } = node;
-  const token = { credential: { id: credential }, expires_in: 60, access_token: 'hidden-text' };
-  await one.insert('oauth2_tokens', token);
-  const cases: ReadonlyArray<readonly [input: Record<string, unknown>, message: RegExp]> = [
-    [{ ...token, credential: null }, /credential: required/],
-    [{ ...token, expires_in: 'soon' }, /expires_in: expected an integer/],
-    [{ ...token, ttl: -1 }, /ttl/],
-    [token, /unique/],
-    [{ ...token, access_token: 'x', credential: { id: randomUUID() } }, /owner/],
-  ];
-  for (const [input, message] of cases) {
-    await assert.rejects(one.insert('oauth2_tokens', input), (error: Error) => {
-      assert.match(error.message, message);
-      return !error.message.includes('hidden-text');
-    });
-  }
+  await one.collections.put('oauth2_tokens', token(credential));
+  assert.notEqual(await other.collections.get('oauth2_tokens', 't-1'), null);
+  assert.equal(await one.collections.delete('oauth2_tokens', 't-1'), true);
+  assert.equal(await one.collections.delete('oauth2_tokens', 't-1'), false);
+  assert.equal(await other.collections.get('oauth2_tokens', 't-1'), null);
 });
 
 test("a plugin's own records are its own, and change by version", async () => {
@@ -136,9 +103,8 @@ test('without a database every call rejects', async () => {
   const records = new StoredRecords(null, 'oauth2');
   assert.equal(records.available, false);
   const calls = [
-    () => records.find('oauth2_tokens', 'id', 'x'),
-    () => records.insert('oauth2_tokens', {}),
-    () => records.delete('oauth2_tokens', 'x'),
+    async () => await records.collections.get('oauth2_tokens', 'x'),
+    async () => await records.collections.put('oauth2_tokens', { key: 'x', value: {} }),
     () => records.own.get('x'),
     () => records.own.put('x', {}),
     () => records.own.delete('x'),

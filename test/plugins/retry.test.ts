@@ -51,7 +51,7 @@ const gateway = await startGateway({
       service('post', { statuses: [503], methods: ['POST'] }),
       service('invalid', { on: ['invalid_response'] }),
       service('nothing', { on: [] }),
-      service('impatient', { per_try_timeout: 300 }),
+      service('impatient', { per_try_timeout: 1000 }),
       service('both', { statuses: [503] }, { host: 'both' }),
       service('dying', { statuses: [503] }, { host: 'dying' }),
       service('slow', { statuses: [503], backoff_base: 60_000, backoff_max: 60_000, retry_after_max: 60 }),

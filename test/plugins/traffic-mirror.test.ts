@@ -181,6 +181,22 @@ test('a request whose own upstream fails is copied all the same', async () => {
   await counted(plane, { 'sent 2xx': 1 });
 });
 
+test('a request that is tried again is copied once', async () => {
+  let tries = 0;
+  await using own = await startHttpUpstream((request, response) => {
+    if (++tries < 3) request.socket.destroy();
+    else response.end();
+  });
+  await using mirror = await startRecorder();
+  await using plane = await startPlane(own.port, {
+    service: { retries: 5 },
+    plugins: [mirrorTo(mirror.port)],
+  });
+  assert.equal((await ask(plane.port)).status, 200);
+  await counted(plane, { 'sent 2xx': 1 });
+  assert.deepEqual([tries, mirror.requests], [3, 1]);
+});
+
 interface Copied {
   readonly config?: object;
   readonly question?: Question;

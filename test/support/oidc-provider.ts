@@ -4,7 +4,8 @@
  */
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type ClientMetadata, type Configuration, type JWK, Provider } from 'oidc-provider';
 
@@ -36,6 +37,8 @@ export interface ProviderOptions {
   /** Clients whose access tokens are JWTs for this audience. */
   readonly jwtAudience?: string;
   readonly port?: number;
+  /** PEM: it speaks TLS, and asks clients for certificates. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** A private key for RS256. */
@@ -50,7 +53,7 @@ export async function startProvider(options: ProviderOptions): Promise<OidcProvi
   let server: Server;
   const state: { intercept: OidcProvider['intercept'] } = { intercept: null };
   const listen = async (port: number): Promise<number> => {
-    server = createServer((request, response) => {
+    const serve: RequestListener = (request, response) => {
       const path = request.url ?? '';
       asked.push(path);
       const instead = state.intercept?.(path) ?? null;
@@ -60,13 +63,18 @@ export async function startProvider(options: ProviderOptions): Promise<OidcProvi
       }
       response.writeHead(instead.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(instead.body));
-    });
+    };
+    const mutual = { requestCert: true, rejectUnauthorized: false };
+    server =
+      options.tls === undefined
+        ? createServer(serve)
+        : createSecureServer({ ...options.tls, ...mutual }, serve);
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     return (server.address() as AddressInfo).port;
   };
   const port = await listen(options.port ?? 0);
-  const issuer = `http://localhost:${port}`;
+  const issuer = `${options.tls === undefined ? 'http' : 'https'}://localhost:${port}`;
   let key = signingKey();
   const make = (): void => {
     handler = new Provider(issuer, configurationOf(options, key)).callback();

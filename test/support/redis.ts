@@ -30,12 +30,20 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   const port = options.port ?? (await freePort());
   const { password, tls } = options;
   const args = [
-    ...['--bind', '127.0.0.1', '--dir', folder.path, '--save', '', '--appendonly', 'no'],
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder.path,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
     ...(tls === undefined ? ['--port', String(port)] : ['--port', '0', '--tls-port', String(port)]),
     ...(tls === undefined ? [] : ['--tls-cert-file', tls.cert, '--tls-key-file', tls.key]),
     ...(tls === undefined ? [] : ['--tls-ca-cert-file', tls.cert, '--tls-auth-clients', 'no']),
     ...(password === undefined ? [] : ['--requirepass', password]),
-    ...['--pidfile', join(folder.path, 'pid')],
+    '--pidfile',
+    join(folder.path, 'pid'),
   ];
   let child: Child | null = null;
   const server: RedisServer = {

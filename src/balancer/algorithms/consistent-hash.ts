@@ -82,7 +82,7 @@ export class ConsistentHash implements Algorithm {
     const slots = Int32Array.of(slot);
     this.owners[slot] = -1;
     for (const index of this.members.keys()) compete(this, index, slots);
-    return this.owners[slot]!;
+    return this.owners[slot];
   }
 }
 

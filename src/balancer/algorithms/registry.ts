@@ -26,7 +26,7 @@ const MANY = 64;
 
 export const ALGORITHMS: Readonly<Record<AlgorithmName, Entry>> = {
   'round-robin': { atOnce: (spec) => new RoundRobin(spec) },
-  'consistent-hashing': { atOnce: ConsistentHash.lazily, make: consistentHash },
+  'consistent-hashing': { atOnce: (spec) => ConsistentHash.lazily(spec), make: consistentHash },
   'least-connections': {
     share: (spec, shared) =>
       spec.members.length * shared.zone.workers < MANY

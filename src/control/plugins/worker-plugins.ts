@@ -14,6 +14,7 @@ import {
   replacedVersions,
 } from '../../plugins/users/live.ts';
 import type { SnapshotBuilder } from '../../snapshot/builder.ts';
+import { endInstance } from '../../snapshot/plugin-index.ts';
 import type { Snapshot } from '../../snapshot/snapshot.ts';
 import type { HeldByPlugins } from '../protocol.ts';
 
@@ -77,8 +78,10 @@ export class WorkerPlugins {
       );
       if (changed.size === 0) return;
       const renewed = await builder.renewPlugins(changed, (entity) => create(entity));
-      for (const [id, { broken }] of renewed) {
-        if (broken !== null && instances.get(id)?.broken === null) renewed.delete(id);
+      for (const [id, instance] of renewed) {
+        if (instance.broken === null || instances.get(id)?.broken !== null) continue;
+        renewed.delete(id);
+        void endInstance(instance);
       }
       if (renewed.size > 0) serve(await builder.replacePlugins(renewed));
     });
@@ -111,11 +114,7 @@ export class WorkerPlugins {
   }
 
   #drop(): void {
-    for (const { filters, release } of this.#ready?.instances.values() ?? []) {
-      void Promise.try(() => filters.dispose?.())
-        .catch(() => undefined)
-        .finally(() => release?.());
-    }
+    for (const instance of this.#ready?.instances.values() ?? []) void endInstance(instance);
     this.#ready = null;
   }
 

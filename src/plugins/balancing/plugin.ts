@@ -7,8 +7,8 @@ import type { BalancingPolicy } from '../../balancer/policy.ts';
 import { definePlugin } from '../kit/define.ts';
 import { type BalancingConfig, balancing } from './schema.ts';
 
-export function policyOf(config: BalancingConfig): BalancingPolicy {
-  const { algorithm = null, slow_start: seconds } = config;
+function policyOf(config: BalancingConfig): BalancingPolicy {
+  const { algorithm, slow_start: seconds } = config;
   const hashes = algorithm === 'consistent-hashing';
   const said = Object.entries(config).filter(([, value]) => value !== null && value !== undefined);
   return {

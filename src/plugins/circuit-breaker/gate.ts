@@ -188,4 +188,4 @@ class BreakerPassage implements Passage {
   }
 }
 
-export const OPEN_MESSAGE = 'The upstream has failed too often and gets no requests for now (circuit open)';
+const OPEN_MESSAGE = 'The upstream has failed too often and gets no requests for now (circuit open)';

@@ -3,7 +3,7 @@
  * of circuits (zone/circuits/): all workers see a change with their next request, and a changed configuration goes on with
  * what is known.
  */
-import { type Kind, KIND_NAMES } from '../../zone/circuits/word.ts';
+import { type Kind, KIND_NAMES, kindOf } from '../../zone/circuits/word.ts';
 import { GateSet } from '../gate-set.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Filters } from '../kit/filters.ts';
@@ -45,7 +45,8 @@ export default definePlugin({
       return gate;
     });
     // One of the node's workers tells: what several set would be added up.
-    gateway.every(STATES_MS, () => tell(gates, states), 'node');
+    const told = new Set<string>();
+    gateway.every(STATES_MS, () => tell(gates, states, told), 'node');
     return {
       access({ upstreamRequest }) {
         upstreamRequest.guard({ gateTo: (destination) => gates.of(destination) });
@@ -55,11 +56,24 @@ export default definePlugin({
   },
 });
 
-function tell(gates: Iterable<BreakerGate>, set: (value: number, values: readonly string[]) => void): void {
+/** @param told circuits that have a value: one that is gone by now is as good as closed. */
+function tell(
+  gates: Iterable<BreakerGate>,
+  set: (value: number, values: readonly string[]) => void,
+  told: Set<string>,
+): void {
+  const gone = new Set(told);
   for (const { circuits, whole } of gates) {
-    for (const circuit of [...(whole ? [circuits.group] : []), ...circuits.targets]) {
-      const { upstream, target } = parseName(circuit.name);
-      set(circuit.state & 3, [upstream, target]);
+    for (const { name, state } of whole ? [circuits.group, ...circuits.targets] : circuits.targets) {
+      const { upstream, target } = parseName(name);
+      set(kindOf(state), [upstream, target]);
+      told.add(name);
+      gone.delete(name);
     }
+  }
+  for (const name of gone) {
+    const { upstream, target } = parseName(name);
+    set(0, [upstream, target]);
+    told.delete(name);
   }
 }

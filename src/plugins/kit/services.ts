@@ -116,9 +116,6 @@ export interface FetchResponse {
   json(): unknown;
 }
 
-/** Entities of the gateway that are records. */
-export type RecordKind = 'oauth2_tokens';
-
 /** A record of a plugin's own. */
 export interface PluginRecord {
   readonly value: Readonly<Record<string, unknown>>;
@@ -188,14 +185,6 @@ export interface OwnRecords {
 export interface PluginRecords {
   /** False without a database: nothing can be written, and every call rejects. */
   readonly available: boolean;
-  /** @param field `id`, or one that is unique. @returns the entity, with `ttl` in seconds or null. */
-  find(kind: RecordKind, field: string, value: string): Promise<Readonly<Record<string, unknown>> | null>;
-  /** Answers the complete entity. @param record `ttl`: seconds. Rejects with what is wrong with it. */
-  insert(
-    kind: RecordKind,
-    record: Readonly<Record<string, unknown>>,
-  ): Promise<Readonly<Record<string, unknown>>>;
-  delete(kind: RecordKind, id: string): Promise<boolean>;
   readonly own: OwnRecords;
   readonly collections: RecordCollections;
 }
@@ -252,6 +241,8 @@ export interface PluginServices {
   trust(): void;
   /** Keys of a configured key set, by its name; null: there is none. Private parts may be vault references. */
   keySet(name: string): readonly Key[] | null;
+  /** A configured certificate with its key, in PEM, by id; null: there is none. */
+  certificate(id: string): { readonly cert: string; readonly key: string } | null;
   /** PEM of a configured CA certificate, by id; null: there is none. */
   caCertificate(id: string): string | null;
   /**

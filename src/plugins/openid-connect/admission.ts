@@ -45,9 +45,20 @@ function identifierOf(claim: string | null): string | null {
   return claim === null || /[\u0000-\u001f\u007f]/.test(claim) ? null : claim;
 }
 
-function missingClaim(config: OidcConfig, { access }: Evidence): string | null {
+/**
+ * Of what a client shows itself, one of those that are asked for is expected where it names any: the provider signs tokens
+ * for others as well.
+ */
+function audiencesOf(config: OidcConfig, { access, bearer }: Evidence): readonly string[] | null {
+  const { audience_required: required, audience: asked, audience_claim: path } = config;
+  if (required !== null && required.length > 0) return required;
+  return bearer && claimAt(access, path) !== undefined ? asked : null;
+}
+
+function missingClaim(config: OidcConfig, evidence: Evidence): string | null {
+  const { access } = evidence;
   const required = [
-    ['audiences', config.audience_required, config.audience_claim],
+    ['audiences', audiencesOf(config, evidence), config.audience_claim],
     ['scopes', config.scopes_required, config.scopes_claim],
     ['groups', config.groups_required, config.groups_claim],
     ['roles', config.roles_required, config.roles_claim],

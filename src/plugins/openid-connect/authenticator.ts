@@ -8,8 +8,8 @@ import { Reply } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';
 import { decide } from './admission.ts';
 import type { Answers } from './answers.ts';
-import { payloadOf } from './claims.ts';
-import { type OidcConfig, Unauthorized } from './config.ts';
+import { listOf, payloadOf } from './claims.ts';
+import { type Claims, type OidcConfig, Unauthorized } from './config.ts';
 import { basic, bearerToken, refreshToken } from './credentials.ts';
 import { IdentityHeaders } from './identity-headers.ts';
 import type { Outbox } from './outbox.ts';
@@ -30,6 +30,9 @@ export interface Parts {
   readonly headers: IdentityHeaders;
   readonly outbox: Outbox;
 }
+
+/** OpenID Connect Core §3.1.3.6, §3.3.2.11: only ID tokens have them. */
+const ID_TOKEN_HASHES = ['at_hash', 'c_hash', 's_hash'];
 
 type Method = OidcConfig['auth_methods'][number];
 
@@ -114,12 +117,15 @@ export class Authenticator {
   #ofBearer(token: string, client: number): Evidence | Promise<Evidence> {
     const { config, answers } = this.#parts;
     const tokens: Tokens = { access: token, id: null, refresh: null, expires: null, scope: null };
-    const base: Evidence = { ...NOTHING_KNOWN, tokens, client };
+    const base: Evidence = { ...NOTHING_KNOWN, tokens, client, bearer: true };
     const signed = payloadOf(token) !== null;
     if (signed && this.#methods.has('bearer') && !config.introspect_jwt_tokens) {
       const verified = answers.verified(token);
-      if (!(verified instanceof Promise)) return { ...base, access: verified };
-      return verified.then((access) => ({ ...base, access }));
+      const found = (access: Claims): Evidence => {
+        this.#checkKind(access);
+        return { ...base, access };
+      };
+      return verified instanceof Promise ? verified.then(found) : found(verified);
     }
     if (this.#methods.has('introspection')) {
       const known = answers.introspected(token, client);
@@ -132,6 +138,16 @@ export class Authenticator {
       return user.then((found) => ({ ...base, user: found }));
     }
     throw new Unauthorized('the token is none that is taken');
+  }
+
+  /** An ID token tells a client who its user is: that of another client lets nobody in here. */
+  #checkKind(claims: Claims): void {
+    const isIdToken = ID_TOKEN_HASHES.some((name) => Object.hasOwn(claims, name)) || claims['typ'] === 'ID';
+    if (!isIdToken) return;
+    const { clients, config } = this.#parts;
+    const ours = (config.client_id ?? []).map((_, index) => clients.id(index));
+    if (listOf(claims['aud']).some((audience) => ours.includes(audience))) return;
+    throw new Unauthorized('an ID token of another client');
   }
 
   #ofBasic(shown: NonNullable<ReturnType<typeof basic>>, client: number): Evidence | Promise<Evidence> {

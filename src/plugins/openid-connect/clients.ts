@@ -2,18 +2,22 @@
 import * as oidc from 'openid-client';
 import type { Exchange } from '../kit/exchange.ts';
 import type { PluginServices } from '../kit/services.ts';
+import { certificateOf, proofOf, usesCertificate } from './client-proof.ts';
 import type { OidcConfig } from './config.ts';
 import type { Known } from './provider.ts';
 
 export class Clients {
   readonly #config: OidcConfig;
   readonly #gateway: PluginServices;
+  readonly #proofs: oidc.ClientAuth[] = [];
   /** By what is known of the provider, then by index. */
   readonly #made = new WeakMap<Known, oidc.Configuration[]>();
 
   constructor(config: OidcConfig, gateway: PluginServices) {
     this.#config = config;
     this.#gateway = gateway;
+    // A key that is none is told when the plugin is made.
+    config.client_id?.forEach((_, index) => this.#proof(index));
   }
 
   /** Which client the request names: by id, or by its place from 1. */
@@ -34,7 +38,7 @@ export class Clients {
   of(known: Known, index: number): oidc.Configuration {
     let list = this.#made.get(known);
     if (list === undefined) this.#made.set(known, (list = []));
-    return (list[index] ??= this.#configuration(known, this.id(index), this.#auth(index)));
+    return (list[index] ??= this.#configuration(known, this.id(index), index));
   }
 
   /** Another client, that of a request. */
@@ -42,27 +46,25 @@ export class Clients {
     return this.#configuration(known, id, oidc.ClientSecretBasic(secret));
   }
 
-  #auth(index: number): oidc.ClientAuth {
-    const secret = this.#config.client_secret?.[index];
-    const way = this.#config.client_auth?.[index] ?? (secret === undefined ? 'none' : 'client_secret_basic');
-    if (secret === undefined || way === 'none') return oidc.None();
-    const text = this.#gateway.secret(secret);
-    if (way === 'client_secret_post') return oidc.ClientSecretPost(text);
-    if (way === 'client_secret_jwt') return oidc.ClientSecretJwt(text);
-    return oidc.ClientSecretBasic(text);
-  }
-
-  #configuration(known: Known, id: string, auth: oidc.ClientAuth): oidc.Configuration {
-    const metadata = { [oidc.clockTolerance]: this.#config.leeway };
+  /** @param proof or whose it is, of the clients of the configuration. */
+  #configuration(known: Known, id: string, proof: oidc.ClientAuth | number): oidc.Configuration {
+    const shows = typeof proof === 'number' && usesCertificate(this.#config, proof);
+    const metadata = { [oidc.clockTolerance]: this.#config.leeway, use_mtls_endpoint_aliases: shows };
+    const auth = typeof proof === 'number' ? this.#proof(proof) : proof;
     const configuration = new oidc.Configuration(known.metadata as oidc.ServerMetadata, id, metadata, auth);
-    configuration[oidc.customFetch] = (url, options) => this.#fetch(url, options);
+    configuration[oidc.customFetch] = (url, options) => this.#fetch(url, options, shows);
     configuration.timeout = Math.ceil(this.#config.timeout / 1000) + 1;
     // An issuer on plain HTTP is the operator's choice: the configuration says so.
     if (known.metadata.issuer.startsWith('http://')) oidc.allowInsecureRequests(configuration);
     return configuration;
   }
 
-  async #fetch(url: string, options: oidc.CustomFetchOptions): Promise<Response> {
+  /** Keys are read once. */
+  #proof(index: number): oidc.ClientAuth {
+    return (this.#proofs[index] ??= proofOf(this.#config, this.#gateway, index));
+  }
+
+  async #fetch(url: string, options: oidc.CustomFetchOptions, shows: boolean): Promise<Response> {
     const { method, headers, body, signal } = options;
     const answer = await this.#gateway.fetch(url, {
       method,
@@ -70,6 +72,7 @@ export class Clients {
       timeoutMs: this.#config.timeout,
       maxBytes: 256 * 1024,
       tlsVerify: this.#config.ssl_verify,
+      ...(shows ? { tls: certificateOf(this.#config, this.#gateway) } : {}),
       ...(body === null || body === undefined ? {} : { body: bodyText(body) }),
       ...(signal === undefined ? {} : { signal }),
     });

@@ -28,11 +28,15 @@ import { IN_COOKIES, InRedis } from './session-store.ts';
 import { Sessions } from './sessions.ts';
 import { type Evidence, evidenceOf } from './tokens.ts';
 
+const ANY_AUDIENCE =
+  'bearer tokens of the issuer are taken whatever they are for: set audience_required to what names this API';
+
 export default definePlugin({
   ...openidConnect,
   create(config, gateway): Filters {
     const { parts, logout } = assemble(config, gateway);
     const { outbox, sessions, headers, login } = parts;
+    if (takesAnyAudience(config)) gateway.log.warn(ANY_AUDIENCE);
     const authenticator = new Authenticator(parts);
     /** What a login has shown that has ended with this request. */
     const fresh = new WeakMap<Exchange, Evidence>();
@@ -87,6 +91,16 @@ export default definePlugin({
     };
   },
 });
+
+/** As in Kong: who may know what a provider calls the API but the operator? */
+function takesAnyAudience({
+  auth_methods: methods,
+  audience_required: required,
+  audience,
+}: OidcConfig): boolean {
+  const isEmpty = (list: readonly string[] | null): boolean => list === null || list.length === 0;
+  return methods.includes('bearer') && isEmpty(required) && isEmpty(audience);
+}
 
 function assemble(config: OidcConfig, gateway: PluginServices): { parts: Parts; logout: Logout } {
   const outbox = new Outbox();

@@ -32,6 +32,16 @@ const ALGORITHMS = [
   'EdDSA',
 ] as const;
 
+const CLIENT_AUTH = [
+  'client_secret_basic',
+  'client_secret_post',
+  'client_secret_jwt',
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'none',
+] as const;
+
 const on = (description: string) =>
   ({ type: 'boolean', required: true, default: true, description }) as const;
 const off = (description: string) =>
@@ -71,6 +81,32 @@ const tokenHeader = (description: string) =>
     description: `${description}; with \`:bearer\` behind its name it is sent as a bearer token.`,
   }) as const;
 
+const privatePart = (description: string) =>
+  ({ type: 'string', referenceable: true, secret: true, encrypted: true, description }) as const;
+
+/** RFC 7518 §6.2 and §6.3, RFC 8037. */
+const clientKey = {
+  kty: { type: 'string', required: true, one_of: ['RSA', 'EC', 'OKP'], description: 'Kind of the key.' },
+  kid: text('Its id, by which the provider finds the public part.'),
+  alg: {
+    type: 'string',
+    one_of: ALGORITHMS,
+    description: 'What it signs with; unless said RS256, what the curve wants, or EdDSA.',
+  },
+  use: text('Its use; the gateway signs with it.'),
+  crv: text('The curve.'),
+  x: text('A coordinate.'),
+  y: text('A coordinate.'),
+  n: text('The modulus.'),
+  e: text('The exponent.'),
+  d: privatePart('The private part.'),
+  p: privatePart('A prime.'),
+  q: privatePart('A prime.'),
+  dp: privatePart('An exponent.'),
+  dq: privatePart('An exponent.'),
+  qi: privatePart('A coefficient.'),
+} as const;
+
 export const openidConnect = describePlugin({
   name: 'openid-connect',
   priority: 1050,
@@ -98,10 +134,21 @@ export const openidConnect = describePlugin({
       type: 'array',
       elements: {
         type: 'string',
-        one_of: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'none'],
+        one_of: CLIENT_AUTH,
       },
       description:
-        'How each client proves itself; `client_secret_basic` unless said, `none` without a secret.',
+        'How each client proves itself; unless said `client_secret_basic` with a secret, `private_key_jwt` with a key, else `none`.',
+    },
+    client_jwk: {
+      type: 'array',
+      elements: { type: 'record', fields: clientKey },
+      description: 'Private keys of the clients, in the same order, for `private_key_jwt`.',
+    },
+    tls_client_auth_cert_id: {
+      type: 'string',
+      uuid: true,
+      description:
+        'Id of the certificate that is shown to the provider, for `tls_client_auth` and `self_signed_tls_client_auth`.',
     },
     client_arg: named('client_id', 'Header or query argument by which a request names its client.'),
     auth_methods: {
@@ -174,7 +221,7 @@ export const openidConnect = describePlugin({
     ),
     scopes_claim: claim(['scope'], 'Claim with the scopes.'),
     audience_required: texts(
-      'Audiences of which an access token must have one; all of those that stand in one text.',
+      'Audiences of which an access token must have one; all of those that stand in one text. Unless said, bearer tokens that name audiences must have one of `audience`, where that is set.',
     ),
     audience_claim: claim(['aud'], 'Claim with the audiences.'),
     groups_required: texts(
@@ -376,6 +423,12 @@ export const openidConnect = describePlugin({
     },
     {
       custom_entity_check: {
+        field_sources: ['client_auth', 'client_jwk', 'client_secret', 'tls_client_auth_cert_id'],
+        fn: proofProblem,
+      },
+    },
+    {
+      custom_entity_check: {
         field_sources: [
           'response_mode',
           'authorization_cookie_same_site',
@@ -414,6 +467,21 @@ function clientProblem({
   }
   if (uses('authorization_code') && isEmpty(secret) && typeof own !== 'string') {
     return "'session_secret' is needed where there is no 'client_secret'";
+  }
+  return null;
+}
+
+/** What a way to prove itself needs. */
+function proofProblem(values: Values): string | null {
+  const ways = Array.isArray(values['client_auth']) ? (values['client_auth'] as readonly unknown[]) : [];
+  const has = (field: string, at: number): boolean =>
+    Array.isArray(values[field]) && (values[field] as readonly unknown[])[at] !== undefined;
+  for (const [at, way] of ways.entries()) {
+    if (way === 'private_key_jwt' && !has('client_jwk', at)) return "'private_key_jwt' needs 'client_jwk'";
+    if (String(way).startsWith('client_secret') && !has('client_secret', at))
+      return `'${String(way)}' needs 'client_secret'`;
+    if (String(way).endsWith('tls_client_auth') && typeof values['tls_client_auth_cert_id'] !== 'string')
+      return `'${String(way)}' needs 'tls_client_auth_cert_id'`;
   }
   return null;
 }

@@ -30,6 +30,8 @@ export interface Evidence {
   readonly introspection: Claims | null;
   readonly id: Claims | null;
   readonly client: number;
+  /** The client has shown the token itself: it may be for anybody whom the provider knows. */
+  readonly bearer: boolean;
   readonly session: Session | null;
   /** The provider's answer about the user, where it has been asked already. */
   readonly user: Claims | null;
@@ -43,6 +45,7 @@ export const NOTHING_KNOWN: Evidence = {
   introspection: null,
   id: null,
   client: 0,
+  bearer: false,
   session: null,
   user: null,
   hide: null,

@@ -38,7 +38,7 @@ export const retry = describePlugin({
       default: [],
       elements: { type: 'integer', between: [1, 16] },
       description:
-        'gRPC statuses that are tried again, such as 14 (UNAVAILABLE), whatever the method is. Only calls that the upstream ' +
+        'Statuses of gRPC that are tried again, such as 14 (UNAVAILABLE), whatever the method is. Only calls that the upstream ' +
         'ended with its first frame can be: once a message has come, the call goes to the client as it is.',
     },
     on: {

@@ -11,7 +11,7 @@ import { WaitingLine, type Waiter } from './waiting-line.ts';
 
 export type Refusal = 'requests' | 'pending' | 'timeout';
 
-export const MESSAGES: Readonly<Record<Refusal, string>> = {
+const MESSAGES: Readonly<Record<Refusal, string>> = {
   requests: 'Too many requests to the upstream are in flight',
   pending: 'Too many requests wait for the upstream',
   timeout: 'The request has waited too long for the upstream',

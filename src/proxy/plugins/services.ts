@@ -102,6 +102,12 @@ export class ServiceMaker {
       secret: (text) => this.#texts.of(text, trust()),
       trust: () => trustFiles(this.#options.settings.lua_ssl_trusted_certificate),
       keySet: (name) => trust().keySets.get(name) ?? null,
+      certificate: (id) => {
+        const found = trust().certificates.get(id);
+        if (found === undefined) return null;
+        const { cert, key } = found;
+        return { cert: this.#texts.of(cert, trust()), key: this.#texts.of(key, trust()) };
+      },
       caCertificate: (id) => trust().authorities.get(id)?.cert ?? null,
       every: (ms, task, on = 'worker') =>
         schedule.every(ms, task, on === 'node' ? () => zone().leads() : undefined),

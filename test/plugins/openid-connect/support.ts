@@ -4,6 +4,7 @@ import type { PlaneOptions, TestPlane } from '../../support/data-plane.ts';
 import { startPlane } from '../../support/data-plane.ts';
 import type { Browser, Page } from '../../support/browser.ts';
 import { type OidcProvider, type ProviderOptions, startProvider } from '../../support/oidc-provider.ts';
+import type { Trust } from '../../../src/snapshot/trust.ts';
 import { freePort } from '../../support/ports.ts';
 import { type Echo, startEcho, type Upstream } from '../../support/upstream.ts';
 
@@ -35,6 +36,8 @@ export interface StageOptions {
   readonly shared?: SharedArrayBuffer;
   /** Metadata of the client at the provider. */
   readonly client?: object;
+  /** Certificates of the configuration. */
+  readonly trust?: Trust;
 }
 
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
@@ -72,6 +75,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   };
   const plane = await startPlane(upstream.port, {
     ...(options.shared === undefined ? {} : { shared: options.shared }),
+    ...(options.trust === undefined ? {} : { trust: options.trust }),
     settings: { proxy_listen: `127.0.0.1:${port}${options.tls === true ? ' ssl' : ''}` },
     plugins: [{ name: 'openid-connect', config }, ...(options.plugins ?? [])],
     entities: [...CONSUMERS, ...(options.entities ?? [])],

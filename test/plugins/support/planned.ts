@@ -10,13 +10,12 @@
  *     doom         nothing until then, and then RST
  *     hang         nothing ever
  *     reset        RST, before anything is answered
- *     half         half a head, then RST
+ *     half         half a head, then FIN
  *     garbage      what is no HTTP
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
-import { taken } from '../../support/taken.ts';
 import { startHttpUpstream, type Upstream } from '../../support/upstream.ts';
 import { waitFor } from '../../support/wait.ts';
 
@@ -86,11 +85,8 @@ async function act(
   const { socket } = request;
   if (step === 'hang') return;
   if (step === 'reset' || step === 'doom') return void socket.resetAndDestroy();
-  if (step === 'half' || step === 'garbage') {
-    socket.write(step === 'half' ? 'HTTP/1.1 2' : 'garbage\r\n\r\n');
-    await taken(socket);
-    return void socket.resetAndDestroy();
-  }
+  if (step === 'half') return void socket.end('HTTP/1.1 2');
+  if (step === 'garbage') return void socket.end('garbage\r\n\r\n');
   if (step === 'large' || step === 'endless') {
     response.writeHead(503);
     response.write(`${text} 503`);
