@@ -78,7 +78,7 @@ test('an address that comes is known soon, and one that went is what it was when
   dns.zone = { ...dns.zone, 'SRV pair.test': srv(b, c) };
   await waitFor(async () => (await tell(gateway, 'pair.up', `pair.test:1/${c.at}/unhealthy`)) === 204);
   await waitFor(async () => (await addresses())[c.port] === 'UNHEALTHY');
-  // Each worker asks for itself.
+  // Asked for again ahead of the end of its second, until all have been told.
   await waitFor(
     async () => (await ask()) === 200 && dns.asked.filter((name) => name === 'SRV pair.test').length > 8,
   );
