@@ -218,6 +218,7 @@ export class Attempt implements ClientStreamHandler {
     if (this.#timer !== null) this.#disarm(this.#timer);
     this.#letGo();
     this.#tellPassage(head.status);
+    this.#forward.tell(this, head.status);
     this.#exchange.switchProtocols(head, tunnel);
     this.#observe(this.#exchange.upstreamHeadAt - this.startedAt);
   }

@@ -1,6 +1,10 @@
 /** Clients that stay where they were first: two workers, each request on a connection of its own. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
+import { WebSocket, WebSocketServer } from 'ws';
 import { send } from '../proxy/support/ask.ts';
 import { startGateway } from '../support/gateway.ts';
 import { pluginProblems } from '../support/plugins.ts';
@@ -231,6 +235,41 @@ test('of two cookies the first counts', async () => {
   while (other.name === first.name) other = await ask('/shop');
   const both = await ask('/shop', [`Cookie: ${pairOf(first)}; ${pairOf(other)}`]);
   assert.deepEqual([both.name, both.cookies], [first.name, []]);
+});
+
+test('a WebSocket is given a cookie, too, and goes where it says', async () => {
+  const servers = [1, 2, 3].map(() => new WebSocketServer({ port: 0, host: '127.0.0.1' }));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  const target = (port: number): object => ({ target: `127.0.0.1:${port}` });
+  const service = { name: 'ws', host: 'ws', routes: [route('ws', { secret: SECRET })] };
+  await using sockets = await startGateway({
+    config: {
+      _format_version: '3.0',
+      upstreams: [{ name: 'ws', targets: ports.map(target) }],
+      services: [service],
+    },
+    settings,
+  });
+  const open = async (headers: Record<string, string>): Promise<readonly string[]> => {
+    const client = new WebSocket(`ws://127.0.0.1:${sockets.proxyPort}/ws`, { headers });
+    const [response] = (await once(client, 'upgrade')) as [IncomingMessage];
+    await once(client, 'open');
+    return response.headers['set-cookie'] ?? [];
+  };
+  await using _ = {
+    async [Symbol.asyncDispose]() {
+      for (const server of servers) {
+        for (const client of server.clients) client.terminate();
+        server.close();
+      }
+      await Promise.resolve();
+    },
+  };
+  const [first = ''] = await open({});
+  assert.match(first, /^sluice_target=[\w-]{22}; /);
+  const cookies = { cookie: first.split(';')[0] ?? '' };
+  for (let n = 0; n < 5; n++) assert.deepEqual(await open(cookies), []);
+  assert.deepEqual(servers.map(({ clients }) => clients.size).toSorted(), [0, 0, 6]);
 });
 
 test('an error of the gateway names no target', async () => {

@@ -56,6 +56,7 @@ export const UPSTREAM: Texts = {
     use_srv_name: 'Whether a target that is an SRV record gets the name of the record as its Host.',
   },
   targets: {
+    tags: 'Words to find and filter targets by. `priority:N` (0 to 99) says the group of the target: a group is used when none before it is left.',
     created_at: 'When the target was created, in Unix seconds with a fraction.',
     updated_at: 'When the target was last written, in Unix seconds with a fraction.',
     upstream: 'The upstream that the target belongs to.',
