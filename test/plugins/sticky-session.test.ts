@@ -239,6 +239,7 @@ test('of two cookies the first counts', async () => {
 
 test('a WebSocket is given a cookie, too, and goes where it says', async () => {
   const servers = [1, 2, 3].map(() => new WebSocketServer({ port: 0, host: '127.0.0.1' }));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   const target = (port: number): object => ({ target: `127.0.0.1:${port}` });
   const service = { name: 'ws', host: 'ws', routes: [route('ws', { secret: SECRET })] };
@@ -252,8 +253,11 @@ test('a WebSocket is given a cookie, too, and goes where it says', async () => {
   });
   const open = async (headers: Record<string, string>): Promise<readonly string[]> => {
     const client = new WebSocket(`ws://127.0.0.1:${sockets.proxyPort}/ws`, { headers });
-    const [response] = (await once(client, 'upgrade')) as [IncomingMessage];
-    await once(client, 'open');
+    // Both come in one turn.
+    const [[response]] = (await Promise.all([once(client, 'upgrade'), once(client, 'open')])) as [
+      [IncomingMessage],
+      unknown,
+    ];
     return response.headers['set-cookie'] ?? [];
   };
   await using _ = {
