@@ -14,7 +14,7 @@ import type { ErrorBodies } from './error-body.ts';
 import type { Exchange } from './exchange.ts';
 import type { Policy } from './policy.ts';
 import type { RealIp } from './real-ip.ts';
-import type { UpstreamTerms } from './upstream-terms.ts';
+import type { UpstreamTerms } from './forward/upstream-terms.ts';
 
 export interface ProxyContext {
   readonly snapshot: Snapshot;

@@ -59,7 +59,7 @@ import { RealIp } from './real-ip.ts';
 import { Streams } from './stream/streams.ts';
 import { clientAsking } from './client-asking.ts';
 import { TlsListeners } from './tls-listeners.ts';
-import { UpstreamTerms } from './upstream-terms.ts';
+import { UpstreamTerms } from './forward/upstream-terms.ts';
 
 export interface DataPlaneOptions {
   readonly settings: Settings;

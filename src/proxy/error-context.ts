@@ -2,7 +2,7 @@
 import type { GatewayError } from '../lib/gateway-error.ts';
 import type { ErrorContext } from '../observe/error-log.ts';
 import type { Exchange } from './exchange.ts';
-import type { Forward } from './forward.ts';
+import type { Forward } from './forward/forward.ts';
 
 export function errorContext(exchange: Exchange): ErrorContext {
   const { request, forward, route } = exchange;

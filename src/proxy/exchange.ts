@@ -7,7 +7,7 @@
  *     route         find the route, refuse what it does not take       route-request.ts
  *     access        plugins: rewrite before the route, access behind it          plugins/run.ts
  *     body          read it as far as the route wants it buffered      request-body.ts
- *     forward       resolve, connect, send, try again                  forward.ts, attempt.ts, upstream-head.ts
+ *     forward       resolve, connect, send, try again                  forward/
  *     response      head for the client, body as it comes              client-head.ts
  *     finish        log, count                                         finish.ts
  *
@@ -35,7 +35,7 @@ import type {
 import { clientHead } from './client-head.ts';
 import type { ProxyContext } from './context.ts';
 import { finishExchange } from './finish.ts';
-import { Forward } from './forward.ts';
+import { Forward } from './forward/forward.ts';
 import { isGrpcContentType } from './grpc-status.ts';
 import { guardError } from './guard.ts';
 import { replyError } from './reply.ts';

@@ -106,7 +106,7 @@ export class HealthKeeper {
     const [{ WatchedUpstream }, { MAX_PROBES, ProbeSlots }, { UpstreamTerms }] = await Promise.all([
       import('./watched-upstream.ts'),
       import('./checker.ts'),
-      import('../../proxy/upstream-terms.ts'),
+      import('../../proxy/forward/upstream-terms.ts'),
     ]);
     const { writer, log, settings, resolver } = this.#options;
     let current = settings();

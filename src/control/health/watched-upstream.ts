@@ -12,7 +12,7 @@ import { TargetNames } from './target-names.ts';
 import { type Address, type AddressState, nameOf, statesOf } from './watched-address.ts';
 import type { Resolver } from '../../balancer/resolver/resolver.ts';
 import type { Upstream } from '../../entities/upstream.ts';
-import type { TermsEntity, UpstreamTerms } from '../../proxy/upstream-terms.ts';
+import type { TermsEntity, UpstreamTerms } from '../../proxy/forward/upstream-terms.ts';
 import type { Trust } from '../../snapshot/trust.ts';
 import type { HealthWriter } from '../../zone/health/health-writer.ts';
 import { addressKey, groupKey, type HealthKey } from '../../zone/health/layout.ts';

@@ -15,7 +15,7 @@ import type { HedgePolicy, RetryPolicy } from '../../plugins/kit/tries.ts';
 import { FlatHeaders } from '../../wire/flat-headers.ts';
 import type { Exchange } from '../exchange.ts';
 import { takesRequests } from '../../snapshot/route-target.ts';
-import { upstreamTarget } from '../upstream-head.ts';
+import { upstreamTarget } from '../forward/upstream-head.ts';
 import { editsOf, type UpstreamEdits } from './edits.ts';
 import { HeaderView, setHost } from './headers.ts';
 import { asBytes } from './response-filters.ts';

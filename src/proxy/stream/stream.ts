@@ -18,7 +18,7 @@ import type { TargetLoad } from '../../zone/targets/target-load.ts';
 import { CELL, type WorkerZone } from '../../zone/worker-zone.ts';
 import type { TlsFacts } from '../../wire/message.ts';
 import type { TlsListeners } from '../tls-listeners.ts';
-import type { UpstreamTerms } from '../upstream-terms.ts';
+import type { UpstreamTerms } from '../forward/upstream-terms.ts';
 import { finishStream } from './finish.ts';
 import type { StreamView } from './stream-view.ts';
 

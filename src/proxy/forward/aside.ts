@@ -4,8 +4,8 @@
  * What is discarded is read as long as it is short, so that its connection can be used again; else the try is given up.
  * What waits keeps what came with its head, at most what one read brought, and stops its source.
  */
-import type { ResponseHead, Trailers } from '../wire/message.ts';
-import { FlatHeaders } from '../wire/flat-headers.ts';
+import type { ResponseHead, Trailers } from '../../wire/message.ts';
+import { FlatHeaders } from '../../wire/flat-headers.ts';
 
 /** Octets of a body, and milliseconds, that a connection is worth. */
 export const WORTH_BYTES = 64 * 1024;

@@ -3,11 +3,11 @@
  *
  * Whatever a policy says, nothing is tried again once the client has heard anything, and nothing whose body is gone.
  */
-import type { GatewayError } from '../lib/gateway-error.ts';
-import { NO_RETRY, type RetryPolicy, type TryFailure, type TryOutcome } from '../plugins/kit/tries.ts';
-import { NO_BODY, type ResponseHead } from '../wire/message.ts';
+import type { GatewayError } from '../../lib/gateway-error.ts';
+import { NO_RETRY, type RetryPolicy, type TryFailure, type TryOutcome } from '../../plugins/kit/tries.ts';
+import { NO_BODY, type ResponseHead } from '../../wire/message.ts';
 import type { Attempt } from './attempt.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from '../exchange.ts';
 
 /** nginx never sends these twice once they were sent. */
 const NOT_IDEMPOTENT: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH']);

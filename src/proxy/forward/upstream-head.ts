@@ -1,8 +1,8 @@
 /** The head that goes upstream: Host, path, and what Kong tells an upstream of the client (its request headers). */
-import { escapePath, upstreamPath } from '../router/path.ts';
-import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
-import type { Headers, OutgoingRequest } from '../wire/message.ts';
-import type { Exchange } from './exchange.ts';
+import { escapePath, upstreamPath } from '../../router/path.ts';
+import type { RouteTarget, ServiceTarget } from '../../snapshot/snapshot.ts';
+import type { Headers, OutgoingRequest } from '../../wire/message.ts';
+import type { Exchange } from '../exchange.ts';
 
 /** The Host header may be another with each attempt. */
 export type UpstreamHead = OutgoingRequest & { authority: string };

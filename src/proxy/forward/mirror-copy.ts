@@ -1,9 +1,9 @@
 /** What is copied of a request for a mirror, or why nothing is. Everything that the copy holds may outlive the request. */
-import type { MirrorDrop, MirrorPolicy, MirrorUrl } from '../plugins/kit/mirror.ts';
-import type { ServiceTarget } from '../snapshot/snapshot.ts';
-import { takesRequests } from '../snapshot/route-target.ts';
-import type { Exchange } from './exchange.ts';
-import { copyOf } from './plugins/headers.ts';
+import type { MirrorDrop, MirrorPolicy, MirrorUrl } from '../../plugins/kit/mirror.ts';
+import type { ServiceTarget } from '../../snapshot/snapshot.ts';
+import { takesRequests } from '../../snapshot/route-target.ts';
+import type { Exchange } from '../exchange.ts';
+import { copyOf } from '../plugins/headers.ts';
 import { type UpstreamHead, upstreamTarget } from './upstream-head.ts';
 
 export interface MirrorCopy {

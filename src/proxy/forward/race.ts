@@ -4,7 +4,7 @@
  * another try may do better. Those that lose are cancelled at once, and count as no failure.
  */
 import { performance } from 'node:perf_hooks';
-import type { HedgePolicy } from '../plugins/kit/tries.ts';
+import type { HedgePolicy } from '../../plugins/kit/tries.ts';
 import type { Attempt } from './attempt.ts';
 
 export class Race {

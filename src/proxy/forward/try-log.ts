@@ -1,6 +1,6 @@
 /** The tries of a request, for logs: Kong's `tries`. Made for those that did not answer the client. */
 import { performance } from 'node:perf_hooks';
-import type { TryRecord } from '../plugins/kit/tries.ts';
+import type { TryRecord } from '../../plugins/kit/tries.ts';
 import type { Attempt } from './attempt.ts';
 
 /** A request that is tried more often than this forgets the rest. */

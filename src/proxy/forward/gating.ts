@@ -4,12 +4,12 @@
  *
  * A passage belongs to the forward phase while its try waits, or while its target's name is looked up, and then to the try.
  */
-import type { BalancerTarget } from '../balancer/balancer.ts';
-import type { Outcome } from '../balancer/health/report.ts';
-import type { Peers } from '../balancer/peers.ts';
-import type { GatewayError } from '../lib/gateway-error.ts';
-import type { Destination, Entry, Gate, GatePolicy, Passage } from '../plugins/kit/gates.ts';
-import { noPeer } from './forward-errors.ts';
+import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { Outcome } from '../../balancer/health/report.ts';
+import type { Peers } from '../../balancer/peers.ts';
+import type { GatewayError } from '../../lib/gateway-error.ts';
+import type { Destination, Entry, Gate, GatePolicy, Passage } from '../../plugins/kit/gates.ts';
+import { noPeer } from './errors.ts';
 
 export class Gating {
   readonly #destination: Destination;

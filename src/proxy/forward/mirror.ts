@@ -7,18 +7,18 @@
  * traffic that nobody asked for must not change.
  */
 import { performance } from 'node:perf_hooks';
-import type { Balancer, BalancerTarget } from '../balancer/balancer.ts';
-import { Peers } from '../balancer/peers.ts';
-import type { ResolvedName } from '../balancer/resolver/resolver.ts';
-import { GatewayError } from '../lib/gateway-error.ts';
-import { WheelTimer } from '../lib/timer-wheel.ts';
-import type { MirrorPolicy } from '../plugins/kit/mirror.ts';
-import type { ServiceTarget, Snapshot } from '../snapshot/snapshot.ts';
-import type { ClientStream, ClientStreamHandler, ResponseHead, Tunnel } from '../wire/message.ts';
-import type { Destination } from '../wire/tls/destination.ts';
-import type { TargetLoad } from '../zone/targets/target-load.ts';
-import type { ProxyContext } from './context.ts';
-import type { Exchange } from './exchange.ts';
+import type { Balancer, BalancerTarget } from '../../balancer/balancer.ts';
+import { Peers } from '../../balancer/peers.ts';
+import type { ResolvedName } from '../../balancer/resolver/resolver.ts';
+import { GatewayError } from '../../lib/gateway-error.ts';
+import { WheelTimer } from '../../lib/timer-wheel.ts';
+import type { MirrorPolicy } from '../../plugins/kit/mirror.ts';
+import type { ServiceTarget, Snapshot } from '../../snapshot/snapshot.ts';
+import type { ClientStream, ClientStreamHandler, ResponseHead, Tunnel } from '../../wire/message.ts';
+import type { Destination } from '../../wire/tls/destination.ts';
+import type { TargetLoad } from '../../zone/targets/target-load.ts';
+import type { ProxyContext } from '../context.ts';
+import type { Exchange } from '../exchange.ts';
 import { copyFor, type MirrorCopy, noMirrorBecause } from './mirror-copy.ts';
 import type { UpstreamHead } from './upstream-head.ts';
 

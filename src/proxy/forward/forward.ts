@@ -10,19 +10,19 @@
  * A service whose host is an upstream goes to the upstream's targets: each try to another one, as far as there are, and
  * among the addresses of a name to one that has not been tried.
  */
-import type { BalancerTarget } from '../balancer/balancer.ts';
-import type { HashSource } from '../balancer/hash-source.ts';
-import type { Outcome } from '../balancer/health/report.ts';
-import { Peers } from '../balancer/peers.ts';
-import type { ResolvedName } from '../balancer/resolver/resolver.ts';
-import { GatewayError } from '../lib/gateway-error.ts';
-import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
-import { NO_RETRY, type RetryPolicy, type TryOutcome, type TryRecord } from '../plugins/kit/tries.ts';
-import type { ClientStream, ResponseHead, Trailers } from '../wire/message.ts';
-import { CELL } from '../zone/worker-zone.ts';
+import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { HashSource } from '../../balancer/hash-source.ts';
+import type { Outcome } from '../../balancer/health/report.ts';
+import { Peers } from '../../balancer/peers.ts';
+import type { ResolvedName } from '../../balancer/resolver/resolver.ts';
+import { GatewayError } from '../../lib/gateway-error.ts';
+import type { RouteTarget, ServiceTarget } from '../../snapshot/snapshot.ts';
+import { NO_RETRY, type RetryPolicy, type TryOutcome, type TryRecord } from '../../plugins/kit/tries.ts';
+import type { ClientStream, ResponseHead, Trailers } from '../../wire/message.ts';
+import { CELL } from '../../zone/worker-zone.ts';
 import { Attempt, type Place } from './attempt.ts';
-import type { Exchange } from './exchange.ts';
-import { defect, noPeer, resolveError } from './forward-errors.ts';
+import type { Exchange } from '../exchange.ts';
+import { defect, noPeer, resolveError } from './errors.ts';
 import { Gating } from './gating.ts';
 import { mirrorOf } from './mirror.ts';
 import { Places } from './places.ts';

@@ -2,13 +2,13 @@
  * Where on a name the tries of one request go: address, port, Host header and the terms of TLS. A try that follows another
  * goes to an address that was not tried, as long as there is one, whatever other requests had meanwhile.
  */
-import type { BalancerTarget } from '../balancer/balancer.ts';
-import type { Peers } from '../balancer/peers.ts';
-import type { ResolvedAddress, ResolvedName } from '../balancer/resolver/resolver.ts';
-import type { RouteTarget, ServiceTarget } from '../snapshot/snapshot.ts';
-import type { UpstreamTls } from '../wire/tls/destination.ts';
+import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { Peers } from '../../balancer/peers.ts';
+import type { ResolvedAddress, ResolvedName } from '../../balancer/resolver/resolver.ts';
+import type { RouteTarget, ServiceTarget } from '../../snapshot/snapshot.ts';
+import type { UpstreamTls } from '../../wire/tls/destination.ts';
 import type { Place } from './attempt.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { keepsHost } from './upstream-head.ts';
 
 export interface PlacesSpec {

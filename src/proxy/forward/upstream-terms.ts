@@ -13,17 +13,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import type { Certificate } from '../entities/certificate.ts';
-import type { Service } from '../entities/service.ts';
-import { GatewayError } from '../lib/gateway-error.ts';
-import { isVaultReference } from '../lib/vault/reference.ts';
-import type { Settings } from '../settings/settings.ts';
-import { SecretTexts } from '../snapshot/secret-texts.ts';
-import type { Trust } from '../snapshot/trust.ts';
-import { INVALID_RESPONSE } from '../wire/http1/fault.ts';
-import { AuthoritySet, shareAuthorities } from '../wire/tls/authority-set.ts';
-import { type UpstreamTls, serverNameOf } from '../wire/tls/destination.ts';
-import { type ClientPair, type UpstreamTrust, UpstreamTrusts } from '../wire/tls/upstream-trust.ts';
+import type { Certificate } from '../../entities/certificate.ts';
+import type { Service } from '../../entities/service.ts';
+import { GatewayError } from '../../lib/gateway-error.ts';
+import { isVaultReference } from '../../lib/vault/reference.ts';
+import type { Settings } from '../../settings/settings.ts';
+import { SecretTexts } from '../../snapshot/secret-texts.ts';
+import type { Trust } from '../../snapshot/trust.ts';
+import { INVALID_RESPONSE } from '../../wire/http1/fault.ts';
+import { AuthoritySet, shareAuthorities } from '../../wire/tls/authority-set.ts';
+import { type UpstreamTls, serverNameOf } from '../../wire/tls/destination.ts';
+import { type ClientPair, type UpstreamTrust, UpstreamTrusts } from '../../wire/tls/upstream-trust.ts';
 
 /** Fields of a service, or of what stands for one. Answers are kept by the object. */
 export type TermsEntity = Pick<

@@ -1,6 +1,6 @@
 /** Kong's answers when the forward phase finds no address to go to. */
-import { DnsError } from '../balancer/resolver/resolver.ts';
-import { GatewayError } from '../lib/gateway-error.ts';
+import { DnsError } from '../../balancer/resolver/resolver.ts';
+import { GatewayError } from '../../lib/gateway-error.ts';
 
 /** An upstream has no target that could be asked. */
 export function noPeer(): GatewayError {

@@ -3,19 +3,25 @@
  * to say, and so is where it goes, and whether its answer is the one that the client gets (aside.ts: what becomes of others).
  */
 import { performance } from 'node:perf_hooks';
-import type { BalancerTarget } from '../balancer/balancer.ts';
-import type { Outcome } from '../balancer/health/report.ts';
-import type { ResolvedAddress } from '../balancer/resolver/resolver.ts';
-import type { GatewayError } from '../lib/gateway-error.ts';
-import { WheelTimer } from '../lib/timer-wheel.ts';
-import type { Passage } from '../plugins/kit/gates.ts';
-import type { ServiceTarget } from '../snapshot/snapshot.ts';
-import type { ClientStream, ClientStreamHandler, ResponseHead, Trailers, Tunnel } from '../wire/message.ts';
-import type { UpstreamTls } from '../wire/tls/destination.ts';
-import type { TargetLoad } from '../zone/targets/target-load.ts';
+import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { Outcome } from '../../balancer/health/report.ts';
+import type { ResolvedAddress } from '../../balancer/resolver/resolver.ts';
+import type { GatewayError } from '../../lib/gateway-error.ts';
+import { WheelTimer } from '../../lib/timer-wheel.ts';
+import type { Passage } from '../../plugins/kit/gates.ts';
+import type { ServiceTarget } from '../../snapshot/snapshot.ts';
+import type {
+  ClientStream,
+  ClientStreamHandler,
+  ResponseHead,
+  Trailers,
+  Tunnel,
+} from '../../wire/message.ts';
+import type { UpstreamTls } from '../../wire/tls/destination.ts';
+import type { TargetLoad } from '../../zone/targets/target-load.ts';
 import { type Aside, Discarded, Held, WORTH_BYTES, WORTH_MS } from './aside.ts';
-import type { Exchange } from './exchange.ts';
-import { tryTimeout } from './forward-errors.ts';
+import type { Exchange } from '../exchange.ts';
+import { tryTimeout } from './errors.ts';
 import type { Forward } from './forward.ts';
 
 /** Milliseconds that a failure counts as at least: one that comes at once must not make its target the fastest. */
