@@ -13,42 +13,13 @@
  */
 import { AddressHolds, type LeaveListener } from './address-holds.ts';
 import { AddressRing } from './address-ring.ts';
+import type { CacheOptions, Hosts, NameObserver } from './cache-options.ts';
 import { ClockMap } from './clock-map.ts';
 import { isLocalhost, literalAddress, normalizeName, relativeName } from './host-name.ts';
-import type { HostsFile } from './hosts-file.ts';
 import type { Lookup, LookupAnswer } from './lookup.ts';
 import { asDnsError } from './lookup-failures.ts';
 import { NameEntry } from './name-entry.ts';
 import { DnsError, type PlaneResolver, type ResolvedName } from './resolver.ts';
-
-/** What is read of a hosts file. */
-export type Hosts = Pick<HostsFile, 'find' | 'refresh'>;
-
-export interface CacheOptions {
-  /** Seconds. */
-  readonly staleTtl: number;
-  readonly notFoundTtl: number;
-  readonly errorTtl: number;
-  /** Names kept at most, and lookups under way at most. */
-  readonly size: number;
-  /** Milliseconds, never going back. */
-  readonly now: () => number;
-  /** 0 to 1. */
-  readonly random: () => number;
-  readonly warn: (line: string) => void;
-  /** Past its TTL, not before, a use starts a refresh. */
-  readonly late?: boolean;
-}
-
-/** Hears what becomes of names. */
-export interface NameObserver {
-  /** There is an answer, or a failure: its times are others now. */
-  settled(entry: NameEntry): void;
-  /** It is forgotten. */
-  dropped(entry: NameEntry): void;
-  /** A thread has used it lately. */
-  inUse(entry: NameEntry): boolean;
-}
 
 /** A name is refreshed when this part of its TTL is over, plus up to a tenth so that workers do not ask in step. */
 const REFRESH_AT = 0.8;

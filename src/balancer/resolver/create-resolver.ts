@@ -1,7 +1,8 @@
 /** The resolver that asks name servers, made from the settings `dns_*`. */
 import { monotonicClock } from '../../lib/monotonic.ts';
 import type { Settings } from '../../settings/settings.ts';
-import { CachingResolver, type Hosts } from './caching-resolver.ts';
+import type { Hosts } from './cache-options.ts';
+import { CachingResolver } from './caching-resolver.ts';
 import type { DnsBackend } from './dns-backend.ts';
 import { DnsClient } from './dns-client.ts';
 import type { NameServer } from './dns-exchange.ts';

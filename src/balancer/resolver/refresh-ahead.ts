@@ -8,7 +8,8 @@
  * through one narrow gate, so that neither a start with thousands of names nor their TTLs ending together floods the
  * name servers.
  */
-import type { CachingResolver, NameObserver } from './caching-resolver.ts';
+import type { NameObserver } from './cache-options.ts';
+import type { CachingResolver } from './caching-resolver.ts';
 import type { NameEntry } from './name-entry.ts';
 
 export interface RefreshAheadOptions {
