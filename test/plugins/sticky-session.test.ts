@@ -273,7 +273,7 @@ test('a WebSocket is given a cookie, too, and goes where it says', async () => {
   assert.match(first, /^sluice_target=[\w-]{22}; /);
   const cookies = { cookie: first.split(';')[0] ?? '' };
   for (let n = 0; n < 5; n++) assert.deepEqual(await open(cookies), []);
-  assert.deepEqual(servers.map(({ clients }) => clients.size).toSorted(), [0, 0, 6]);
+  assert.deepEqual(new Set(servers.map(({ clients }) => clients.size)), new Set([0, 6]));
 });
 
 test('an error of the gateway names no target', async () => {
