@@ -145,8 +145,8 @@ export class Authenticator {
     const isIdToken = ID_TOKEN_HASHES.some((name) => Object.hasOwn(claims, name)) || claims['typ'] === 'ID';
     if (!isIdToken) return;
     const { clients, config } = this.#parts;
-    const ours = (config.client_id ?? []).map((_, index) => clients.id(index));
-    if (listOf(claims['aud']).some((audience) => ours.includes(audience))) return;
+    const ours = new Set((config.client_id ?? []).map((_, index) => clients.id(index)));
+    if (listOf(claims['aud']).some((audience) => ours.has(audience))) return;
     throw new Unauthorized('an ID token of another client');
   }
 

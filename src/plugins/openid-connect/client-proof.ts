@@ -46,7 +46,7 @@ function wayOf(config: OidcConfig, index: number): Way {
 
 function privateKey(jwk: ClientKey): oidc.ClientAuth {
   const given = Object.fromEntries(Object.entries(jwk).filter(([, value]) => value !== null));
-  const key = createPrivateKey({ key: given as webcrypto.JsonWebKey, format: 'jwk' });
+  const key = createPrivateKey({ key: given, format: 'jwk' });
   const cryptoKey = key.toCryptoKey(algorithmOf(jwk), false, ['sign']);
   return oidc.PrivateKeyJwt(jwk.kid === null ? cryptoKey : { key: cryptoKey, kid: jwk.kid }, {
     [oidc.modifyAssertion](header) {
