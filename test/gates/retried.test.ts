@@ -12,6 +12,10 @@ const RETRY: TestPlugin = {
   config: { statuses: [429, 503], backoff_base: 0, budget: { percent: 100, min_per_second: 1000 } },
 };
 const FULL: TestPlugin = { name: 'upstream-limits', config: { max_requests: 1 } };
+const BREAKER: TestPlugin = {
+  name: 'circuit-breaker',
+  config: { consecutive_failures: 2, open_time: 60_000, max_open_time: 60_000 },
+};
 
 interface Case {
   readonly name: string;
@@ -24,6 +28,8 @@ const CASES: readonly Case[] = [
   { name: 'the last place is free again', gate: FULL, plan: '503', answer: '200 a 2 200' },
   { name: 'likewise behind an answer that has no end', gate: FULL, plan: 'endless', answer: '200 a 2 200' },
   { name: 'and again', gate: FULL, plan: '503 503', answer: '200 a 3 200' },
+  { name: 'a breaker that stays closed', gate: BREAKER, plan: '503 429', answer: '200 a 3 200' },
+  { name: 'a breaker that this answer opens', gate: BREAKER, plan: '503 503', answer: '503 a 2 503' },
 ];
 
 for (const { name, gate, plan, answer } of CASES) {
