@@ -75,6 +75,11 @@ export class BreakerGate implements Gate {
     return this.#allOpen;
   }
 
+  get shut(): boolean {
+    if (this.allOpen) return true;
+    return this.whole && openFor(this.circuits.group.state, this.policy.rules, this.now()) > 0;
+  }
+
   /** Milliseconds until one of those that refuse lets somebody in. */
   wait(): number {
     const { group, targets } = this.circuits;

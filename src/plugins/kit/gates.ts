@@ -28,6 +28,8 @@ export interface GatePolicy {
 }
 
 export interface Gate {
+  /** True: it would refuse any try by now, so that an answer is better than another try. */
+  readonly shut?: boolean;
   passage(destination: Destination): Passage;
 }
 

@@ -115,7 +115,7 @@ export function askedDelay(headers: { get(name: string): string | undefined }, n
   if (pushback !== undefined) return /^\d{1,15}$/.test(pushback) ? Number(pushback) : Infinity;
   const after = headers.get('retry-after');
   if (after === undefined) return null;
-  if (/^\d{1,15}$/.test(after)) return Number(after) * 1000;
+  if (/^\d+$/.test(after)) return Number(after) * 1000;
   const date = /^[A-Z][a-z]{2,8}, .* GMT$/.test(after) ? Date.parse(after) : NaN;
   return Number.isNaN(date) ? null : Math.max(0, date - now);
 }

@@ -98,8 +98,7 @@ export class Attempt implements ClientStreamHandler {
     if (this.#timer !== null) this.#disarm(this.#timer);
     this.#load?.end();
     this.#load = null;
-    this.passage?.leave();
-    this.passage = null;
+    this.#leavePassage();
   }
 
   /** The client takes bytes again. */
@@ -112,6 +111,8 @@ export class Attempt implements ClientStreamHandler {
     if (!whole || bodyLength > WORTH_BYTES) return this.cancel();
     this.#aside = new Discarded();
     this.#forward.leave(this.#stream);
+    // Its place is for the try that follows, which would find it taken by this one.
+    this.#leavePassage();
     this.#arm(WORTH_MS, () => this.cancel());
   }
 
@@ -146,6 +147,11 @@ export class Attempt implements ClientStreamHandler {
     if (this.passage === null) return;
     const now = performance.now();
     this.passage.tell(outcome, now - this.startedAt, now);
+  }
+
+  #leavePassage(): void {
+    this.passage?.leave();
+    this.passage = null;
   }
 
   /** Of what was there to be heard of. */

@@ -338,7 +338,7 @@ export class Forward {
   #repeats(attempt: Attempt, head: ResponseHead): boolean {
     const outcome = this.#outcome(head);
     // Without a target left to go to, this answer is the best there is.
-    if (outcome === null || this.#peers?.open === false) return false;
+    if (outcome === null || this.#peers?.open === false || this.#gating?.shut === true) return false;
     const delay = this.#retryPolicy?.decide(outcome) ?? NO_RETRY;
     if (delay === NO_RETRY) return false;
     this.#note(attempt, 'next', head.status);

@@ -22,6 +22,11 @@ export class Gating {
     this.#gates = policies.map((policy) => policy.gateTo(destination));
   }
 
+  /** There is no way for any try. */
+  get shut(): boolean {
+    return this.#gates.some((gate) => gate.shut === true);
+  }
+
   /**
    * Where the next try goes: `null` to the service's own address.
    *
