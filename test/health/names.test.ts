@@ -13,6 +13,7 @@ const srv = (...targets: readonly Target[]): DnsRecord[] =>
 const dns = await startDnsServer({
   'A host.test': [{ type: 'A', ip: '127.0.0.1', ttl: 1 }],
   'SRV pair.test': srv(a, b),
+  'SRV moved.test': srv(a),
 });
 const gateway = await startGateway({
   config: configOf([
@@ -20,6 +21,11 @@ const gateway = await startGateway({
       name: 'pair',
       targets: ['pair.test:1'],
       healthchecks: { passive: { unhealthy: { tcp_failures: 1 } }, threshold: 0 },
+    },
+    {
+      name: 'moved',
+      targets: [`moved.test:${a.port}`],
+      healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } },
     },
     { name: 'gone', targets: ['gone.test:1'], healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } } },
   ]),
@@ -91,4 +97,16 @@ test('an address that comes is known soon, and one that went is what it was when
 test('a name without addresses', async () => {
   assert.deepEqual(await healthOf(gateway, 'gone.up'), { 'gone.test:1': 'DNS_ERROR' });
   assert.equal(await tell(gateway, 'gone.up', 'gone.test:1/healthy'), 404);
+});
+
+test('a target that is unhealthy at all its addresses is back when its name has moved', async () => {
+  const ask = async (): Promise<string> => {
+    const response = await fetch(`${gateway.url}/moved`, { headers: { connection: 'close' } });
+    return `${response.status} ${await response.text()}`;
+  };
+  await waitFor(async () => (await ask()) === `200 ${a.port}`);
+  assert.equal(await tell(gateway, 'moved.up', `moved.test:${a.port}/unhealthy`), 204);
+  await waitFor(async () => (await ask()).startsWith('503'));
+  dns.zone = { ...dns.zone, 'SRV moved.test': srv(b) };
+  await waitFor(async () => (await ask()) === `200 ${b.port}`);
 });
