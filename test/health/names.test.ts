@@ -14,6 +14,7 @@ const dns = await startDnsServer({
   'A host.test': [{ type: 'A', ip: '127.0.0.1', ttl: 1 }],
   'SRV pair.test': srv(a, b),
   'SRV moved.test': srv(a),
+  'SRV three.test': srv(a, b, c),
 });
 const gateway = await startGateway({
   config: configOf([
@@ -25,6 +26,11 @@ const gateway = await startGateway({
     {
       name: 'moved',
       targets: [`moved.test:${a.port}`],
+      healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } },
+    },
+    {
+      name: 'three',
+      targets: ['three.test:1'],
       healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } },
     },
     { name: 'gone', targets: ['gone.test:1'], healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } } },
@@ -92,6 +98,20 @@ test('an address that comes is known soon, and one that went is what it was when
   await waitFor(async () => (await addresses())[a.port] === 'UNHEALTHY');
   await waitFor(async () => (await tell(gateway, 'pair.up', `pair.test:1/${a.at}/healthy`)) === 204);
   assert.deepEqual(await addresses(), { [a.port]: 'HEALTHY', [b.port]: 'HEALTHY' });
+});
+
+test('the parts of a weight that its addresses share are the whole', async () => {
+  await waitFor(async () => (await tell(gateway, 'three.up', `three.test:1/${c.at}/healthy`)) === 204);
+  const balancer = async (): Promise<unknown> => {
+    const response = await fetch(`${gateway.adminUrl}/upstreams/three.up/health?balancer_health=1`);
+    const { data } = (await response.json()) as { data: { balancer_health: string; details: object } };
+    return [data.balancer_health, (data.details as { weight: unknown }).weight];
+  };
+  await tell(gateway, 'three.up', `three.test:1/${a.at}/unhealthy`);
+  assert.deepEqual(await balancer(), ['HEALTHY', { total: 100, available: 67, unavailable: 33 }]);
+  await tell(gateway, 'three.up', 'three.test:1/unhealthy');
+  assert.equal((await fetch(`${gateway.url}/three`)).status, 503);
+  assert.deepEqual(await balancer(), ['UNHEALTHY', { total: 100, available: 0, unavailable: 100 }]);
 });
 
 test('a name without addresses', async () => {
