@@ -106,6 +106,30 @@ test('kept connections follow the name: those to the old address are closed', as
   for (const each of upstreams) await each[Symbol.asyncDispose]();
 });
 
+test('a target that did not resolve is waited for once, also when the targets have changed since', async () => {
+  await using dns = await startDnsServer({});
+  const config = (weight: number): KongConfig => ({
+    _format_version: '3.0',
+    upstreams: [
+      {
+        name: 'up',
+        targets: [{ target: 'gone.test:1' }, { target: `127.0.0.1:${a.port}`, weight }],
+      },
+    ],
+    services: [{ name: 's', host: 'up', retries: 0, routes: [{ paths: ['/up'] }] }],
+  });
+  const settings = { nginx_worker_processes: '1', dns_not_found_ttl: '0', dns_error_ttl: '0' };
+  await using gateway = await start(dns, config(100), settings);
+  const waited = (): number => logOf(gateway).split('name resolution failed').length - 1;
+  await waitFor(async () => (await askMany(gateway, 'up', 1)).has('200 a') && waited() > 0);
+  assert.equal(waited(), 1);
+  for (const weight of [200, 300]) {
+    await gateway.reload(config(weight));
+    assert.deepEqual(await askMany(gateway, 'up'), new Set(['200 a']));
+  }
+  assert.equal(waited(), 1);
+});
+
 test('when no name server answers the last addresses serve on', async () => {
   const dns = await startDnsServer({ 'A local.test': local(1) });
   await using gateway = await start(dns, configOf(['local.test', 'other.test']), {
