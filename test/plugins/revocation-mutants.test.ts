@@ -107,7 +107,7 @@ test('a long list is read with room for requests in between', async (t) => {
   const read = await readRevocationList(list, issuer, name, Date.now());
   clearImmediate(timer);
   t.mock.restoreAll();
-  assert.ok(typeof read === 'object', String(read));
+  if (typeof read === 'string') assert.fail(read);
   assert.equal(read.revoked.size, 10_000);
   assert.ok(turns.size >= 4, `${turns.size} turns`);
 });
