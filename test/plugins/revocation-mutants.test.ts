@@ -99,7 +99,7 @@ test('a long list is read with room for requests in between', async (t) => {
     timer = setImmediate(next);
   });
   const turns = new Set<number>();
-  const add = Set.prototype.add;
+  const add = Reflect.get(Set.prototype, 'add') as (this: Set<unknown>, value: unknown) => Set<unknown>;
   t.mock.method(Set.prototype, 'add', function (this: Set<unknown>, value: unknown) {
     if (this !== turns && this.size > 1000) add.call(turns, turn);
     return add.call(this, value);
