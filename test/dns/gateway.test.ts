@@ -150,6 +150,20 @@ test('when no name server answers the last addresses serve on', async () => {
   assert.ok(back.asked.length > 0);
 });
 
+for (const query of ['SRV only.test', 'A local.test']) {
+  test(`a name of SRV records alone serves on while '${query}' fails, though it has no addresses of its own`, async () => {
+    const zone: DnsServer['zone'] = { 'A local.test': local(1), 'SRV only.test': srv(a.port, 1) };
+    await using dns = await startDnsServer(zone);
+    await using gateway = await start(dns, configOf(['only.test']), { dns_order: 'LAST,SRV,A' });
+    assert.deepEqual(await askMany(gateway, 'only.test'), new Set(['200 a']));
+    dns.zone[query] = 'servfail';
+    await waitFor(() => logOf(gateway).includes('only.test could not be refreshed'), {
+      what: 'a refresh that fails',
+    });
+    assert.deepEqual(await askMany(gateway, 'only.test'), new Set(['200 a']));
+  });
+}
+
 const INITIAL = 'failed the initial dns/balancer resolve for';
 const BAD: ReadonlyArray<readonly [name: string, status: number, message: string]> = [
   ['gone.test', 503, 'name resolution failed'],

@@ -60,6 +60,8 @@ const gateway = await startGateway({
   config: {
     ...configOf([
       { name: 'verified', targets: [at(secure)], healthchecks: active(https) },
+      // Of a name with the dot of the root the server is told, and verified as, the name without it.
+      { name: 'dotted', targets: [at(secure)], healthchecks: active({ ...https, https_sni: 'good.test.' }) },
       { name: 'misnamed', targets: [at(secure)], healthchecks: active({ ...https, https_sni: 'bad.test' }) },
       { name: 'foreign', targets: [at(foreign)], healthchecks: active(https) },
       {
@@ -103,6 +105,7 @@ const CASES: ReadonlyArray<
   readonly [name: string, upstream: { readonly port: number }, wanted: 'HEALTHY' | 'UNHEALTHY']
 > = [
   ['verified', secure, 'HEALTHY'],
+  ['dotted', secure, 'HEALTHY'],
   ['misnamed', secure, 'UNHEALTHY'],
   ['foreign', foreign, 'UNHEALTHY'],
   ['unverified', foreign, 'HEALTHY'],
