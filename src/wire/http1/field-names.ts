@@ -50,13 +50,18 @@ export const ID = Object.fromEntries(KNOWN_NAMES.map((name, index) => [name, ind
   number
 >;
 
-/** By lower-case name and by the usual spelling, so that setting a field makes no string. */
-const ID_BY_NAME: ReadonlyMap<string, number> = new Map(
+/**
+ * By lower-case name and by the usual spelling, so that setting a field makes no string. Other names that are asked for are
+ * remembered as well, the first of them: the gateway and its plugins ask for few different ones.
+ */
+const ID_BY_NAME = new Map<string, number>(
   KNOWN_NAMES.flatMap((name, index) => [
     [name, index + 1],
     [canonical(name), index + 1],
   ]),
 );
+const MOST_NAMES = 1000;
+const LONGEST_NAME = 64;
 const NAME_BYTES: readonly Buffer[] = ['', ...KNOWN_NAMES].map((name) => Buffer.from(name, 'latin1'));
 
 /** `x-real-ip` → `X-Real-IP`, as proxies write it. */
@@ -88,7 +93,11 @@ for (const name of KNOWN_NAMES) {
 
 /** Number of a known name, in any case; 0 of any other. */
 export function knownId(name: string): number {
-  return ID_BY_NAME.get(name) ?? ID_BY_NAME.get(name.toLowerCase()) ?? 0;
+  const id = ID_BY_NAME.get(name);
+  if (id !== undefined) return id;
+  const other = ID_BY_NAME.get(name.toLowerCase()) ?? 0;
+  if (ID_BY_NAME.size < MOST_NAMES && name.length <= LONGEST_NAME) ID_BY_NAME.set(name, other);
+  return other;
 }
 
 /** The same for the bytes `start` to `end`, whose lower-cased hash is `hash`. */
