@@ -16,7 +16,8 @@ interface Pool extends Disposable {
   readonly lines: string[];
 }
 
-function makePool(trust: () => void = () => {}): Pool {
+/** @param portOf what the name of the server leads to; null: to the target's own port. */
+function makePool(trust: () => void = () => {}, portOf: () => number | null = () => null): Pool {
   const lines: string[] = [];
   const log = {
     error: (line: string) => void lines.push(line),
@@ -25,7 +26,7 @@ function makePool(trust: () => void = () => {}): Pool {
   const named = {
     host: '127.0.0.1',
     addresses: [{ ip: '127.0.0.1', port: null, weight: 1 }],
-    next: () => ({ ip: '127.0.0.1', port: null, weight: 1 }),
+    next: () => ({ ip: '127.0.0.1', port: portOf(), weight: 1 }),
   };
   const resolver = { peek: () => null, resolve: () => Promise.resolve(named) };
   const pool = new RedisPool({ resolver: resolver as never, trust, log });
@@ -104,6 +105,21 @@ test('a server that ends and comes back, and one that was not there to begin wit
   );
   const told = made.lines.filter((line) => line.includes('ECONNREFUSED'));
   assert.ok(told.length <= 2, `told once for each time: ${made.lines.join('\n')}`);
+});
+
+test('a primary that became a replica: its name is looked up again', async () => {
+  await using old = await startRedis();
+  await using other = await startRedis();
+  let primary = old.port;
+  using made = makePool(undefined, () => primary);
+  const { redis } = made.pool.hold(target(1));
+  const scripted = { source: "return redis.call('SET', KEYS[1], ARGV[1])" };
+  assert.equal(await redis.set('k', 'before'), true);
+  await old.ask('REPLICAOF', '127.0.0.1', String(other.port));
+  primary = other.port;
+  await assert.rejects(redis.run(scripted, ['k'], ['x']), failure('refused', /READONLY/));
+  await waitFor(async () => await redis.set('k', 'after').catch(() => false), { what: 'the new primary' });
+  assert.match(await other.ask('GET', 'k'), /after/);
 });
 
 test('a server that answers nothing: an error in time, for all that wait, and a new connection', async () => {

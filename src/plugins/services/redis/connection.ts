@@ -8,6 +8,8 @@
  *   order would wait as well. Nothing is sent twice: what was under way when a connection ended may have been done.
  * - A connection that ends is made anew at once. When that fails, commands are refused without waiting until an attempt
  *   beside the traffic succeeds: after 100 ms, doubled up to 5 s.
+ * - A server that says it is a replica was the primary once: its name (or the address in front of it) may lead to another one
+ *   by now, so the connection is made anew, at most every 5 s.
  */
 import type { Resolver } from '../../../balancer/resolver/resolver.ts';
 import { RedisError, type RedisTarget } from '../../kit/redis.ts';
@@ -37,6 +39,8 @@ export class RedisConnection {
   /** Why there is no connection; null: there is one, or none was tried. */
   #problem: RedisError | null = null;
   #retry: NodeJS.Timeout | null = null;
+  /** When a connection was last given up since its server is a replica. */
+  #demotedAt = -Infinity;
   #closed = false;
 
   constructor(target: RedisTarget, options: ConnectionOptions) {
@@ -79,8 +83,18 @@ export class RedisConnection {
     try {
       return await client.sendCommand(command);
     } catch (error) {
-      throw new RedisError(client.isErrorReply(error) ? 'refused' : 'away', this.server, error);
+      if (!client.isErrorReply(error)) throw new RedisError('away', this.server, error);
+      const refusal = new RedisError('refused', this.server, error);
+      if (error instanceof Error && error.message.includes('READONLY')) this.#leaveReplica(client, refusal);
+      throw refusal;
     }
+  }
+
+  #leaveReplica(client: RawClient, error: RedisError): void {
+    const now = performance.now();
+    if (now - this.#demotedAt < LONGEST_PAUSE_MS) return;
+    this.#demotedAt = now;
+    this.#lose(client, error);
   }
 
   #connect(): Promise<RawClient> {
