@@ -103,7 +103,7 @@ export class Balancer {
   readonly #own: Choice;
   readonly #choices: Choices;
 
-  private constructor(spec: BalancerSpec, choices: Choices) {
+  private constructor(spec: BalancerSpec, choices: Choices, previous: Balancer | null) {
     const { clientCertificate = null, id = '' } = spec;
     this.clientCertificate = clientCertificate;
     this.id = id;
@@ -111,6 +111,8 @@ export class Balancer {
     this.targets = byPriority(spec.targets)
       .filter(({ weight }) => weight > 0)
       .map((target, index) => new BalancerTarget(index, target, spec));
+    const unresolved = new Set(previous?.targets.filter((one) => one.unresolved).map(({ host }) => host));
+    for (const target of this.targets) target.unresolved = unresolved.has(target.host);
     this.#choices = choices;
     this.#own = choices.own;
   }
@@ -118,7 +120,7 @@ export class Balancer {
   /** @param previous served this upstream until now. */
   static *inSteps(spec: BalancerSpec, previous: Balancer | null): Generator<void, Balancer> {
     const choices = yield* Choices.inSteps(spec, previous === null ? null : previous.#choices);
-    return new Balancer(spec, choices);
+    return new Balancer(spec, choices, previous);
   }
 
   static of(spec: BalancerSpec, previous: Balancer | null = null): Balancer {

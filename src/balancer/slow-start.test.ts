@@ -175,6 +175,28 @@ test('all that an upstream has at first start at once, and all that come back to
   assert.ok(late > 0.06 && late < 0.1, `a third of a share: ${late}`);
 });
 
+test('a target that comes back while a request of its former time is still on it ramps up, too', () => {
+  for (const busy of [0, 1]) {
+    const node = new Node();
+    const by = policy('round-robin');
+    node.serve(numbers(10));
+    for (const worker of [0, 1, 2, 3]) node.shares(by, 10, worker);
+    const load = node.zones[busy]?.acquire(`u ${host(9)}:80`);
+    load?.begin();
+    load?.release();
+    node.serve(numbers(9));
+    node.now += 60 * SECONDS;
+    node.serve(numbers(10));
+    const came = node.now;
+    for (const worker of [0, 1]) {
+      node.now = came + 5 * SECONDS;
+      const part = (node.shares(by, 4000, worker).get(host(9)) ?? 0) * 10;
+      assert.ok(part > 0.4 && part <= 0.58, `worker ${worker}: ${part}`);
+    }
+    load?.end();
+  }
+});
+
 test('a target that flaps begins anew each time; weights count; a request that has nowhere else goes there', () => {
   const node = new Node();
   const by = policy('round-robin');

@@ -5,6 +5,7 @@ import { CatalogStore, type Sequencer } from '../store/catalog-store.ts';
 import type { ConfigStore } from '../store/config-store.ts';
 import { withExpiries } from '../store/file/expiry.ts';
 import { ROUTE_CHECKS } from '../store/file/route-checks.ts';
+import { cannotUse, DiskFailure } from '../store/disk-failure.ts';
 import { StoreUnavailable } from '../store/errors.ts';
 import { FileStore } from '../store/file-store.ts';
 import type { Reach } from '../store/follower.ts';
@@ -78,8 +79,10 @@ async function sqliteStore(settings: Settings, reloader: Reloader, log: Log): Pr
       `${path} held nothing: if it is a copy from a running gateway, its store.db-wal was left behind`,
     );
   }
-  await catalog.syncKinds();
-  tellKept(catalog, log);
+  await named(async () => {
+    await catalog.syncKinds();
+    tellKept(catalog, log);
+  });
   const { records, cascade } = openRecords(settings, catalog, log);
   const { store, publisher } = storeOn(catalog, { settings, reloader, log, cascade, sequencer: null });
   const close = (): void => {
@@ -99,6 +102,15 @@ async function sqliteStore(settings: Settings, reloader: Reloader, log: Log): Pr
     swapKinds,
     close,
   };
+}
+
+/** @throws Error that names the file, when it cannot be read. */
+async function named(reading: () => Promise<void>): Promise<void> {
+  try {
+    await reading();
+  } catch (error) {
+    throw error instanceof DiskFailure ? cannotUse(error.path, error) : error;
+  }
 }
 
 function swapper(catalog: Catalog, store: CatalogStore, log: Log): OpenStore['swapKinds'] {
@@ -152,7 +164,7 @@ async function postgresStore(settings: Settings, reloader: Reloader, log: Log): 
     void follower.close().finally(() => catalog.close());
   };
   try {
-    await catalog.syncKinds();
+    await named(() => catalog.syncKinds());
     await follower.start(store);
     tellKept(catalog, log);
   } catch (error) {

@@ -27,7 +27,7 @@ export interface PluginDescription<F extends Fields = Fields> {
   /**
    * Its access filter says who calls (`exchange.authenticate`). On its routes, what a client says of that itself never
    * reaches the upstream: `X-Consumer-*`, `X-Credential-*`, `X-Authenticated-*`, `X-Anonymous-Consumer`, with hyphens or
-   * underscores. They are taken out before any access filter runs, so that what plugins set of them stays.
+   * any other signs. They are taken out before any access filter runs, so that what plugins set of them stays.
    */
   readonly identifies?: boolean;
   /** One sentence for people. */

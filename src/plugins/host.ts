@@ -74,7 +74,7 @@ export class PluginHost {
         user === null
           ? this.#create(entity.name, config, services)
           : this.#createForUser(user, { entity, resolved: config, services });
-      const { filters, identifies } = await this.#limit.within(entity.name, making);
+      const { filters, identifies } = await this.#limit.within(user ?? description ?? entity, making);
       const measured = cost.measured(filters);
       return { ...common, ...kept(secrets), filters: measured, identifies, broken: null, cost, release };
     } catch (error) {

@@ -46,7 +46,7 @@ export interface CatalogStoreOptions {
 /** Writes that may wait for those before them. */
 const MAX_WAITING = 1024;
 /** Tries of one commit against other nodes. */
-const MAX_TRIES = 20;
+const MAX_TRIES = 100;
 const SWEEP = 256;
 
 export class CatalogStore implements ConfigStore {
@@ -170,7 +170,7 @@ export class CatalogStore implements ConfigStore {
       if (ifRevision !== undefined && ifRevision !== current) throw new RevisionConflict(ifRevision, current);
       const committed = await this.#try(options, apply);
       if (committed !== null) return committed;
-      if (tries === MAX_TRIES) throw new RevisionConflict(current, this.revision);
+      if (tries === MAX_TRIES) throw new StoreUnavailable(`other nodes were faster, ${tries} times in a row`);
       await this.#options.sequencer?.catchUp();
     }
   }

@@ -9,8 +9,8 @@ export interface NameSet {
 }
 
 /**
- * Header names of which no spelling may pass: case aside, and with `_` for `-` anywhere, since CGI and what came of it takes
- * `X_Consumer-ID` for `X-Consumer-ID`. Made once and asked for each line of a request, most of which differ in length.
+ * Header names of which no spelling may pass: case aside, and with any other sign for `-`, since CGI and what came of it takes
+ * `X_Consumer-ID` for `X-Consumer-ID`, and lighttpd also `X.Consumer~ID`. Made once and asked for each line of a request, most of which differ in length.
  */
 export class FoldedNames implements NameSet {
   readonly #names: ReadonlySet<string>;
@@ -39,6 +39,5 @@ export class FoldedNames implements NameSet {
 }
 
 function fold(name: string): string {
-  const lower = name.toLowerCase();
-  return lower.includes('_') ? lower.replaceAll('_', '-') : lower;
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
 }

@@ -106,6 +106,30 @@ test('kept connections follow the name: those to the old address are closed', as
   for (const each of upstreams) await each[Symbol.asyncDispose]();
 });
 
+test('a target that did not resolve is waited for once, also when the targets have changed since', async () => {
+  await using dns = await startDnsServer({});
+  const config = (weight: number): KongConfig => ({
+    _format_version: '3.0',
+    upstreams: [
+      {
+        name: 'up',
+        targets: [{ target: 'gone.test:1' }, { target: `127.0.0.1:${a.port}`, weight }],
+      },
+    ],
+    services: [{ name: 's', host: 'up', retries: 0, routes: [{ paths: ['/up'] }] }],
+  });
+  const settings = { nginx_worker_processes: '1', dns_not_found_ttl: '0', dns_error_ttl: '0' };
+  await using gateway = await start(dns, config(100), settings);
+  const waited = (): number => logOf(gateway).split('name resolution failed').length - 1;
+  await waitFor(async () => (await askMany(gateway, 'up', 1)).has('200 a') && waited() > 0);
+  assert.equal(waited(), 1);
+  for (const weight of [200, 300]) {
+    await gateway.reload(config(weight));
+    assert.deepEqual(await askMany(gateway, 'up'), new Set(['200 a']));
+  }
+  assert.equal(waited(), 1);
+});
+
 test('when no name server answers the last addresses serve on', async () => {
   const dns = await startDnsServer({ 'A local.test': local(1) });
   await using gateway = await start(dns, configOf(['local.test', 'other.test']), {
@@ -125,6 +149,20 @@ test('when no name server answers the last addresses serve on', async () => {
   });
   assert.ok(back.asked.length > 0);
 });
+
+for (const query of ['SRV only.test', 'A local.test']) {
+  test(`a name of SRV records alone serves on while '${query}' fails, though it has no addresses of its own`, async () => {
+    const zone: DnsServer['zone'] = { 'A local.test': local(1), 'SRV only.test': srv(a.port, 1) };
+    await using dns = await startDnsServer(zone);
+    await using gateway = await start(dns, configOf(['only.test']), { dns_order: 'LAST,SRV,A' });
+    assert.deepEqual(await askMany(gateway, 'only.test'), new Set(['200 a']));
+    dns.zone[query] = 'servfail';
+    await waitFor(() => logOf(gateway).includes('only.test could not be refreshed'), {
+      what: 'a refresh that fails',
+    });
+    assert.deepEqual(await askMany(gateway, 'only.test'), new Set(['200 a']));
+  });
+}
 
 const INITIAL = 'failed the initial dns/balancer resolve for';
 const BAD: ReadonlyArray<readonly [name: string, status: number, message: string]> = [

@@ -13,6 +13,8 @@ const srv = (...targets: readonly Target[]): DnsRecord[] =>
 const dns = await startDnsServer({
   'A host.test': [{ type: 'A', ip: '127.0.0.1', ttl: 1 }],
   'SRV pair.test': srv(a, b),
+  'SRV moved.test': srv(a),
+  'SRV three.test': srv(a, b, c),
 });
 const gateway = await startGateway({
   config: configOf([
@@ -20,6 +22,16 @@ const gateway = await startGateway({
       name: 'pair',
       targets: ['pair.test:1'],
       healthchecks: { passive: { unhealthy: { tcp_failures: 1 } }, threshold: 0 },
+    },
+    {
+      name: 'moved',
+      targets: [`moved.test:${a.port}`],
+      healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } },
+    },
+    {
+      name: 'three',
+      targets: ['three.test:1'],
+      healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } },
     },
     { name: 'gone', targets: ['gone.test:1'], healthchecks: { passive: { unhealthy: { tcp_failures: 1 } } } },
   ]),
@@ -88,7 +100,33 @@ test('an address that comes is known soon, and one that went is what it was when
   assert.deepEqual(await addresses(), { [a.port]: 'HEALTHY', [b.port]: 'HEALTHY' });
 });
 
+test('the parts of a weight that its addresses share are the whole', async () => {
+  await waitFor(async () => (await tell(gateway, 'three.up', `three.test:1/${c.at}/healthy`)) === 204);
+  const balancer = async (): Promise<unknown> => {
+    const response = await fetch(`${gateway.adminUrl}/upstreams/three.up/health?balancer_health=1`);
+    const { data } = (await response.json()) as { data: { balancer_health: string; details: object } };
+    return [data.balancer_health, (data.details as { weight: unknown }).weight];
+  };
+  await tell(gateway, 'three.up', `three.test:1/${a.at}/unhealthy`);
+  assert.deepEqual(await balancer(), ['HEALTHY', { total: 100, available: 67, unavailable: 33 }]);
+  await tell(gateway, 'three.up', 'three.test:1/unhealthy');
+  assert.equal((await fetch(`${gateway.url}/three`)).status, 503);
+  assert.deepEqual(await balancer(), ['UNHEALTHY', { total: 100, available: 0, unavailable: 100 }]);
+});
+
 test('a name without addresses', async () => {
   assert.deepEqual(await healthOf(gateway, 'gone.up'), { 'gone.test:1': 'DNS_ERROR' });
   assert.equal(await tell(gateway, 'gone.up', 'gone.test:1/healthy'), 404);
+});
+
+test('a target that is unhealthy at all its addresses is back when its name has moved', async () => {
+  const ask = async (): Promise<string> => {
+    const response = await fetch(`${gateway.url}/moved`, { headers: { connection: 'close' } });
+    return `${response.status} ${await response.text()}`;
+  };
+  await waitFor(async () => (await ask()) === `200 ${a.port}`);
+  assert.equal(await tell(gateway, 'moved.up', `moved.test:${a.port}/unhealthy`), 204);
+  await waitFor(async () => (await ask()).startsWith('503'));
+  dns.zone = { ...dns.zone, 'SRV moved.test': srv(b) };
+  await waitFor(async () => (await ask()) === `200 ${b.port}`);
 });

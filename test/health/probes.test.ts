@@ -33,8 +33,10 @@ const [secure, foreign, mutual] = await Promise.all([
 type Serving = 'serving' | 'not serving' | 'unimplemented';
 let serving: Serving = 'serving';
 const paths = new Set<string>();
+const authorities = new Set<string>();
 const grpc = await startHttp2Upstream((stream: ServerHttp2Stream, headers) => {
   paths.add(String(headers[':path']));
+  authorities.add(String(headers[':authority']));
   const trailers = { 'grpc-status': serving === 'unimplemented' ? '12' : '0' };
   stream.resume();
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
@@ -58,6 +60,8 @@ const gateway = await startGateway({
   config: {
     ...configOf([
       { name: 'verified', targets: [at(secure)], healthchecks: active(https) },
+      // Of a name with the dot of the root the server is told, and verified as, the name without it.
+      { name: 'dotted', targets: [at(secure)], healthchecks: active({ ...https, https_sni: 'good.test.' }) },
       { name: 'misnamed', targets: [at(secure)], healthchecks: active({ ...https, https_sni: 'bad.test' }) },
       { name: 'foreign', targets: [at(foreign)], healthchecks: active(https) },
       {
@@ -73,6 +77,12 @@ const gateway = await startGateway({
       },
       { name: 'anonymous', targets: [at(mutual)], healthchecks: active(https) },
       { name: 'grpc', targets: [at(grpc)], healthchecks: active({ type: 'grpc' }) },
+      {
+        name: 'numbered',
+        targets: [at(grpc)],
+        healthchecks: active({ type: 'grpc' }),
+        upstream: { host_header: 'shard.1' },
+      },
     ]),
     certificates: [{ id: CERTIFICATE, cert: client.cert, key: client.key }],
   },
@@ -95,6 +105,7 @@ const CASES: ReadonlyArray<
   readonly [name: string, upstream: { readonly port: number }, wanted: 'HEALTHY' | 'UNHEALTHY']
 > = [
   ['verified', secure, 'HEALTHY'],
+  ['dotted', secure, 'HEALTHY'],
   ['misnamed', secure, 'UNHEALTHY'],
   ['foreign', foreign, 'UNHEALTHY'],
   ['unverified', foreign, 'HEALTHY'],
@@ -113,6 +124,13 @@ test('the log says why', async () => {
       await gateway.logFile('error.log'),
     ),
   );
+});
+
+// A name that ends in a number is no host of a URL.
+test('grpc, by a host_header that is no host of a URL', async () => {
+  serving = 'serving';
+  await probed('numbered.up', at(grpc), 'HEALTHY');
+  assert.ok(authorities.has('shard.1'));
 });
 
 const ANSWERS: ReadonlyArray<readonly [Serving, 'HEALTHY' | 'UNHEALTHY']> = [

@@ -11,6 +11,9 @@ const NAMES = [
   'X-Consumer-ID',
   'x-consumer-username',
   'X_Consumer_ID',
+  'X.Consumer.ID',
+  "X!Consumer'ID",
+  'X~Credential|Identifier',
   'X-Consumer_Custom-ID',
   'X-Consumer-Groups',
   'X-Consumer-Anything',
@@ -32,14 +35,14 @@ const asks = (more: Partial<InlinePlugin['filters']> = {}): InlinePlugin => ({
   filters: { access() {}, ...more },
 });
 
-const fold = (name: string): string => name.toLowerCase().replaceAll('_', '-');
+const fold = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-');
 
 async function echoOf(options: PlaneOptions): Promise<readonly string[]> {
   await using upstream = await startEcho();
   await using plane = await startPlane(upstream.port, options);
   const { responses } = await rawRequest(plane.port, `GET / HTTP/1.1\r\nHost: a\r\n${FIELDS}\r\n`);
   const { rawHeaders = [] } = (responses[0]?.json() ?? {}) as Partial<Echo>;
-  return rawHeaders.filter((name, at) => at % 2 === 0 && /^x[-_]|^consumer/i.test(name)).map(fold);
+  return rawHeaders.filter((name, at) => at % 2 === 0 && /^x[^a-z0-9]|^consumer/i.test(name)).map(fold);
 }
 
 const CLAIMS = new Set(NAMES.map(fold));

@@ -1,12 +1,16 @@
 /** Mutants of a real OCSP response and a real list: read as what they were, or refused with a reason; never an exception. */
 import assert from 'node:assert/strict';
+import { sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { readLink } from '../../src/lib/x509/chain.ts';
+import * as der from '../../src/lib/x509/der.ts';
 import { readOcspAnswer } from '../../src/lib/x509/ocsp-answer.ts';
 import { requestFor } from '../../src/lib/x509/ocsp.ts';
 import { readRevocationList, serialOf } from '../../src/lib/x509/revocation-list.ts';
 import { listUrls, ocspUrls, partsOf } from '../../src/lib/x509/tbs.ts';
+import { makeAuthority } from '../support/authority.ts';
+import { tempDir } from '../support/temp-dir.ts';
 import { startRevocation } from './support/revocation.ts';
 
 const RUNS = 2000;
@@ -67,4 +71,43 @@ test('mutants of responses and lists', async () => {
     else assert.ok(found.revoked.has(serialOf(serial)), mutant.toString('hex'));
   }
   assert.ok(refused > RUNS, `${refused}`);
+});
+
+/** A list of so many, as its authority signs it. */
+function listOf(many: number, issuerName: Buffer, key: string): Buffer {
+  const algorithm = der.sequence(der.oid('1.2.840.10045.4.3.2'));
+  const [from, until] = [-1, 1].map((hours) => der.time(new Date(Date.now() + hours * 3_600_000)));
+  const entries = Array.from({ length: many }, (_, at) => {
+    const serial = Buffer.alloc(16, 1);
+    serial.writeUInt32BE(at, 12);
+    return der.sequence(der.integer(serial), from ?? assert.fail());
+  });
+  const times = [from ?? assert.fail(), until ?? assert.fail()];
+  const content = der.sequence(algorithm, issuerName, ...times, der.sequence(...entries));
+  return der.sequence(content, algorithm, der.bitString(sign('sha256', content, key)));
+}
+
+test('a long list is read with room for requests in between', async (t) => {
+  await using folder = await tempDir();
+  const root = await makeAuthority(folder.path, 'root');
+  const issuer = readLink(await readFile(root.cert));
+  const name = partsOf(issuer.certificate.raw).subject;
+  const list = listOf(10_000, name, await readFile(root.key, 'utf8'));
+  let turn = 0;
+  let timer = setImmediate(function next() {
+    turn++;
+    timer = setImmediate(next);
+  });
+  const turns = new Set<number>();
+  const add = Reflect.get(Set.prototype, 'add') as (this: Set<unknown>, value: unknown) => Set<unknown>;
+  t.mock.method(Set.prototype, 'add', function (this: Set<unknown>, value: unknown) {
+    if (this !== turns && this.size > 1000) add.call(turns, turn);
+    return add.call(this, value);
+  });
+  const read = await readRevocationList(list, issuer, name, Date.now());
+  clearImmediate(timer);
+  t.mock.restoreAll();
+  if (typeof read === 'string') assert.fail(read);
+  assert.equal(read.revoked.size, 10_000);
+  assert.ok(turns.size >= 4, `${turns.size} turns`);
 });

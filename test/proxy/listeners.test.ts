@@ -144,7 +144,7 @@ test('so_keepalive reaches the sockets of clients', async () => {
     await client.readResponse();
     // Column `tr` of the kernel's table: 02 is a running keep-alive timer.
     const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} `;
-    const line = execFileSync('cat', ['/proc/net/tcp'], { encoding: 'utf8' })
+    const line = execFileSync('cat', ['/proc/net/tcp'], { encoding: 'utf8', maxBuffer: 1 << 28 })
       .split('\n')
       .find((row) => row.trim().split(/\s+/)[1]?.endsWith(local.trim()) === true && / 01 /.test(row));
     assert.equal(line?.trim().split(/\s+/)[5]?.startsWith('02'), timer, String(line));

@@ -289,6 +289,10 @@ test('`sluice config` checks, dumps and syncs them', async () => {
   await using folder = await pluginFolder({ 'quota.ts': quotaPlugin() });
   const config = configWith(upstream.port, { '/a': [{ name: 'quota' }] });
   await using gateway = await gatewayWith(folder, config, withDatabase);
+  const token = ['admin', 'token', 'create', '-c', gateway.conf, '--name', 'planner', '--role', 'write'];
+  const granted = await sluice([...token, '--kinds', 'plans,quota_quotas']);
+  assert.equal(granted.code, 0, granted.stderr);
+  assert.notEqual((await sluice([...token.with(6, 'other'), '--kinds', 'nothings'])).code, 0);
   const file = join(folder.path, '..', 'wanted.yml');
   const run = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await sluice(['config', ...args, '--admin', gateway.adminUrl]);

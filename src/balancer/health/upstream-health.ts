@@ -180,7 +180,10 @@ export class UpstreamHealth {
     this.#open = (available / this.#total) * 100 > this.#spec.checks.threshold;
   }
 
-  /** 0 to 1: of its addresses, by weight. */
+  /**
+   * 0 to 1: of its addresses, by weight. One that has left its name counts as healthy: nothing goes there (`pick`), but a
+   * target that is out is not resolved, and would never be seen to have others.
+   */
   #availablePart(member: Member): number {
     if (member.addresses.length === 0 || this.#group === null) return 1;
     this.#find(member);
@@ -189,7 +192,7 @@ export class UpstreamHealth {
     for (const [i, { weight }] of member.addresses.entries()) {
       const handle = member.handles[i] ?? null;
       sum += weight;
-      if (handle === null || this.#zone.healthy(handle)) healthy += weight;
+      if (handle === null || this.#zone.healthy(handle) || this.#zone.left(handle)) healthy += weight;
     }
     return healthy / sum;
   }

@@ -103,11 +103,15 @@ const SERVICES: ReadonlyArray<readonly [records: readonly ServiceRecord[], expec
   // Two addresses share the weight of their target.
   [[srv('t1', 80, 0, 10), srv('two', 81, 0, 10)], '1.0.0.1:80*600 3.0.0.1:81*300 3.0.0.2:81*300 ttl 20 SRV'],
   [[srv('gone', 80), srv('t1', 80)], '1.0.0.1:80 ttl 20 SRV'],
+  // What could not be told now is asked for again soon.
+  [[srv('broken', 80), srv('t1', 80)], '1.0.0.1:80 ttl 5 SRV'],
+  [[srv('silent', 80), srv('t1', 80, 0, 1, 2)], '1.0.0.1:80 ttl 2 SRV'],
   [[srv('', 0)], 'empty'],
   [[srv('.', 0)], 'empty'],
   [[], 'empty'],
   [[srv('gone', 80)], 'name_error'],
   [[srv('down', 80)], 'server_failure'],
+  [[srv('gone', 80), srv('down', 80)], 'server_failure'],
 ];
 
 test('SRV records', async () => {
@@ -118,6 +122,8 @@ test('SRV records', async () => {
       'A t2': [a('2.0.0.2', 90)],
       'A two': [a('3.0.0.1'), a('3.0.0.2')],
       'A down': 'server_failure',
+      'A broken': 'server_failure',
+      'A silent': 'timeout',
     };
     assert.equal((await look(zone, 's', { order: ['SRV'] }))[0], expected, JSON.stringify(records));
   }

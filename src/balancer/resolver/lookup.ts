@@ -6,8 +6,8 @@
  * last time. Of SRV records only those of the lowest priority count, weight 0 is 1, port 0 is the service's own port.
  * The client follows aliases; CNAME is asked for on its own for servers that leave them out of other answers.
  *
- * The outcome is `name_error` or `empty` only if no address query failed for another reason: a server that is down must
- * not make a name unknown. Two queries in a row that time out end the lookup.
+ * The outcome is `name_error` or `empty` only if no address query, nor that of the type that worked the last time, failed for
+ * another reason: a server that is down must not make a name unknown. Two queries in a row that time out end the lookup.
  */
 import { ipFamily } from '../../lib/is-ip.ts';
 import type { AddressRecord, DnsBackend, ServiceRecord } from './dns-backend.ts';
@@ -42,6 +42,8 @@ const MAX_TARGETS = 64;
 const MAX_ADDRESSES = 1024;
 /** So many queries in a row without an answer: the server is down. */
 const MAX_TIMEOUTS = 2;
+/** Seconds that an answer lives of which a part could not be told, since a name server failed. */
+const PARTIAL_TTL = 5;
 /** A target's weight is shared by its addresses; a multiple of 1 to 6 keeps the shares whole. */
 const WEIGHT_SCALE = 60;
 
@@ -85,7 +87,7 @@ export class Lookup {
           return await this.#ask(candidate, type);
         } catch (error) {
           const failure = asDnsError(error);
-          failures.add(failure, isAddress(type));
+          failures.add(failure, isAddress(type) || type === last);
           if (failures.timeoutsInARow === MAX_TIMEOUTS) throw failure;
           // A server or firewall that swallows this type would swallow it for every candidate.
           if (failure.code === 'timeout' && !isAddress(type)) types.delete(type);
@@ -159,8 +161,11 @@ export class Lookup {
         addresses.push({ ip: address, port: port === 0 ? null : port, weight: share, ...named });
       }
     }
-    if (addresses.length === 0) throw found.find((result) => result.status === 'rejected')?.reason;
-    return { addresses: sorted(addresses), ttl: this.#ttl(ttl), type: 'SRV' };
+    const failures = found.flatMap((one) => (one.status === 'rejected' ? [asDnsError(one.reason)] : []));
+    const unknown = failures.find(({ code }) => code !== 'name_error' && code !== 'empty');
+    if (addresses.length === 0) throw unknown ?? failures[0];
+    const kept = unknown === undefined ? this.#ttl(ttl) : Math.min(this.#ttl(ttl), PARTIAL_TTL);
+    return { addresses: sorted(addresses), ttl: kept, type: 'SRV' };
   }
 
   async #targetOf(record: ServiceRecord): Promise<readonly AddressRecord[]> {

@@ -43,7 +43,7 @@ ${SETTINGS_OPTIONS_HELP}`,
   },
   positionals: [0, 0],
   async run(invocation) {
-    const [access, { mintToken, hashToken }, { DEFINITIONS }, { openTokens }] = await Promise.all([
+    const [access, { mintToken, hashToken }, { allDefinitions }, { openTokens }] = await Promise.all([
       import('../../control/access/token-store.ts'),
       import('../../control/access/token.ts'),
       import('../../entities/registry.ts'),
@@ -61,7 +61,15 @@ ${SETTINGS_OPTIONS_HELP}`,
       token === null
         ? { type: 'certificate', subject: subject ?? '' }
         : { type: 'token', sha256: hashToken(token).toString('hex') };
-    const kinds = DEFINITIONS.map((definition) => definition.name);
+    if (stringOption(invocation, 'kinds') !== undefined) {
+      // Plugins bring kinds, too.
+      const [{ readSettings }, { loadPlugins }] = await Promise.all([
+        import('../read-settings.ts'),
+        import('../user-plugins.ts'),
+      ]);
+      await loadPlugins(readSettings(invocation).settings, invocation.terminal);
+    }
+    const kinds = allDefinitions().map((definition) => definition.name);
     const now = Date.now();
     const grant: Grant = {
       name,

@@ -7,6 +7,8 @@ import { connectUpstream } from '../../wire/tls/upstream-connect.ts';
 import type { Answer, Probe, ProbeSpec } from './probe.ts';
 import { NO_STATUS, type Outcome } from '../../balancer/health/report.ts';
 
+/** Node wants a URL, whatever the socket. The authority need not be one's host: `shard.1` is none. */
+const ANYWHERE = 'http://target';
 const SERVING_STATUS = 200;
 /** A message of no octets: the health of the server as a whole. */
 const REQUEST = Buffer.alloc(5);
@@ -32,12 +34,10 @@ export function grpcProbe({ to, authority, timeoutMs }: ProbeSpec, answer: Answe
   const ask = (): void => {
     if (over) return;
     timer.refresh();
-    session = connect(`${to.tls === null ? 'http' : 'https'}://${authority}`, {
-      createConnection: () => socket,
-    });
+    session = connect(ANYWHERE, { createConnection: () => socket });
     session.on('error', (error: Error) => end('tcp failure', error.message));
     session.on('close', () => end('tcp failure', 'closed'));
-    call(session, end);
+    call(session, authority, end);
   };
   const socket = connectUpstream(to, { alpn: to.tls === null ? null : ['h2'], onReady: ask });
   socket.on('error', (error) => end('tcp failure', error.message));
@@ -45,8 +45,14 @@ export function grpcProbe({ to, authority, timeoutMs }: ProbeSpec, answer: Answe
   return { cancel };
 }
 
-function call(session: ClientHttp2Session, end: (outcome: Outcome, cause: string) => void): void {
+function call(
+  session: ClientHttp2Session,
+  authority: string,
+  end: (outcome: Outcome, cause: string) => void,
+): void {
   const stream = session.request({
+    [constants.HTTP2_HEADER_AUTHORITY]: authority,
+    [constants.HTTP2_HEADER_SCHEME]: session.encrypted === true ? 'https' : 'http',
     [constants.HTTP2_HEADER_METHOD]: 'POST',
     [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check',
     'content-type': 'application/grpc',

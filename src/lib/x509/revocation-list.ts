@@ -2,6 +2,7 @@
  * Lists of revoked certificates (RFC 5280 §5): complete ones that the issuer of the certificates has signed itself. Those by
  * others (indirect), of some reasons, and of changes (delta) are refused, and so is whatever is critical and not understood.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Link } from './chain.ts';
 import { KEY_USAGE, mayBeUsedFor } from './certificate-parts.ts';
 import * as der from './der.ts';
@@ -26,6 +27,8 @@ const BOOLEAN = 0x01;
 const EXTENSIONS = 0xa0;
 /** By how much clocks may differ. */
 const CLOCK_MS = 300_000;
+/** Entries that are read in one go: a millisecond or two. */
+const SLICE = 2000;
 const PEM = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/;
 
 export function serialOf(integer: Buffer): string {
@@ -53,7 +56,7 @@ export async function readRevocationList(
     if (readTime(from) > now + CLOCK_MS || until <= now) return 'the list is not of today';
     const only = scopeOf(rest.find(({ tag }) => tag === EXTENSIONS));
     if (!(await isSignedBy(signed, issuer.certificate.publicKey))) return 'the signature is not good';
-    return { revoked: entriesOf(rest.find(({ tag }) => tag === TAG.sequence)), until, only };
+    return { revoked: await entriesOf(rest.find(({ tag }) => tag === TAG.sequence)), until, only };
   } catch (error) {
     if (error instanceof DerError) return `the list cannot be read: ${error.message}`;
     throw error;
@@ -67,12 +70,13 @@ function derOf(bytes: Buffer): Buffer {
   return base64 === undefined ? bytes : Buffer.from(base64, 'base64');
 }
 
-/** There may be a hundred thousand: nothing is made of an entry but its number. */
-function entriesOf(list: Element | undefined): Set<string> {
+/** There may be a hundred thousand: nothing is made of an entry but its number, and requests come between. */
+async function entriesOf(list: Element | undefined): Promise<Set<string>> {
   const revoked = new Set<string>();
   if (list === undefined) return revoked;
   const { content } = list;
-  for (let at = 0; at < content.length;) {
+  for (let at = 0, read = 1; at < content.length; read++) {
+    if (read % SLICE === 0) await turn();
     const entry = readElement(content, at);
     at += entry.whole.length;
     const serial = readElement(expect(entry, TAG.sequence));

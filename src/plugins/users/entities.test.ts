@@ -42,6 +42,21 @@ const BAD: ReadonlyArray<readonly [string, unknown, RegExp]> = [
   ['a path with a slash', [{ ...plans, path: 'a/b' }], /path 'a\/b' is not of/],
   ['no fields', [{ name: 'plans' }], /fields is no object/],
   ['a field of ours', [{ name: 'plans', fields: { tags: {} } }], /fields\.tags: the gateway adds this field/],
+  [
+    'a name of every object',
+    [{ ...plans, name: 'constructor' }],
+    /the name 'constructor' is one that every object/,
+  ],
+  [
+    'a path of every object',
+    [{ ...plans, path: 'constructor' }],
+    /path: 'constructor' is one that every object/,
+  ],
+  [
+    'a field of every object',
+    [{ name: 'plans', fields: { constructor: { type: 'string' } } }],
+    /fields\.constructor: 'constructor' is one that every object/,
+  ],
   ['a field named proto', [{ name: 'plans', fields: { ['__proto__x']: {} } }], /a name is of lower-case/],
   [
     'a field without a type',

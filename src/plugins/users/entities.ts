@@ -57,6 +57,7 @@ function kindProblem(one: Loose, above: ReadonlySet<string>, plugin: string): st
   const { name } = one;
   if (typeof name !== 'string' || !NAME.test(name))
     return `the name ${shown(name)} is not of 2 to 48 lower-case letters, digits and _, a letter first`;
+  if (isOfObjects(name)) return `the name ${ofObjects(name)}`;
   if (above.has(name)) return 'there are two of this name';
   if (TAKEN_NAMES.has(name)) return 'the gateway has entities of this name: choose another';
   if (TAKEN.has(name)) return 'the gateway uses this name for something else: choose another';
@@ -71,12 +72,22 @@ function kindProblem(one: Loose, above: ReadonlySet<string>, plugin: string): st
   );
 }
 
+/** What is not there would be found: `{}.constructor` is a function. */
+function isOfObjects(name: string): boolean {
+  return name in {};
+}
+
+function ofObjects(name: string): string {
+  return `'${name}' is one that every object of JavaScript has: choose another`;
+}
+
 function pathProblem(one: Loose): string | null {
   for (const name of ['path', 'nestedPath'] as const) {
     const path = one[name];
     if (path === undefined) continue;
     if (typeof path !== 'string' || !PATH.test(path))
       return `${name} ${shown(path)} is not of 2 to 48 lower-case letters, digits, _ and -, a letter first`;
+    if (isOfObjects(path)) return `${name}: ${ofObjects(path)}`;
     if (TAKEN.has(path)) return `${name}: the Admin API has '${path}' already: choose another`;
   }
   return null;
@@ -99,6 +110,7 @@ function fieldProblems(fields: unknown, above: ReadonlySet<string>): string | nu
 function fieldProblem(name: string, field: unknown, above: ReadonlySet<string>): string | null {
   if (ADDED_FIELDS.has(name)) return 'the gateway adds this field itself: choose another name';
   if (!FIELD.test(name)) return 'a name is of lower-case letters, digits and _, a letter first';
+  if (isOfObjects(name)) return ofObjects(name);
   if (!isRecord(field)) return null;
   if (field['unique'] === true && field['type'] !== 'string') return 'only strings can be unique';
   if (field['type'] !== 'foreign') return null;

@@ -233,7 +233,7 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
 export function isForbiddenTrailer(name: string): boolean {
   return (
     FORBIDDEN_TRAILERS.has(name) ||
-    /^x[-_](?:forwarded|kong|consumer|credential|anonymous|authenticated)[-_]/.test(name)
+    /^x[^a-z0-9](?:forwarded|kong|consumer|credential|anonymous|authenticated)[^a-z0-9]/.test(name)
   );
 }
 

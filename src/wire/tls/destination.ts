@@ -21,9 +21,13 @@ export interface Destination {
   readonly tls: UpstreamTls | null;
 }
 
-/** The name in a Host header: without port and without brackets around IPv6, lower case. */
+/**
+ * The name in a Host header: without port, without brackets around IPv6 and without the dot of an absolute name, which no
+ * certificate has and RFC 6066 §3 forbids; lower case.
+ */
 export function serverNameOf(authority: string): string {
   if (authority.startsWith('[')) return authority.slice(1, authority.indexOf(']')).toLowerCase();
   const colon = authority.indexOf(':');
-  return (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase();
+  const name = colon < 0 ? authority : authority.slice(0, colon);
+  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase();
 }

@@ -19,6 +19,7 @@ import {
   GROUP,
   type HealthKey,
   KEY,
+  LEFT,
   NEXT,
   SLOT_WORDS,
   SLOTS_AT,
@@ -76,7 +77,7 @@ export class HealthWriter {
     const name = key.join();
     const known = this.#entries.get(name);
     if (known !== undefined) {
-      known.leftAt = null;
+      if (known.leftAt !== null) this.#mark(known, null);
       this.#left.delete(name);
       return known.handle;
     }
@@ -85,6 +86,7 @@ export class HealthWriter {
     const { words } = this.zone;
     const handle = { at, generation: words[at + GENERATION]! };
     words[at + STATE] = words[at + COUNTERS] = words[at + EPOCH] = words[at + BACK] = words[at + CHANGES] = 0;
+    words[at + LEFT] = 0;
     words[at + GROUP] = group === null ? at : group.at;
     key.forEach((word, i) => (words[at + KEY + i] = word));
     const bucket = bucketOf(key);
@@ -99,8 +101,17 @@ export class HealthWriter {
   leave(key: HealthKey): void {
     const entry = this.#entries.get(key.join());
     if (entry === undefined || entry.leftAt !== null) return;
-    entry.leftAt = this.#options.now();
+    this.#mark(entry, this.#options.now());
     this.#left.set(entry.name, entry);
+  }
+
+  /** Workers hear of it: one that knows no other address of a target has to look for those. */
+  #mark(entry: Entry, leftAt: number | null): void {
+    const { words } = this.zone;
+    const { at } = entry.handle;
+    entry.leftAt = leftAt;
+    Atomics.store(words, at + LEFT, Number(leftAt !== null));
+    Atomics.add(words, words[at + GROUP]! + EPOCH, 1);
   }
 
   /** Frees what has lingered long enough. */

@@ -22,6 +22,7 @@ import {
   HEALTH_BYTES,
   type HealthKey,
   KEY,
+  LEFT,
   NEXT,
   SLOT_WORDS,
   SLOTS_AT,
@@ -84,6 +85,11 @@ export class HealthZone {
   /** A slot that was taken back is no reason to leave a target out. */
   healthy(handle: HealthHandle): boolean {
     return Atomics.load(this.words, handle.at + STATE) === HEALTHY || !this.lives(handle);
+  }
+
+  /** Its target has other addresses now, or is gone: the state says nothing of it. */
+  left({ at }: HealthHandle): boolean {
+    return Atomics.load(this.words, at + LEFT) === 1;
   }
 
   /** When it became healthy again, in milliseconds by the clock of all threads; 0: it never was otherwise. */

@@ -38,6 +38,8 @@ export const BACK = 6;
 export const CHANGES = 7;
 /** Four words. */
 export const KEY = 8;
+/** 1: its target does not have this address any more. */
+export const LEFT = 12;
 
 export type HealthKey = readonly [number, number, number, number];
 

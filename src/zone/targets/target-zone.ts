@@ -6,8 +6,9 @@
  *   when they are read; the main thread zeroes those of a worker that has died. (A sum that all of them add to would be
  *   read sooner. But a thread can be ended between any two operations, and then sum and counts no longer agree.)
  * - **Latency**: peak EWMA, value and time. Two workers that write at the same time lose one sample, no more.
- * - **Born**: when the target came to an upstream that was serving already, so that all workers ramp it up alike. Whoever
- *   takes a slot that nobody holds says so.
+ * - **Born**: when the target came to an upstream that was serving already, so that all workers ramp it up alike. The first
+ *   that takes it into service says so; the others come within `SAME_MS`. A slot that is held may be so by a request of the
+ *   target's former time, such as a WebSocket.
  * - **Slots** (slot-table.ts) are taken at the commit of a snapshot and never on the request path. A worker lets go of one
  *   when no balancer that it serves has the target and nothing of it is in flight. A late request cannot touch a slot that
  *   is another target's by now: a handle that has let go points at slot 0.
@@ -23,6 +24,8 @@ import { TargetLoad } from './target-load.ts';
 const DECAY_MS = 10_000;
 /** Milliseconds that a target costs that has no answer yet and is asked already: others come first. */
 const UNKNOWN_MS = 1000;
+/** Milliseconds in which all workers have begun to serve a change, however busy they are. */
+const SAME_MS = 10_000;
 /** Milliseconds that count as no time, so that what is in flight still matters. */
 const LEAST_MS = 0.01;
 
@@ -78,6 +81,7 @@ export class TargetZone {
       if (slot === 0) return null;
       this.#loads.set(key, (load = new TargetLoad(this, key, slot)));
     }
+    if (born - this.bornAt(load.slot) > SAME_MS) this.#cells.born[load.slot] = born;
     load.hold();
     return load;
   }

@@ -56,7 +56,8 @@ export async function readHealth(request: AdminRequest): Promise<Response> {
   const statuses = await statusesOf(request, targets);
   const shown = targets.map((target, index) => {
     const data = statuses[index];
-    return Object.assign({}, target, { health: data === undefined ? OFF : healthOf(data), data });
+    if (data === undefined) return Object.assign({}, target, { health: OFF });
+    return Object.assign({}, target, { health: healthOf(data), data: told(data) });
   });
   return request.answer(200, { ...page(shown), node_id });
 }
@@ -97,9 +98,17 @@ async function balancerHealth(request: AdminRequest): Promise<Values> {
     id: parent.id,
     health: checked === null ? OFF : balancer_health,
     balancer_health,
-    details: { healthy, weight, hosts: statuses },
+    details: { healthy, weight: inWhole(weight), hosts: statuses.map(told) },
   };
 }
+
+/** Parts of a weight are counted as the balancer counts them, and told in whole numbers, as Kong does. */
+const inWhole = ({ total, unavailable }: Weight): Weight => {
+  const out = Math.round(unavailable);
+  return { total, available: total - out, unavailable: out };
+};
+
+const told = (status: TargetStatus): TargetStatus => ({ ...status, weight: inWhole(status.weight) });
 
 async function statusesOf(request: AdminRequest, targets: readonly Values[]): Promise<TargetStatus[]> {
   const resolver = request.admin.resolver();
@@ -143,12 +152,16 @@ async function statusOf(
     return { ip, port, weight: Math.round((nodeWeight * weight) / sum), health };
   });
   const total = found.length === 0 ? 0 : nodeWeight;
-  const out = addresses.reduce((all, { weight, health }) => all + (health === 'UNHEALTHY' ? weight : 0), 0);
+  const out = found.reduce(
+    (all, { weight }, i) => all + (addresses[i]?.health === 'UNHEALTHY' ? weight : 0),
+    0,
+  );
+  const unavailable = found.length === 0 ? 0 : (nodeWeight * out) / sum;
   return {
     ...own,
     dns: recordType(found),
     nodeWeight,
-    weight: { total, available: Math.max(total - out, 0), unavailable: Math.min(out, total) },
+    weight: { total, available: total - unavailable, unavailable },
     addresses,
   };
 }
