@@ -316,6 +316,43 @@ test('a try beside another takes a place of its own, and the loser gives its bac
   next.reset();
 });
 
+test('a try beside another passes over a target that is full', async () => {
+  const peers: RawPeer[][] = [[], [], []];
+  const collect = (at: number) => async (peer: RawPeer) => {
+    await peer.heads(1);
+    peers[at]?.push(peer);
+  };
+  await using first = await startRawUpstream(collect(0));
+  await using second = await startRawUpstream(collect(1));
+  await using third = await startRawUpstream(collect(2));
+  const targets = [first, second, third].map(({ port }) => ({ host: '127.0.0.1', port, weight: 1 }));
+  const balancer = Balancer.of({ id: 'u', hostHeader: null, targets, start: 0 });
+  await using plane = await startPlane(first.port, {
+    plugins: [
+      { name: 'upstream-limits', config: { max_requests_per_target: 1 } },
+      { name: 'hedging', config: { delay: 0, budget: { percent: 100, min_per_second: 100_000 } } },
+    ],
+    service: { host: 'u', balancing: { upstreams: NO_UPSTREAMS, balancer } },
+  });
+  const ask = async (method: string): Promise<RawConnection> => {
+    const client = await connectRaw(plane.port);
+    client.write(`${method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`);
+    return client;
+  };
+  const taken = (at: number): Promise<RawPeer> => waitFor(() => peers[at]?.shift());
+  // In turn: one that stays, one that is over, and one to be hedged, for which the first is next.
+  const stays = await ask('POST');
+  await taken(0);
+  const over = await ask('POST');
+  (await taken(1)).end(WHOLE);
+  await over.readResponse();
+  const hedged = await ask('GET');
+  await taken(2);
+  (await taken(1)).end(WHOLE);
+  assert.equal((await hedged.readResponse()).status, 200);
+  for (const client of [stays, over, hedged]) client.reset();
+});
+
 function waitingIn({ plane }: TestPlane): number {
   const { counts } = plane.circuits.cells;
   let sum = 0;

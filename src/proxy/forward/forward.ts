@@ -265,10 +265,18 @@ export class Forward {
     const place = this.#places.another(resolved, target);
     if (place === null) return;
     const passage = this.#gating?.beside(target) ?? null;
+    if (passage === 'elsewhere') return this.#hedgeElsewhere(target);
     if ((passage === null && this.#gating !== null) || !race.policy.spend()) return passage?.leave();
     const attempt = new Attempt(this.#exchange, this, place, false);
     attempt.passage = passage;
     this.#begin(attempt, true);
+  }
+
+  /** A gate does not let it in there. */
+  #hedgeElsewhere(target: BalancerTarget | null): void {
+    if (target === null || this.#race?.running[0]?.place.target === target) return;
+    this.#peers?.failed(target);
+    this.#hedge();
   }
 
   #guard(act: () => void): void {

@@ -49,12 +49,13 @@ export class Gating {
     return this.#stop(passage, passage.exhausted(), next, fail);
   }
 
-  /** For a try beside others: it does not wait. */
-  beside(target: BalancerTarget | null): Passage | null {
+  /** For a try beside others: it does not wait. `elsewhere`: another target may let it in; null: there is no way. */
+  beside(target: BalancerTarget | null): Passage | 'elsewhere' | null {
     const passage = this.#made();
-    if (passage.begin(true) === 'go' && (target === null || passage.enter(target.index))) return passage;
+    const begun = passage.begin(true) === 'go';
+    if (begun && (target === null || passage.enter(target.index))) return passage;
     passage.leave();
-    return null;
+    return begun ? 'elsewhere' : null;
   }
 
   /** The try has it from now on. */
