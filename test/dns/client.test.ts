@@ -62,6 +62,13 @@ const many = (count: number): DnsAnswer => ({
   truncate: Array.from({ length: count }, (_, i) => ({ type: 'A', ip: `10.1.${i >> 8}.${i & 255}` })),
 });
 
+/** The question, NOERROR, no records; neither authoritative nor recursive. */
+function referral(query: Buffer): Buffer {
+  const message = Buffer.from(query);
+  message.writeUInt16BE(0x8100, 2);
+  return message;
+}
+
 const CASES: ReadonlyArray<readonly [what: string, answer: DnsAnswer, expected: unknown]> = [
   ['an answer', A, FOUND],
   ['another id first', wrong((message) => message.writeUInt16BE(message.readUInt16BE(0) ^ 1, 0)), FOUND],
@@ -85,6 +92,7 @@ const CASES: ReadonlyArray<readonly [what: string, answer: DnsAnswer, expected: 
   ['no such name', { nothing: 'no name', soa: 17 }, 'name_error 17'],
   ['no such records', { nothing: 'no records', soa: 3 }, 'empty 3'],
   ['no records and no SOA', [], 'empty'],
+  ['a referral: nothing is known here, nor looked up', raw((query) => [referral(query)]), 'server_failure'],
   ['truncated over TCP, too', raw((q) => [answerTo(q, (m) => m.writeUInt16BE(0x8380, 2))]), 'server_failure'],
   ['another name than was asked for', [{ type: 'A', ip: '10.0.0.1', name: 'other.test' }], 'empty'],
   ['an address of the other family', [{ type: 'AAAA', ip: '::1' }], 'empty'],

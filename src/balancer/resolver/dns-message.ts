@@ -42,7 +42,10 @@ const UDP_SIZE = 1232;
 const HEADER = 12;
 const RESPONSE = 0x8000;
 const OPCODE = 0x7800;
+const AUTHORITATIVE = 0x0400;
 const TRUNCATED = 0x0200;
+/** It asks others. */
+const RECURSION = 0x0080;
 const RCODE = 0x000f;
 const NXDOMAIN = 3;
 /** Records of an answer that are read, and of the section that has the SOA. */
@@ -88,7 +91,17 @@ export function readReply(message: Buffer, query: DnsQuery): DnsReply {
   if (questions !== 1 || !sameQuestion(message, query)) return FOREIGN;
   if (rcode !== 0 && rcode !== NXDOMAIN) return { kind: 'refused', rcode };
   if ((flags & TRUNCATED) !== 0) return { kind: 'truncated' };
-  return read(message, rcode === NXDOMAIN);
+  const reply = read(message, rcode === NXDOMAIN);
+  return isReferral(reply, flags) ? { kind: 'refused', rcode } : reply;
+}
+
+/**
+ * A server that neither has the zone nor asks those that do points elsewhere: that is not "no records" (glibc passes on to the
+ * next server, too).
+ */
+function isReferral(reply: DnsReply, flags: number): boolean {
+  if (reply.kind !== 'answer' || !reply.exists || (flags & (AUTHORITATIVE | RECURSION)) !== 0) return false;
+  return reply.answers.length === 0 && reply.negativeTtl === null;
 }
 
 const FOREIGN: DnsReply = { kind: 'foreign' };

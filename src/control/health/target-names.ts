@@ -13,7 +13,7 @@ export class TargetNames {
   readonly #asked = new Set<string>();
   #hosts: readonly string[] = [];
 
-  /** @param onAnswer a name that was not known has been looked up. */
+  /** @param onAnswer a name that was not known has been looked up, or is not there any more. */
   constructor(resolver: Resolver, onAnswer: () => void) {
     this.#resolver = resolver;
     this.#onAnswer = onAnswer;
@@ -47,20 +47,21 @@ export class TargetNames {
   #ask(host: string): void {
     if (this.#asked.has(host)) return;
     this.#asked.add(host);
-    const done = (): void => {
+    // Each time all addresses of the upstream are gone through: not for a thousand names that are not there, every second.
+    const done = (changed: boolean): void => {
       this.#asked.delete(host);
-      this.#onAnswer();
+      if (changed) this.#onAnswer();
     };
     this.#resolver.resolve(host).then(
       ({ addresses }) => {
+        const changed = this.#known.get(host) !== addresses;
         this.#known.set(host, addresses);
-        done();
+        done(changed);
       },
       (error: unknown) => {
         // It says that there are none; other failures say nothing.
         const gone = error instanceof DnsError && (error.code === 'name_error' || error.code === 'empty');
-        if (gone) this.#known.delete(host);
-        done();
+        done(gone && this.#known.delete(host));
       },
     );
   }
