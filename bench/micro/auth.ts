@@ -8,9 +8,9 @@
 import { createHash } from 'node:crypto';
 import { DIRECTORY_KINDS, type DirectoryEntities } from '../../src/entities/directory-kinds.ts';
 import { hashSecret } from '../../src/lib/secret-hash.ts';
-import type { PluginInstance } from '../../src/plugins/instance.ts';
+import type { PluginInstance } from '../../src/plugins/engine/instance.ts';
 import type { PluginServices } from '../../src/plugins/kit/services.ts';
-import { PluginSet } from '../../src/plugins/plugin-set.ts';
+import { PluginSet } from '../../src/plugins/engine/plugin-set.ts';
 import type { Exchange } from '../../src/proxy/exchange.ts';
 import { PluginRun } from '../../src/proxy/plugins/run.ts';
 import { FieldLines } from '../../src/wire/http1/field-lines.ts';

@@ -10,7 +10,8 @@
  * being in the middle of it; and with nine of ten targets unhealthy.
  */
 import { ALGORITHMS, type AlgorithmName } from '../../src/balancer/algorithms/registry.ts';
-import { Balancer, type BalancerTarget } from '../../src/balancer/balancer.ts';
+import { Balancer } from '../../src/balancer/balancer.ts';
+import { type BalancerTarget } from '../../src/balancer/target.ts';
 import { HashSource, type HashInput } from '../../src/balancer/hash-source.ts';
 import { type HealthChecks, healthChecksOf } from '../../src/balancer/health/health-checks.ts';
 import { UpstreamHealth } from '../../src/balancer/health/upstream-health.ts';

@@ -1,5 +1,6 @@
 /** What one request wants: the target that its client was at before. */
-import type { Balancer, BalancerTarget } from './balancer.ts';
+import type { Balancer } from './balancer.ts';
+import type { BalancerTarget } from './target.ts';
 
 export interface Affinity {
   /** While the target that is wanted cannot be used, no other will do. */

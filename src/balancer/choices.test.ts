@@ -5,7 +5,8 @@ import { mix32 } from '../zone/hash32.ts';
 import { NodeTargets } from '../zone/targets/node-targets.ts';
 import { TargetZone } from '../zone/targets/target-zone.ts';
 import type { AlgorithmName } from './algorithms/registry.ts';
-import { Balancer, type TargetSpec } from './balancer.ts';
+import { Balancer } from './balancer.ts';
+import { type TargetSpec } from './target.ts';
 import type { BalancingPolicy } from './policy.ts';
 import { groupsOf } from './priorities.ts';
 

@@ -10,7 +10,7 @@
 import type { TargetLoad } from '../zone/targets/target-load.ts';
 import { TargetZone } from '../zone/targets/target-zone.ts';
 import type { Member, SharedLoads } from './algorithms/algorithm.ts';
-import type { BalancerSpec, BalancerTarget } from './balancer.ts';
+import type { BalancerSpec, BalancerTarget } from './target.ts';
 import { Choice, type ChoiceSpec } from './choice.ts';
 import type { BalancingPolicy } from './policy.ts';
 import { groupsOf } from './priorities.ts';

@@ -14,7 +14,8 @@
  * A request whose first target answers allocates nothing but this object.
  */
 import type { Affinity } from './affinity.ts';
-import type { Balancer, BalancerTarget } from './balancer.ts';
+import type { Balancer } from './balancer.ts';
+import type { BalancerTarget } from './target.ts';
 import type { Choice } from './choice.ts';
 import type { HashSource } from './hash-source.ts';
 import type { Outcome } from './health/report.ts';

@@ -1,5 +1,5 @@
 /** Targets in groups by their priority: those of a group are used when none of the groups before is left. */
-import type { TargetSpec } from './balancer.ts';
+import type { TargetSpec } from './target.ts';
 import type { GroupSpec } from './choice.ts';
 
 /** In the order in which a balancer has them: by priority, and as they came. */

@@ -11,7 +11,7 @@ import type { PlaneResolver } from '../balancer/resolver/resolver.ts';
 import type { DirectoryEntities } from '../entities/directory-kinds.ts';
 import type { Plugin } from '../entities/plugin.ts';
 import { monotonicClock, monotonicMs } from '../lib/monotonic.ts';
-import type { PluginInstance } from '../plugins/instance.ts';
+import type { PluginInstance } from '../plugins/engine/instance.ts';
 import { blame } from '../plugins/users/blame.ts';
 import { setBlocked } from '../plugins/users/blocked.ts';
 import type { UserPlugin } from '../plugins/users/live.ts';

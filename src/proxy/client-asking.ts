@@ -6,7 +6,7 @@
  * names its authorities to clients, all of these names are sent; else none, as a client that reads names may keep a
  * certificate to itself that another route would take.
  */
-import type { PluginInstance } from '../plugins/instance.ts';
+import type { PluginInstance } from '../plugins/engine/instance.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
 export interface ClientAsking {

@@ -1,7 +1,7 @@
 /** Plugins as the builder knows them, and the `PluginSet` that comes of them. */
 import type { Plugin } from '../entities/plugin.ts';
-import type { PluginInstance } from '../plugins/instance.ts';
-import { NO_PLUGINS, PluginSet } from '../plugins/plugin-set.ts';
+import type { PluginInstance } from '../plugins/engine/instance.ts';
+import { NO_PLUGINS, PluginSet } from '../plugins/engine/plugin-set.ts';
 import type { Trust } from './trust.ts';
 
 /** Makes the filters of one configuration, with the certificates and vaults of its snapshot; never rejects. */

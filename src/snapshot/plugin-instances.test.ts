@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Plugin } from '../entities/plugin.ts';
-import type { PluginInstance } from '../plugins/instance.ts';
+import type { PluginInstance } from '../plugins/engine/instance.ts';
 import { SnapshotBuilder } from './builder.ts';
 import { encodeImage } from './image-encode.ts';
 

@@ -7,7 +7,7 @@
  */
 import type { Route } from '../entities/route.ts';
 import type { Service } from '../entities/service.ts';
-import type { PluginSet } from '../plugins/plugin-set.ts';
+import type { PluginSet } from '../plugins/engine/plugin-set.ts';
 import type { Router } from '../router/router.ts';
 import type { StreamRouter } from '../router/stream-router.ts';
 import type { Services } from './services.ts';

@@ -4,7 +4,8 @@
  * Records only note what they touch. At the end the balancers of touched upstreams are made anew, from those before, and
  * all others go on as they are, in the middle of their rotation.
  */
-import { Balancer, type BalancerSpec, type TargetSpec } from '../balancer/balancer.ts';
+import { Balancer } from '../balancer/balancer.ts';
+import { type BalancerSpec, type TargetSpec } from '../balancer/target.ts';
 import { HashSource } from '../balancer/hash-source.ts';
 import { healthChecksOf } from '../balancer/health/health-checks.ts';
 import { UpstreamHealth } from '../balancer/health/upstream-health.ts';

@@ -1,5 +1,6 @@
 /** Services and upstreams beside the route's own, for a data plane in the test's own process. */
-import { Balancer, type BalancerSpec, type TargetSpec } from '../../src/balancer/balancer.ts';
+import { Balancer } from '../../src/balancer/balancer.ts';
+import { type BalancerSpec, type TargetSpec } from '../../src/balancer/target.ts';
 import type { Service } from '../../src/entities/service.ts';
 import { ServiceIndex, NO_SERVICES, type Services } from '../../src/snapshot/services.ts';
 import { Upstreams } from '../../src/snapshot/upstreams.ts';

@@ -4,9 +4,9 @@ import { randomUUID } from 'node:crypto';
 import type { Plugin } from '../../src/entities/plugin.ts';
 import { plugins as definition } from '../../src/entities/plugin.ts';
 import { EntityValidator } from '../../src/entities/schema/validate.ts';
-import type { PluginInstance } from '../../src/plugins/instance.ts';
+import type { PluginInstance } from '../../src/plugins/engine/instance.ts';
 import type { Filters } from '../../src/plugins/kit/filters.ts';
-import { PluginSet } from '../../src/plugins/plugin-set.ts';
+import { PluginSet } from '../../src/plugins/engine/plugin-set.ts';
 import type { DataPlane } from '../../src/proxy/data-plane.ts';
 
 /** A configuration of a built plugin, as an operator would write it. */

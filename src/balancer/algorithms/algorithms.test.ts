@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { mix32 } from '../../zone/hash32.ts';
 import { NodeTargets } from '../../zone/targets/node-targets.ts';
 import { TargetZone } from '../../zone/targets/target-zone.ts';
-import { Balancer, type BalancerTarget, type TargetSpec } from '../balancer.ts';
+import { Balancer } from '../balancer.ts';
+import { type BalancerTarget, type TargetSpec } from '../target.ts';
 import type { Algorithm } from './algorithm.ts';
 import { ALGORITHMS, type AlgorithmName } from './registry.ts';
 

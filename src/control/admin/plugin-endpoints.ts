@@ -7,7 +7,7 @@
  */
 import { hostname } from 'node:os';
 import { moduleUrl } from '../../lib/module-url.ts';
-import { findEndpoint } from '../../plugins/endpoint-check.ts';
+import { findEndpoint } from '../../plugins/engine/endpoint-check.ts';
 import type { PluginDefinition } from '../../plugins/kit/define.ts';
 import type {
   AdminEndpoint,

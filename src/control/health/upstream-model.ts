@@ -4,7 +4,7 @@
  * Targets are kept of all upstreams, since one may be given health checks later; certificates only when a probe shows
  * them: there may be 100,000.
  */
-import type { TargetSpec } from '../../balancer/balancer.ts';
+import type { TargetSpec } from '../../balancer/target.ts';
 import { healthChecksOf } from '../../balancer/health/health-checks.ts';
 import type { Certificate } from '../../entities/certificate.ts';
 import type { Upstream } from '../../entities/upstream.ts';

@@ -1,5 +1,5 @@
 /** An address of a target that has health: its slot, its name in the log, and what metrics tell of it. */
-import type { TargetSpec } from '../../balancer/balancer.ts';
+import type { TargetSpec } from '../../balancer/target.ts';
 import type { HealthHandle, HealthZone } from '../../zone/health/health-zone.ts';
 import type { HealthKey } from '../../zone/health/layout.ts';
 

@@ -4,7 +4,7 @@
  * A target that is a name has a slot for each address (target-names.ts).
  */
 import { ipFamily } from '../../lib/is-ip.ts';
-import type { TargetSpec } from '../../balancer/balancer.ts';
+import type { TargetSpec } from '../../balancer/target.ts';
 import { Checker, type CheckerParts, type ProbeSlots, type Watched } from './checker.ts';
 import { healthChecksOf } from '../../balancer/health/health-checks.ts';
 import { type ProbeResult, type ProbeSpec, requestOf } from './probe.ts';

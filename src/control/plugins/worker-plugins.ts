@@ -3,7 +3,7 @@
  * every worker could do that. Requests that are in flight end with the filters that they began with.
  */
 import type { Plugin } from '../../entities/plugin.ts';
-import type { PluginInstance } from '../../plugins/instance.ts';
+import type { PluginInstance } from '../../plugins/engine/instance.ts';
 import { type BlockedPlugin, setBlocked } from '../../plugins/users/blocked.ts';
 import {
   type PluginBundle,

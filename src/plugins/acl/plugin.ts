@@ -4,8 +4,8 @@
  * Nobody known is 401, known and not welcome 403. The upstream is told all groups of who passes, and only what is told here:
  * what the client says of groups is taken out.
  */
-import { headerValue } from '../header-value.ts';
-import { GROUP_HEADERS } from '../identity.ts';
+import { headerValue } from '../common/header-value.ts';
+import { GROUP_HEADERS } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';

@@ -4,8 +4,8 @@
  */
 import type { BasicauthCredential } from '../../entities/basicauth-credential.ts';
 import { HashQueueFull } from '../../lib/hash-queue.ts';
-import { quotedString } from '../header-value.ts';
-import { authentication, type Attempt } from '../identity.ts';
+import { quotedString } from '../common/header-value.ts';
+import { authentication, type Attempt } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';

@@ -11,7 +11,7 @@ import { GatewayError } from '../../lib/gateway-error.ts';
 import { Breaker, type BreakerRules, openFor, REFUSED } from '../../zone/circuits/breaker.ts';
 import type { Circuit } from '../../zone/circuits/circuit.ts';
 import { HALF_OPEN, type Kind, kindOf } from '../../zone/circuits/word.ts';
-import { circuitsOf, type Circuits, releaseAll } from '../gate-set.ts';
+import { circuitsOf, type Circuits, releaseAll } from '../common/gate-set.ts';
 import type { Destination, Entry, Gate, Passage } from '../kit/gates.ts';
 
 /** What is a failure, and which breakers there are. */

@@ -4,7 +4,7 @@
  * what is known.
  */
 import { type Kind, KIND_NAMES, kindOf } from '../../zone/circuits/word.ts';
-import { GateSet } from '../gate-set.ts';
+import { GateSet } from '../common/gate-set.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Filters } from '../kit/filters.ts';
 import { adminEndpoints } from './endpoints.ts';

@@ -1,6 +1,6 @@
 /** header-cert-auth: mtls-auth for certificates that a proxy in front has asked for and writes to a header. */
 import { hash } from 'node:crypto';
-import { authentication, type Attempt } from '../identity.ts';
+import { authentication, type Attempt } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';

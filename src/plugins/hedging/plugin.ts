@@ -2,7 +2,7 @@
 import type { Service } from '../../entities/service.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Filters } from '../kit/filters.ts';
-import { TryBudget } from '../try-budget.ts';
+import { TryBudget } from '../common/try-budget.ts';
 import { Percentile } from './percentile.ts';
 import { Hedges } from './policy.ts';
 import { hedging } from './schema.ts';

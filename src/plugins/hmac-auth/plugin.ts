@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type { HmacauthCredential } from '../../entities/hmacauth-credential.ts';
 import { parseHttpDate } from '../../lib/http-date.ts';
-import { authentication, type Attempt } from '../identity.ts';
+import { authentication, type Attempt } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange, IncomingRequest } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';

@@ -2,7 +2,7 @@
 import type { JwtSecret } from '../../entities/jwt-secret.ts';
 import { isAlgorithm, isSigned } from '../../lib/jose/algorithms.ts';
 import { type CompactToken, member, readCompact } from '../../lib/jose/compact.ts';
-import { authentication, type Attempt } from '../identity.ts';
+import { authentication, type Attempt } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { Reply, reply } from '../kit/reply.ts';

@@ -2,7 +2,7 @@
  * Fields of a request body, found by name and cut out again: forms, multipart forms and JSON objects. The rest of the body is
  * left as the client wrote it, octet for octet: numbers and orders survive, which parsing and printing again would not grant.
  */
-import { textOfHeader } from '../header-value.ts';
+import { textOfHeader } from '../common/header-value.ts';
 import { jsonFields, withoutJsonFields } from './json-fields.ts';
 import { multipartFields, withoutMultipartFields } from './multipart-fields.ts';
 

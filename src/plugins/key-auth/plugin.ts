@@ -4,8 +4,8 @@
  * As in Kong the first of `key_names` that stands anywhere decides: in a header, else in the query, else in the body, which is
  * read only when it is a form or JSON and the key was in neither.
  */
-import { authentication, type Attempt } from '../identity.ts';
-import { quotedString, textOfHeader } from '../header-value.ts';
+import { authentication, type Attempt } from '../common/identity.ts';
+import { quotedString, textOfHeader } from '../common/header-value.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';

@@ -6,7 +6,7 @@
  * request would go on as if nothing had happened.
  */
 import { ALL_PROTOCOLS } from '../../entities/plugin-description.ts';
-import { EarlyChanges } from '../early-changes.ts';
+import { EarlyChanges } from '../common/early-changes.ts';
 import type { PluginDefinition } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { Filters, FilterResult } from '../kit/filters.ts';

@@ -1,6 +1,6 @@
 /** `kong.client`, `kong.ctx`, `kong.log`, `kong.node` and what else there is, for plugins of `kong-pdk`. */
 import { inspect } from 'node:util';
-import { findConsumer } from '../identity.ts';
+import { findConsumer } from '../common/identity.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { PluginLog } from '../kit/services.ts';
 import type { Method, Methods } from './methods.ts';

@@ -1,5 +1,5 @@
 /** `kong.request` and `kong.router`, for plugins of `kong-pdk`. */
-import { bodyArgs } from '../body-args.ts';
+import { bodyArgs } from '../common/body-args.ts';
 import type { Methods } from './methods.ts';
 import { headersOf, rawBody, single, text } from './values.ts';
 

@@ -1,5 +1,5 @@
 /** `kong.response` and `kong.service.response`, for plugins of `kong-pdk`. */
-import { checkHeader } from '../early-changes.ts';
+import { checkHeader } from '../common/early-changes.ts';
 import type { Methods } from './methods.ts';
 import type { Session } from './session.ts';
 import {

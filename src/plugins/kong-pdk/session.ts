@@ -1,5 +1,5 @@
 /** One call of a phase of a `kong-pdk` plugin: what its calls of `kong` speak of. */
-import type { EarlyChanges } from '../early-changes.ts';
+import type { EarlyChanges } from '../common/early-changes.ts';
 import type { CertificateExchange, Exchange, StreamExchange } from '../kit/exchange.ts';
 import type { Reply } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';

@@ -3,8 +3,8 @@
  * process, so that no memory dump and no log tells passwords; those of strangers apart, so that guesses push nobody out.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { quotedString } from '../header-value.ts';
-import { authentication, type Attempt } from '../identity.ts';
+import { quotedString } from '../common/header-value.ts';
+import { authentication, type Attempt } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';

@@ -1,7 +1,7 @@
 /** From the holder of a trusted certificate to who calls (Kong Enterprise's order), for mtls-auth and header-cert-auth. */
 import type { Consumer } from '../../entities/consumer.ts';
-import { headerValue } from '../header-value.ts';
-import { type Attempt, findConsumer } from '../identity.ts';
+import { headerValue } from '../common/header-value.ts';
+import { type Attempt, findConsumer } from '../common/identity.ts';
 import { FoldedNames } from '../../wire/folded-names.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { FilterResult } from '../kit/filters.ts';

@@ -1,6 +1,6 @@
 /** mtls-auth: who has the key of a certificate that a trusted authority has issued is the consumer of its name. */
 import { hash } from 'node:crypto';
-import { authentication, type Attempt } from '../identity.ts';
+import { authentication, type Attempt } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { ClientTls, Exchange } from '../kit/exchange.ts';
 import { refuse } from '../kit/reply.ts';

@@ -1,5 +1,5 @@
 /** What mtls-auth and header-cert-auth do with a chain, wherever it came from: is it trusted, was it revoked, whose is it. */
-import type { Attempt } from '../identity.ts';
+import type { Attempt } from '../common/identity.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { PluginServices } from '../kit/services.ts';
 import { attemptOf, type IdentifyConfig } from './identify.ts';

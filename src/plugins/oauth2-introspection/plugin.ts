@@ -1,8 +1,8 @@
 /** oauth2-introspection: who shows a token that another authorization server knows is who that server says. */
 import type { Consumer } from '../../entities/consumer.ts';
-import { accessToken, type TokenPlace } from '../access-token.ts';
-import { headerValue } from '../header-value.ts';
-import { authentication, type Attempt } from '../identity.ts';
+import { accessToken, type TokenPlace } from '../common/access-token.ts';
+import { headerValue } from '../common/header-value.ts';
+import { authentication, type Attempt } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import { BodyTooLarge, type Exchange } from '../kit/exchange.ts';
 import { refuse, reply } from '../kit/reply.ts';

@@ -1,8 +1,8 @@
 /** Who shows an access token (RFC 6750) is who it was given to. */
 import type { Oauth2Token } from '../../entities/oauth2-token.ts';
-import { accessToken, type TokenPlace } from '../access-token.ts';
-import { headerValue, quotedString } from '../header-value.ts';
-import type { Attempt } from '../identity.ts';
+import { accessToken, type TokenPlace } from '../common/access-token.ts';
+import { headerValue, quotedString } from '../common/header-value.ts';
+import type { Attempt } from '../common/identity.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { reply, type Reply } from '../kit/reply.ts';
 import { failure } from './answers.ts';

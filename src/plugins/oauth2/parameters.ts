@@ -1,5 +1,5 @@
 /** Parameters of the OAuth 2.0 endpoints: of the query, and of the body, which wins. */
-import { bodyArgs, NO_ARGS, type BodyArgs } from '../body-args.ts';
+import { bodyArgs, NO_ARGS, type BodyArgs } from '../common/body-args.ts';
 import type { Exchange } from '../kit/exchange.ts';
 
 export class Parameters {

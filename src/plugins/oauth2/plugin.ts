@@ -2,7 +2,7 @@
  * oauth2: an authorization server on the routes that it protects, and the check of its tokens. Codes and tokens lie in the
  * gateway's store; a token that a worker has seen costs no question to it.
  */
-import { authentication } from '../identity.ts';
+import { authentication } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { FilterResult } from '../kit/filters.ts';
@@ -13,7 +13,7 @@ import { failure, uncached } from './answers.ts';
 import { authorize } from './authorize.ts';
 import type { Oauth2Context } from './context.ts';
 import { oauth2 } from './schema.ts';
-import { recordsOf } from '../record-storage.ts';
+import { recordsOf } from '../common/record-storage.ts';
 import { TokenStore } from './store.ts';
 import { issueToken } from './token.ts';
 

@@ -1,6 +1,6 @@
 /** What a policy answers: a boolean, or an object that says more (Kong's form). Anything else decides nothing. */
 import { FoldedNames } from '../../wire/folded-names.ts';
-import { headerText, isHeaderName } from '../header-text.ts';
+import { headerText, isHeaderName } from '../common/header-text.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { FilterResult } from '../kit/filters.ts';
 import { refuse, reply, type ReplyHeaders } from '../kit/reply.ts';

@@ -1,6 +1,6 @@
 /** Whether what is known of a client is enough, which consumer it is, and what the upstream is told. */
 import type { Consumer } from '../../entities/consumer.ts';
-import type { Attempt } from '../identity.ts';
+import type { Attempt } from '../common/identity.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { Reply } from '../kit/reply.ts';
 import type { EntityLookup } from '../kit/services.ts';

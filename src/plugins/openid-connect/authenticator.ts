@@ -2,7 +2,7 @@
  * Who calls: the session comes first, then what the request shows (bearer tokens, refresh tokens, user and password), and a
  * login last. The first of these that a request has decides; what is shown and not good is refused, not passed over.
  */
-import type { Attempt } from '../identity.ts';
+import type { Attempt } from '../common/identity.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { Reply } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';

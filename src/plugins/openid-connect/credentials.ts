@@ -1,6 +1,6 @@
 /** What a request shows: bearer tokens, refresh tokens, user and password. */
 import type { Exchange } from '../kit/exchange.ts';
-import { withoutCookies } from '../sealed-cookie.ts';
+import { withoutCookies } from '../common/sealed-cookie.ts';
 import { type OidcConfig, Unauthorized } from './config.ts';
 
 export interface Shown<T> {

@@ -3,7 +3,7 @@
  * sends of them itself goes no further, whoever it is.
  */
 import { FoldedNames } from '../../wire/folded-names.ts';
-import { headerText } from '../header-text.ts';
+import { headerText } from '../common/header-text.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import { findClaim } from './claims.ts';
 import type { Claims, OidcConfig } from './config.ts';

@@ -14,7 +14,7 @@ import {
   cookieLines,
   type CookieSealer,
   readCookie,
-} from '../sealed-cookie.ts';
+} from '../common/sealed-cookie.ts';
 import type { Clients } from './clients.ts';
 import { grantProblem, type OidcConfig, Unauthorized } from './config.ts';
 import type { Outbox } from './outbox.ts';

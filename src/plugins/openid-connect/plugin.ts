@@ -5,14 +5,14 @@
  * `sessions.ts`, `session-store.ts` and `login.ts` are sessions and the code flow, `authenticator.ts` goes through what a request shows,
  * `admission.ts` decides, `identity-headers.ts` tells the upstream.
  */
-import { authentication } from '../identity.ts';
+import { authentication } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
 import type { FilterResult, Filters } from '../kit/filters.ts';
 import { Reply, reply } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';
-import { redisOf } from '../record-storage.ts';
-import { CookieSealer } from '../sealed-cookie.ts';
+import { redisOf } from '../common/record-storage.ts';
+import { CookieSealer } from '../common/sealed-cookie.ts';
 import { Answers } from './answers.ts';
 import { Authenticator, type Parts } from './authenticator.ts';
 import { Clients } from './clients.ts';

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Redis } from '../kit/redis.ts';
-import type { CookieSealer } from '../sealed-cookie.ts';
+import type { CookieSealer } from '../common/sealed-cookie.ts';
 import type { Session } from './tokens.ts';
 
 /** Characters of a session's tokens: what the sealer opens again is bounded. */

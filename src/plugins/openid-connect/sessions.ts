@@ -12,7 +12,7 @@ import {
   cookieNames,
   type CookieSealer,
   readCookie,
-} from '../sealed-cookie.ts';
+} from '../common/sealed-cookie.ts';
 import type { OidcConfig } from './config.ts';
 import { hideCookies } from './credentials.ts';
 import type { Outbox } from './outbox.ts';

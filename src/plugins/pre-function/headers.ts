@@ -1,5 +1,5 @@
 /** Changes of headers that snippets ask for. */
-import { checkHeader } from '../early-changes.ts';
+import { checkHeader } from '../common/early-changes.ts';
 import type { EditHeaders, Exchange } from '../kit/exchange.ts';
 import type { SnippetHost } from './host.ts';
 

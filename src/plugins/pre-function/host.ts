@@ -5,7 +5,7 @@
  */
 import type { HostFunction } from '../../lib/quickjs/sandbox.ts';
 import type { Plain } from '../../lib/quickjs/texts.ts';
-import { EarlyChanges } from '../early-changes.ts';
+import { EarlyChanges } from '../common/early-changes.ts';
 import type { CertificateExchange, Exchange } from '../kit/exchange.ts';
 import type { Reply } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';

@@ -1,6 +1,6 @@
 /** What snippets ask of an exchange that has parts: as JSON, a copy. */
 import type { ReadHeaders } from '../kit/exchange.ts';
-import { findConsumer } from '../identity.ts';
+import { findConsumer } from '../common/identity.ts';
 import type { SnippetHost } from './host.ts';
 
 type Answer = (host: SnippetHost, argument: string) => unknown;

@@ -5,7 +5,7 @@
 import type { Service } from '../../entities/service.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Filters } from '../kit/filters.ts';
-import { TryBudget } from '../try-budget.ts';
+import { TryBudget } from '../common/try-budget.ts';
 import { Retries, type RetryReason } from './policy.ts';
 import { retry } from './schema.ts';
 

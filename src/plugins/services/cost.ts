@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks';
 import type { CostReport } from '../../observe/metrics/families.ts';
 import { Spread } from '../../observe/metrics/spread.ts';
 import type { Filters } from '../kit/filters.ts';
-import { PHASES } from '../phases.ts';
+import { PHASES } from '../engine/phases.ts';
 
 /** A power of two. */
 const SAMPLE = 16;

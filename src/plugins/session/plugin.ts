@@ -7,9 +7,9 @@
 import type { Consumer } from '../../entities/consumer.ts';
 import type { DirectoryEntities } from '../../entities/directory-kinds.ts';
 import { FoldedNames } from '../../wire/folded-names.ts';
-import { bodyArgs, type BodyArgs } from '../body-args.ts';
-import { headerValue } from '../header-value.ts';
-import { identify } from '../identity.ts';
+import { bodyArgs, type BodyArgs } from '../common/body-args.ts';
+import { headerValue } from '../common/header-value.ts';
+import { identify } from '../common/identity.ts';
 import { definePlugin } from '../kit/define.ts';
 import { BodyTooLarge, type EditHeaders, type Exchange } from '../kit/exchange.ts';
 import type { FilterResult } from '../kit/filters.ts';

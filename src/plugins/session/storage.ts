@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { CollectionRecord, PluginServices, RecordCollections } from '../kit/services.ts';
-import { recordsOf } from '../record-storage.ts';
+import { recordsOf } from '../common/record-storage.ts';
 import {
   recordKey,
   type SessionConfig,

@@ -5,10 +5,11 @@
  * A cookie that comes twice counts as its first; one that names no target is as good as none.
  */
 import type { Affinity } from '../../balancer/affinity.ts';
-import type { Balancer, BalancerTarget } from '../../balancer/balancer.ts';
+import type { Balancer } from '../../balancer/balancer.ts';
+import type { BalancerTarget } from '../../balancer/target.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Exchange } from '../kit/exchange.ts';
-import { attributesText } from '../sealed-cookie.ts';
+import { attributesText } from '../common/sealed-cookie.ts';
 import { type StickyConfig, stickySession } from './schema.ts';
 import { Tokens } from './tokens.ts';
 

@@ -4,7 +4,8 @@
  * every worker and every node, knows the same names. A name that is none, whatever it looks like, is looked up and not found.
  */
 import { createHmac, hkdfSync } from 'node:crypto';
-import type { Balancer, BalancerTarget } from '../../balancer/balancer.ts';
+import type { Balancer } from '../../balancer/balancer.ts';
+import type { BalancerTarget } from '../../balancer/target.ts';
 
 /** 128 bits in base64url. */
 const TOKEN = /^[\w-]{22}$/;

@@ -5,7 +5,7 @@
 import type { Outcome } from '../../balancer/health/report.ts';
 import { GatewayError } from '../../lib/gateway-error.ts';
 import type { Circuit } from '../../zone/circuits/circuit.ts';
-import { circuitsOf, type Circuits, releaseAll } from '../gate-set.ts';
+import { circuitsOf, type Circuits, releaseAll } from '../common/gate-set.ts';
 import type { Destination, Entry, Gate, Passage } from '../kit/gates.ts';
 import { WaitingLine, type Waiter } from './waiting-line.ts';
 

@@ -2,7 +2,7 @@
  * upstream-limits: hands requests a policy by which no more of them are in flight to an upstream than it takes. The counts are
  * the node's, in the zone of circuits (zone/circuits/); the lines of those that wait are each worker's own.
  */
-import { GateSet } from '../gate-set.ts';
+import { GateSet } from '../common/gate-set.ts';
 import { definePlugin } from '../kit/define.ts';
 import type { Filters } from '../kit/filters.ts';
 import type { Circuit } from '../../zone/circuits/circuit.ts';

@@ -11,7 +11,7 @@ import { CELL, type WorkerZone } from '../../zone/worker-zone.ts';
 import type { Filters } from '../kit/filters.ts';
 import { refuse } from '../kit/reply.ts';
 import type { PluginServices } from '../kit/services.ts';
-import { PHASES } from '../phases.ts';
+import { PHASES } from '../engine/phases.ts';
 import { creating } from './blame.ts';
 import { isBlocked } from './blocked.ts';
 import type { UserPlugin } from './live.ts';

@@ -2,7 +2,7 @@
 import { EntityValidator } from '../../entities/schema/validate.ts';
 import { pluginSchema } from '../../entities/plugin-description.ts';
 import { plugins } from '../../entities/plugin.ts';
-import { endpointsProblem } from '../endpoint-check.ts';
+import { endpointsProblem } from '../engine/endpoint-check.ts';
 import type { PluginDefinition } from '../kit/define.ts';
 import { adaptKongPdk } from '../kong-pdk/adapt.ts';
 import { SCHEMAS } from '../schemas.ts';

@@ -3,7 +3,7 @@
  * to say, and so is where it goes, and whether its answer is the one that the client gets (aside.ts: what becomes of others).
  */
 import { performance } from 'node:perf_hooks';
-import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { BalancerTarget } from '../../balancer/target.ts';
 import type { Outcome } from '../../balancer/health/report.ts';
 import type { ResolvedAddress } from '../../balancer/resolver/resolver.ts';
 import type { GatewayError } from '../../lib/gateway-error.ts';

@@ -10,7 +10,7 @@
  * A service whose host is an upstream goes to the upstream's targets: each try to another one, as far as there are, and
  * among the addresses of a name to one that has not been tried.
  */
-import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { BalancerTarget } from '../../balancer/target.ts';
 import type { HashSource } from '../../balancer/hash-source.ts';
 import type { Outcome } from '../../balancer/health/report.ts';
 import { Peers } from '../../balancer/peers.ts';

@@ -4,7 +4,7 @@
  *
  * A passage belongs to the forward phase while its try waits, or while its target's name is looked up, and then to the try.
  */
-import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { BalancerTarget } from '../../balancer/target.ts';
 import type { Outcome } from '../../balancer/health/report.ts';
 import type { Peers } from '../../balancer/peers.ts';
 import type { GatewayError } from '../../lib/gateway-error.ts';

@@ -7,7 +7,8 @@
  * traffic that nobody asked for must not change.
  */
 import { performance } from 'node:perf_hooks';
-import type { Balancer, BalancerTarget } from '../../balancer/balancer.ts';
+import type { Balancer } from '../../balancer/balancer.ts';
+import type { BalancerTarget } from '../../balancer/target.ts';
 import { Peers } from '../../balancer/peers.ts';
 import type { ResolvedName } from '../../balancer/resolver/resolver.ts';
 import { GatewayError } from '../../lib/gateway-error.ts';

@@ -2,7 +2,7 @@
  * Where on a name the tries of one request go: address, port, Host header and the terms of TLS. A try that follows another
  * goes to an address that was not tried, as long as there is one, whatever other requests had meanwhile.
  */
-import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { BalancerTarget } from '../../balancer/target.ts';
 import type { Peers } from '../../balancer/peers.ts';
 import type { ResolvedAddress, ResolvedName } from '../../balancer/resolver/resolver.ts';
 import type { RouteTarget, ServiceTarget } from '../../snapshot/snapshot.ts';

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Certificate } from '../../entities/certificate.ts';
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.ts';
 import type { CertificateExchange } from '../../plugins/kit/exchange.ts';
-import type { With } from '../../plugins/plan.ts';
+import type { With } from '../../plugins/engine/plan.ts';
 import { causeText } from './error.ts';
 
 const KEPT = 1000;

@@ -1,5 +1,5 @@
 /** The end of a data plane: each plugin may end what it has begun, and none can keep the others waiting. */
-import type { PluginInstance } from '../../plugins/instance.ts';
+import type { PluginInstance } from '../../plugins/engine/instance.ts';
 import { endInstance } from '../../snapshot/plugin-index.ts';
 
 const END_MS = 1000;

@@ -1,6 +1,6 @@
 /** What fails in a plugin is its request's failure: the client hears that something failed, the log hears what. */
 import { GatewayError } from '../../lib/gateway-error.ts';
-import type { PluginInstance } from '../../plugins/instance.ts';
+import type { PluginInstance } from '../../plugins/engine/instance.ts';
 import { BodyTooLarge } from '../../plugins/kit/exchange.ts';
 import { payloadTooLarge } from '../request-body.ts';
 

@@ -1,5 +1,5 @@
 /** Header filters, body filters and logs: what runs on every response, whoever made it. */
-import type { PluginInstance } from '../../plugins/instance.ts';
+import type { PluginInstance } from '../../plugins/engine/instance.ts';
 import { NO_BODY, type ResponseHead, UNKNOWN_LENGTH } from '../../wire/message.ts';
 import type { Exchange } from '../exchange.ts';
 import { pluginError } from './error.ts';

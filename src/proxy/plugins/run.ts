@@ -7,10 +7,10 @@
  * of the whole plan still run on it (as in Kong). A filter that fails is a 500 for its request and nothing else.
  */
 import { WheelTimer } from '../../lib/timer-wheel.ts';
-import { removeClaims } from '../../plugins/claims.ts';
-import type { PluginInstance } from '../../plugins/instance.ts';
+import { removeClaims } from '../../plugins/common/claims.ts';
+import type { PluginInstance } from '../../plugins/engine/instance.ts';
 import { Reply } from '../../plugins/kit/reply.ts';
-import type { Plan, Step } from '../../plugins/plan.ts';
+import type { Plan, Step } from '../../plugins/engine/plan.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyOfPlugin } from '../reply.ts';
 import { defect, pluginError, pluginTimeout } from './error.ts';

@@ -5,7 +5,7 @@
  * snapshot to come.
  */
 import type { Plugin } from '../../entities/plugin.ts';
-import type { HandedServices } from '../../plugins/host.ts';
+import type { HandedServices } from '../../plugins/engine/host.ts';
 import type { PluginLog, PluginServices, SharedCounters, SharedValues } from '../../plugins/kit/services.ts';
 import { trust as trustFiles } from '../../plugins/services/http-agents.ts';
 import { HttpFetch } from '../../plugins/services/http-fetch.ts';

@@ -5,9 +5,9 @@
  * not settle ends its stream and no other.
  */
 import { WheelTimer } from '../../lib/timer-wheel.ts';
-import type { PluginInstance } from '../../plugins/instance.ts';
+import type { PluginInstance } from '../../plugins/engine/instance.ts';
 import type { StreamRefusal } from '../../plugins/kit/filters.ts';
-import type { Plan } from '../../plugins/plan.ts';
+import type { Plan } from '../../plugins/engine/plan.ts';
 import { causeText } from '../plugins/error.ts';
 import type { Stream } from './stream.ts';
 import { StreamView } from './stream-view.ts';

@@ -2,7 +2,7 @@
  * Where the tries of one stream go: the service's own name, or the targets of the upstream that it names. Asked for again
  * after a try that failed; names that do not resolve are passed over as for requests.
  */
-import type { BalancerTarget } from '../../balancer/balancer.ts';
+import type { BalancerTarget } from '../../balancer/target.ts';
 import { Peers } from '../../balancer/peers.ts';
 import type { ResolvedAddress, ResolvedName } from '../../balancer/resolver/resolver.ts';
 import type { ServiceTarget } from '../../snapshot/snapshot.ts';

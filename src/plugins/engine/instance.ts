@@ -1,8 +1,8 @@
 /** A plugin's configuration with the filters that were made for it: one in each worker for each enabled plugin entity. */
-import type { Plugin } from '../entities/plugin.ts';
-import type { Filters } from './kit/filters.ts';
-import type { ConfigSecrets } from './services/config-secrets.ts';
-import type { InstanceCost } from './services/cost.ts';
+import type { Plugin } from '../../entities/plugin.ts';
+import type { Filters } from '../kit/filters.ts';
+import type { ConfigSecrets } from '../services/config-secrets.ts';
+import type { InstanceCost } from '../services/cost.ts';
 
 export interface PluginInstance {
   readonly entity: Plugin;

@@ -1,5 +1,5 @@
 /** The phases in which filters are called: whoever wraps filters (to time them, to watch them) goes by this one list. */
-import type { Filters } from './kit/filters.ts';
+import type { Filters } from '../kit/filters.ts';
 
 type Phase = Exclude<keyof Filters, 'clientCertificates' | 'dispose'>;
 

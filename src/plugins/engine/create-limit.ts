@@ -4,7 +4,7 @@
  * was mended begins anew. And it is forgotten: what is merely slow is made again some day, also where configurations come
  * one after the other.
  */
-import type { Filters } from './kit/filters.ts';
+import type { Filters } from '../kit/filters.ts';
 
 /** Milliseconds that `create` may take. */
 const CREATE_MS = 5000;

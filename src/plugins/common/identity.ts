@@ -5,14 +5,14 @@
  * The upstream believes these headers, so what a client sends of them goes no further, whether it is let in or not asked, in
  * whatever spelling.
  */
-import type { Consumer } from '../entities/consumer.ts';
-import { FoldedNames } from '../wire/folded-names.ts';
+import type { Consumer } from '../../entities/consumer.ts';
+import { FoldedNames } from '../../wire/folded-names.ts';
 import { CLAIMS } from './claims.ts';
 import { headerValue } from './header-value.ts';
-import { type Credential, type EditHeaders, type Exchange } from './kit/exchange.ts';
-import type { FilterResult } from './kit/filters.ts';
-import { refuse, Reply } from './kit/reply.ts';
-import type { EntityLookup, PluginServices } from './kit/services.ts';
+import { type Credential, type EditHeaders, type Exchange } from '../kit/exchange.ts';
+import type { FilterResult } from '../kit/filters.ts';
+import { refuse, Reply } from '../kit/reply.ts';
+import type { EntityLookup, PluginServices } from '../kit/services.ts';
 
 /** Headers that tell the upstream who calls. */
 const IDENTITY_HEADERS = [

@@ -1,8 +1,8 @@
 /** Where a plugin's records are, by its configuration. */
-import type { Entity } from '../entities/schema/field.ts';
-import type { redis } from '../entities/redis-fields.ts';
-import type { Redis, RedisTarget } from './kit/redis.ts';
-import type { PluginServices, RecordCollections } from './kit/services.ts';
+import type { Entity } from '../../entities/schema/field.ts';
+import type { redis } from '../../entities/redis-fields.ts';
+import type { Redis, RedisTarget } from '../kit/redis.ts';
+import type { PluginServices, RecordCollections } from '../kit/services.ts';
 import { RedisRecords } from './redis-records.ts';
 
 /** The record `redis` of a configuration, as the schema has filled it in. */

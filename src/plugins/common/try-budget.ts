@@ -6,8 +6,8 @@
  * increment each. A counter that made room for others is begun anew: then fewer requests are known, not fewer tries than
  * the minimum.
  */
-import { monotonicMs } from '../lib/monotonic.ts';
-import type { SharedCounters } from './kit/services.ts';
+import { monotonicMs } from '../../lib/monotonic.ts';
+import type { SharedCounters } from '../kit/services.ts';
 
 export interface BudgetTerms {
   /** Extra tries for a hundred requests. */

@@ -1,7 +1,7 @@
 /** An access token as clients show it (RFC 6750 §2): in a header, in a form, in the query. */
 import { bodyKind } from './body-args.ts';
-import type { Exchange } from './kit/exchange.ts';
-import { parametersOf } from './oauth2/parameters.ts';
+import type { Exchange } from '../kit/exchange.ts';
+import { parametersOf } from '../oauth2/parameters.ts';
 
 export interface TokenPlace {
   /** Lower case. */

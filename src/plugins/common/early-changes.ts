@@ -2,7 +2,7 @@
  * Changes of the response that a plugin asks for before there is one (Kong lets `kong.response.set_header` be called while
  * the request is on its way): kept with the exchange, and made when the head goes out.
  */
-import type { Exchange } from './kit/exchange.ts';
+import type { Exchange } from '../kit/exchange.ts';
 
 type Change = (exchange: Exchange) => void;
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { SCHEMAS } from './schemas.ts';
+import { SCHEMAS } from '../schemas.ts';
 
 const IDENTIFIES = /\b(?:authentication|identify)\(|\.authenticate\(|from '\.\.\/key-auth\//;
 /** A snippet may say who calls; most do not, and a route with one keeps what a gateway in front has said. */

@@ -5,7 +5,7 @@
  * A plan has a place for each plugin name that could run on the route, in order of priority; so that when a consumer becomes
  * known in the middle of the access phase, the rest of the phase goes on at the same place of another plan.
  */
-import type { Filters } from './kit/filters.ts';
+import type { Filters } from '../kit/filters.ts';
 import type { PluginInstance } from './instance.ts';
 
 /** Plans for consumers that all routes of a plugin set keep together. */

@@ -2,7 +2,7 @@
  * Arguments in the bodies of requests, as Kong's `kong.request.get_body` reads them: forms, JSON objects and multipart
  * forms. What is none of these, or cannot be read, has no arguments.
  */
-import type { Exchange } from './kit/exchange.ts';
+import type { Exchange } from '../kit/exchange.ts';
 
 /** Octets; a larger form is no form of a protocol that plugins speak. */
 const MAX_BODY = 1024 * 1024;

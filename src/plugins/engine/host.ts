@@ -1,17 +1,17 @@
 /** Makes the instances of a worker: loads a plugin's code when a configuration first uses it, and hands it its services. */
-import { PLUGIN_SCHEMAS } from '../entities/plugin-schemas.ts';
-import type { Plugin } from '../entities/plugin.ts';
-import { moduleUrl } from '../lib/module-url.ts';
-import type { WorkerZone } from '../zone/worker-zone.ts';
+import { PLUGIN_SCHEMAS } from '../../entities/plugin-schemas.ts';
+import type { Plugin } from '../../entities/plugin.ts';
+import { moduleUrl } from '../../lib/module-url.ts';
+import type { WorkerZone } from '../../zone/worker-zone.ts';
 import { CreateLimit } from './create-limit.ts';
 import type { PluginInstance } from './instance.ts';
-import type { Filters } from './kit/filters.ts';
-import { refuse } from './kit/reply.ts';
-import type { PluginServices } from './kit/services.ts';
-import { ConfigSecrets } from './services/config-secrets.ts';
-import type { InstanceCost } from './services/cost.ts';
-import type { ForUser } from './users/create.ts';
-import { type UserPlugin, userPlugin } from './users/live.ts';
+import type { Filters } from '../kit/filters.ts';
+import { refuse } from '../kit/reply.ts';
+import type { PluginServices } from '../kit/services.ts';
+import { ConfigSecrets } from '../services/config-secrets.ts';
+import type { InstanceCost } from '../services/cost.ts';
+import type { ForUser } from '../users/create.ts';
+import { type UserPlugin, userPlugin } from '../users/live.ts';
 
 /** A `PluginDefinition`, whatever its fields. */
 interface AnyPlugin {
@@ -91,7 +91,7 @@ export class PluginHost {
   }
 
   async #createForUser(user: UserPlugin, of: Omit<ForUser, 'zone'>): Promise<Made> {
-    const { createForUser } = await import('./users/create.ts');
+    const { createForUser } = await import('../users/create.ts');
     const filters = await createForUser(user, { ...of, zone: this.#options.zone });
     return { filters, identifies: user.definition.identifies === true };
   }

@@ -5,8 +5,8 @@
  * Whatever is neither letter nor digit counts as a hyphen: many an upstream cannot tell them apart (CGI has `_` for `-`;
  * lighttpd and old Apaches for `.`, `~` and the like as well).
  */
-import type { NameSet } from '../wire/folded-names.ts';
-import type { Headers } from '../wire/message.ts';
+import type { NameSet } from '../../wire/folded-names.ts';
+import type { Headers } from '../../wire/message.ts';
 
 const CLAIM = /^x[^a-z0-9](?:(?:consumer|credential|authenticated)[^a-z0-9]|anonymous[^a-z0-9]consumer$)/i;
 const X = 'x'.charCodeAt(0);

@@ -7,8 +7,8 @@
  * here: what one gateway deletes is gone for all with the answer, and without the server there are no answers.
  */
 import { createHash, randomInt } from 'node:crypto';
-import type { Redis, RedisScript } from './kit/redis.ts';
-import type { CollectionRecord, RecordCollections } from './kit/services.ts';
+import type { Redis, RedisScript } from '../kit/redis.ts';
+import type { CollectionRecord, RecordCollections } from '../kit/services.ts';
 
 type Input = Parameters<RecordCollections['put']>[1];
 

@@ -1,8 +1,8 @@
 /** Extra tries stay within their share, whatever the order of requests and failures. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeZone } from '../zone/shared/layout.ts';
-import { SharedZone } from '../zone/shared/shared-zone.ts';
+import { makeZone } from '../../zone/shared/layout.ts';
+import { SharedZone } from '../../zone/shared/shared-zone.ts';
 import { type BudgetTerms, TryBudget } from './try-budget.ts';
 
 const TERMS = { percent: 20, min_per_second: 0, window: 10 };

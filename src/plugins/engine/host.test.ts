@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Plugin } from '../entities/plugin.ts';
-import { WorkerZone } from '../zone/worker-zone.ts';
+import type { Plugin } from '../../entities/plugin.ts';
+import { WorkerZone } from '../../zone/worker-zone.ts';
 import { type HandedServices, PluginHost } from './host.ts';
-import type { Filters } from './kit/filters.ts';
-import type { UserPlugin } from './users/live.ts';
+import type { Filters } from '../kit/filters.ts';
+import type { UserPlugin } from '../users/live.ts';
 
 const entity = { id: 'e', name: 'mine', config: {}, protocols: ['http'] } as unknown as Plugin;
 

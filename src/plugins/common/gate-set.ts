@@ -3,10 +3,10 @@
  * met last, which for a service is always the same. When an upstream is served in another form, its gate is made anew before
  * the one before lets go, so that handles go on.
  */
-import type { Balancer } from '../balancer/balancer.ts';
-import type { Circuit } from '../zone/circuits/circuit.ts';
-import { CircuitZone } from '../zone/circuits/circuit-zone.ts';
-import type { Destination } from './kit/gates.ts';
+import type { Balancer } from '../../balancer/balancer.ts';
+import type { Circuit } from '../../zone/circuits/circuit.ts';
+import { CircuitZone } from '../../zone/circuits/circuit-zone.ts';
+import type { Destination } from '../kit/gates.ts';
 
 /** Plugins may send requests anywhere: those met first make room. */
 const MAX_GATES = 4096;

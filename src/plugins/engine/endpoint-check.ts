@@ -1,5 +1,5 @@
 /** What is wrong with the endpoints that a definition brings, in words for its author; and how a path is found in them. */
-import type { AdminEndpoint } from './kit/endpoints.ts';
+import type { AdminEndpoint } from '../kit/endpoints.ts';
 
 const PATH = /^(?:\/(?:[A-Za-z0-9_-]{1,100}|\{[a-z_]{1,50}\}))+$/;
 const METHODS: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
