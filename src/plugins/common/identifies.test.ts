@@ -10,7 +10,7 @@ const SNIPPETS: ReadonlySet<string> = new Set(['pre-function', 'post-function'])
 
 for (const { name, identifies = false } of SCHEMAS) {
   test(`${name}: \`identifies\` in its schema says what its code does`, () => {
-    const folder = new URL(`${name}/`, import.meta.url);
+    const folder = new URL(`../${name}/`, import.meta.url);
     assert.ok(existsSync(folder), `no folder of ${name}`);
     const sources = readdirSync(folder).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
     const does = sources.some((file) => IDENTIFIES.test(readFileSync(new URL(file, folder), 'utf8')));

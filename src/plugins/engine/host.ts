@@ -112,7 +112,7 @@ function kept(secrets: ConfigSecrets): { readonly secrets?: ConfigSecrets } {
 }
 
 async function loadDefinition(name: string): Promise<AnyPlugin> {
-  const module = (await import(moduleUrl(`./${name}/plugin`, import.meta.url).href)) as {
+  const module = (await import(moduleUrl(`../${name}/plugin`, import.meta.url).href)) as {
     readonly default: AnyPlugin;
   };
   return module.default;
