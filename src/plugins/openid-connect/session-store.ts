@@ -3,14 +3,19 @@
  * with the same key as cookies are, so that neither the server nor the browser alone has them.
  *
  * In a Redis only what is there is written again: a request that renews a session while another ends it brings nothing back.
+ * And one gateway at a time renews it there: a provider that rotates refresh tokens takes the second use of one for theft, and
+ * ends the session for all.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Redis } from '../kit/redis.ts';
 import type { CookieSealer } from '../sealed-cookie.ts';
-import type { Session } from './tokens.ts';
+import type { Session, Tokens } from './tokens.ts';
 
 /** Characters of a session's tokens: what the sealer opens again is bounded. */
 const MOST_TOKENS = 48 * 1024;
+
+const LOOK_MS = 20;
 
 /** What a cookie holds. */
 export type Named = Omit<Session, 'tokens'> & Partial<Pick<Session, 'tokens'>>;
@@ -23,6 +28,12 @@ export interface SessionStore {
   /** @param ttlMs until its last end. @param isNew false: only if it is still there. */
   keep(session: Session, ttlMs: number, isNew: boolean): void | Promise<void>;
   end(named: Named): void | Promise<void>;
+  /**
+   * @param renew asks for other tokens and keeps them.
+   * @param longestMs that this may take.
+   * @returns what another gateway that has it has got meanwhile, or else `renew`'s. Null: it is over.
+   */
+  alone(session: Session, longestMs: number, renew: () => Promise<Tokens>): Promise<Tokens | null>;
 }
 
 export const IN_COOKIES: SessionStore = {
@@ -31,6 +42,7 @@ export const IN_COOKIES: SessionStore = {
   read: ({ tokens, ...rest }) => (tokens === undefined ? null : { ...rest, tokens }),
   keep: () => undefined,
   end: () => undefined,
+  alone: (_session, _longestMs, renew) => renew(),
 };
 
 export class InRedis implements SessionStore {
@@ -64,6 +76,22 @@ export class InRedis implements SessionStore {
 
   async end({ id }: Named): Promise<void> {
     await this.#redis.delete(keyOf(id));
+  }
+
+  async alone(session: Session, longestMs: number, renew: () => Promise<Tokens>): Promise<Tokens | null> {
+    const mark = `${keyOf(session.id)}:refresh`;
+    // A gateway that dies meanwhile leaves its mark until it runs out.
+    while (!(await this.#redis.set(mark, '1', { ttlMs: longestMs + 1000, only: 'new' }))) {
+      await delay(LOOK_MS);
+    }
+    try {
+      const now = await this.read(this.cookie(session));
+      if (now === null) return null;
+      return now.tokens.access === session.tokens.access ? await renew() : now.tokens;
+    } finally {
+      // Where the server has gone away the mark runs out as well.
+      await this.#redis.delete(mark).catch(() => false);
+    }
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type CookieSealer,
   readCookie,
 } from '../sealed-cookie.ts';
-import type { OidcConfig } from './config.ts';
+import { type OidcConfig, Unauthorized } from './config.ts';
 import { hideCookies } from './credentials.ts';
 import type { Outbox } from './outbox.ts';
 import type { Named, SessionStore } from './session-store.ts';
@@ -88,6 +88,25 @@ export class Sessions {
     if (kept === undefined) return renewed;
     // This request has its tokens whatever becomes of the next.
     return kept.catch((error: unknown) => this.#failed(error)).then(() => renewed);
+  }
+
+  /**
+   * Other tokens for it, which `ask` asks the provider for: at most one of the gateways that share the store at a time.
+   *
+   * @throws Unauthorized when it has been ended meanwhile.
+   */
+  async refreshed(session: Session, ask: () => Promise<Tokens>): Promise<Tokens> {
+    const found = await this.#store.alone(session, this.#config.timeout, async () => {
+      const tokens = await ask();
+      try {
+        await this.#store.keep({ ...session, tokens }, this.#leftMs(session), false);
+      } catch (error) {
+        this.#failed(error);
+      }
+      return tokens;
+    });
+    if (found === null) throw new Unauthorized('the session has been ended', false);
+    return found;
   }
 
   /** It is in use: from time to time the browser is told anew. */
