@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Redis } from '../kit/redis.ts';
+import type { Redis, RedisScript } from '../kit/redis.ts';
 import type { CookieSealer } from '../sealed-cookie.ts';
 import type { Session, Tokens } from './tokens.ts';
 
@@ -16,6 +16,8 @@ import type { Session, Tokens } from './tokens.ts';
 const MOST_TOKENS = 48 * 1024;
 
 const LOOK_MS = 20;
+
+const EXTEND: RedisScript = { source: "return redis.call('PEXPIRE', KEYS[1], ARGV[1])" };
 
 /** What a cookie holds. */
 export type Named = Omit<Session, 'tokens'> & Partial<Pick<Session, 'tokens'>>;
@@ -27,6 +29,8 @@ export interface SessionStore {
   read(named: Named): Session | null | Promise<Session | null>;
   /** @param ttlMs until its last end. @param isNew false: only if it is still there. */
   keep(session: Session, ttlMs: number, isNew: boolean): void | Promise<void>;
+  /** Its tokens stay those that are there, which may be newer than the session's. */
+  extend(session: Session, ttlMs: number): Promise<void>;
   end(named: Named): void | Promise<void>;
   /**
    * @param renew asks for other tokens and keeps them.
@@ -41,6 +45,7 @@ export const IN_COOKIES: SessionStore = {
   // One of a configuration that had another place for them.
   read: ({ tokens, ...rest }) => (tokens === undefined ? null : { ...rest, tokens }),
   keep: () => undefined,
+  extend: () => Promise.resolve(),
   end: () => undefined,
   alone: (_session, _longestMs, renew) => renew(),
 };
@@ -72,6 +77,10 @@ export class InRedis implements SessionStore {
     if (length > MOST_TOKENS) throw new RangeError(`the tokens have ${length} characters`);
     const only = isNew ? 'new' : 'existing';
     await this.#redis.set(key, this.#sealer.seal(key, { tokens }), { ttlMs, only });
+  }
+
+  async extend({ id }: Session, ttlMs: number): Promise<void> {
+    await this.#redis.run(EXTEND, [keyOf(id)], [ttlMs]);
   }
 
   async end({ id }: Named): Promise<void> {

@@ -116,8 +116,7 @@ export class Sessions {
     if (unixNow() - session.used < shortest / 10) return;
     const touched = { ...session, used: unixNow() };
     this.#write(exchange, touched);
-    const kept = this.#store.keep(touched, this.#leftMs(touched), false);
-    kept?.catch((error: unknown) => this.#failed(error));
+    this.#store.extend(touched, this.#leftMs(touched)).catch((error: unknown) => this.#failed(error));
   }
 
   /** Of the browser with the response, and where it is kept: settles when it is gone there. */

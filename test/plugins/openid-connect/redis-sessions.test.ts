@@ -97,6 +97,21 @@ test('two gateways that refresh one session at once use its refresh token once',
   }
 });
 
+test('use of a session makes it last longer, and does not write its tokens again over newer ones', async (t) => {
+  await using redis = await startRedis();
+  await using stage = await startStage({ config: inRedis(redis.port) });
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const browser = new Browser();
+  await logIn(browser, `${stage.origin}/`);
+  const [key = ''] = /sluice:openid-connect:session:\S+/.exec(await redis.ask('KEYS', '*')) ?? [];
+  const kept = await redis.ask('GET', key);
+  await redis.ask('PEXPIRE', key, '60000');
+  t.mock.timers.tick(200_000);
+  echoOf(await copy(stage, browser.cookie('session')?.value ?? ''));
+  await waitFor(async () => /^:[89]\d{5}\r\n$/.test(await redis.ask('PTTL', key)), { what: 'its time' });
+  assert.equal(await redis.ask('GET', key), kept);
+});
+
 test('while the server is away a session is a fault and no refusal, and a logout is not said to be one', async () => {
   await using redis = await startRedis();
   await using stage = await startStage({ config: inRedis(redis.port) });
