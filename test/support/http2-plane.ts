@@ -6,6 +6,7 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import { once } from 'node:events';
+import type { SecureContextOptions } from 'node:tls';
 import { type PlaneOptions, startPlane, type TestPlane } from './data-plane.ts';
 import { freePort } from './ports.ts';
 
@@ -28,8 +29,12 @@ export class Http2Client implements AsyncDisposable {
   readonly session: ClientHttp2Session;
   goaways = 0;
 
-  constructor(port: number) {
-    this.session = connect(`http://127.0.0.1:${port}`);
+  /** @param tls its part of TLS; null: there is none. */
+  constructor(port: number, tls: SecureContextOptions | null = null) {
+    this.session =
+      tls === null
+        ? connect(`http://127.0.0.1:${port}`)
+        : connect(`https://127.0.0.1:${port}`, { ...tls, rejectUnauthorized: false });
     this.session.on('error', () => {});
     this.session.on('goaway', () => this.goaways++);
   }

@@ -22,6 +22,8 @@ interface Kept<V> {
   readonly until: number;
 }
 
+type Alone = (ask: () => Promise<Tokens>) => Promise<Tokens>;
+
 export class Answers {
   readonly #config: OidcConfig;
   readonly #provider: Provider;
@@ -140,12 +142,15 @@ export class Answers {
     return this.#kept(cache, hashOf(JSON.stringify([type, client, user, password])), ask);
   }
 
-  /** @throws Unauthorized when the provider does not take the token any more. */
-  refreshed(before: Tokens, client: number): Tokens | Promise<Tokens> {
+  /**
+   * @param alone asks while nobody else does, or knows what another has got.
+   * @throws Unauthorized when the provider does not take the token any more.
+   */
+  refreshed(before: Tokens, client: number, alone: Alone = (ask) => ask()): Tokens | Promise<Tokens> {
     const { refresh } = before;
     if (refresh === null) throw new Unauthorized('the access token has expired', false);
     const key = hashOf(`${this.#config.issuer} ${this.#clients.id(client)} ${refresh}`);
-    return this.#refreshes.once(key, async () => {
+    const ask = async (): Promise<Tokens> => {
       const configuration = this.#clients.of(await this.#provider.known(), client);
       const response = await attempted(() => oidc.refreshTokenGrant(configuration, refresh));
       const tokens = tokensOf(response, before);
@@ -153,7 +158,8 @@ export class Answers {
         await this.#provider.verify(response.id_token, { audience: this.#clients.id(client) });
       }
       return tokens;
-    });
+    };
+    return this.#refreshes.once(key, () => alone(ask));
   }
 
   /** What fails is not worth more than a line in the log: the session is over. */

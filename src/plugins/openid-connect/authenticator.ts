@@ -106,7 +106,7 @@ export class Authenticator {
       if (!(next instanceof Promise)) return evidenceOf(fresh, client, next);
       return next.then((kept) => evidenceOf(fresh, client, kept));
     };
-    const refreshed = answers.refreshed(tokens, client);
+    const refreshed = answers.refreshed(tokens, client, (ask) => sessions.refreshed(session, ask));
     if (!(refreshed instanceof Promise)) return renewed(refreshed);
     return refreshed.then(renewed, (error: unknown) => {
       // The browser has shown nothing that a login would not mend.

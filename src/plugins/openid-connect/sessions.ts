@@ -13,7 +13,7 @@ import {
   type CookieSealer,
   readCookie,
 } from '../common/sealed-cookie.ts';
-import type { OidcConfig } from './config.ts';
+import { type OidcConfig, Unauthorized } from './config.ts';
 import { hideCookies } from './credentials.ts';
 import type { Outbox } from './outbox.ts';
 import type { Named, SessionStore } from './session-store.ts';
@@ -90,6 +90,25 @@ export class Sessions {
     return kept.catch((error: unknown) => this.#failed(error)).then(() => renewed);
   }
 
+  /**
+   * Other tokens for it, which `ask` asks the provider for: at most one of the gateways that share the store at a time.
+   *
+   * @throws Unauthorized when it has been ended meanwhile.
+   */
+  async refreshed(session: Session, ask: () => Promise<Tokens>): Promise<Tokens> {
+    const found = await this.#store.alone(session, this.#config.timeout, async () => {
+      const tokens = await ask();
+      try {
+        await this.#store.keep({ ...session, tokens }, this.#leftMs(session), false);
+      } catch (error) {
+        this.#failed(error);
+      }
+      return tokens;
+    });
+    if (found === null) throw new Unauthorized('the session has been ended', false);
+    return found;
+  }
+
   /** It is in use: from time to time the browser is told anew. */
   touch(exchange: Exchange, session: Session): void {
     const { session_rolling_timeout: rolling, session_idling_timeout: idling } = this.#config;
@@ -97,8 +116,7 @@ export class Sessions {
     if (unixNow() - session.used < shortest / 10) return;
     const touched = { ...session, used: unixNow() };
     this.#write(exchange, touched);
-    const kept = this.#store.keep(touched, this.#leftMs(touched), false);
-    kept?.catch((error: unknown) => this.#failed(error));
+    this.#store.extend(touched, this.#leftMs(touched)).catch((error: unknown) => this.#failed(error));
   }
 
   /** Of the browser with the response, and where it is kept: settles when it is gone there. */

@@ -77,6 +77,41 @@ test('a refreshed session has its new tokens for all, and one that has ended sta
   assert.equal(await redis.ask('DBSIZE'), ':0\r\n');
 });
 
+test('two gateways that refresh one session at once use its refresh token once', async (t) => {
+  await using redis = await startRedis();
+  const config = inRedis(redis.port, NO_TIMEOUTS);
+  await using one = await startStage({ config, provider: { accessTokenTtl: 600 } });
+  await using two = await startStage({ config: { ...config, issuer: one.provider.issuer } });
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const browser = new Browser();
+  await logIn(browser, `${one.origin}/`);
+  const cookie = browser.cookie('session')?.value ?? '';
+  await copy(two, cookie);
+  for (let used = 2; used < 5; used++) {
+    t.mock.timers.tick(601_000);
+    const pages = await Promise.all([one, two, one, two].map((stage) => copy(stage, cookie)));
+    const tokens = pages.map((page) => echoOf(page).headers['authorization']);
+    assert.equal(new Set(tokens).size, 1);
+    // The provider takes a second use for theft, and would end all of its tokens.
+    assert.equal(one.provider.count('/token'), used);
+  }
+});
+
+test('use of a session makes it last longer, and does not write its tokens again over newer ones', async (t) => {
+  await using redis = await startRedis();
+  await using stage = await startStage({ config: inRedis(redis.port) });
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const browser = new Browser();
+  await logIn(browser, `${stage.origin}/`);
+  const [key = ''] = /sluice:openid-connect:session:\S+/.exec(await redis.ask('KEYS', '*')) ?? [];
+  const kept = await redis.ask('GET', key);
+  await redis.ask('PEXPIRE', key, '60000');
+  t.mock.timers.tick(200_000);
+  echoOf(await copy(stage, browser.cookie('session')?.value ?? ''));
+  await waitFor(async () => /^:[89]\d{5}\r\n$/.test(await redis.ask('PTTL', key)), { what: 'its time' });
+  assert.equal(await redis.ask('GET', key), kept);
+});
+
 test('while the server is away a session is a fault and no refusal, and a logout is not said to be one', async () => {
   await using redis = await startRedis();
   await using stage = await startStage({ config: inRedis(redis.port) });
