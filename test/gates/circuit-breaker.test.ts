@@ -52,6 +52,13 @@ const CASES: readonly Case[] = [
 
 /** What is no failure by the configuration never opens. */
 const NEVER: readonly Case[] = [
+  {
+    name: 'share',
+    config: { error_percent: 0, minimum_requests: 1, consecutive_failures: 100 },
+    bad: 500,
+    status: 500,
+    failures: 12,
+  },
   { name: 'fine', config: { consecutive_failures: 1 }, bad: 404, status: 404, failures: 12 },
   {
     name: 'conn',
@@ -155,4 +162,11 @@ test('one line of the log for each change, and metrics of the node', async () =>
     /sluice_plugin_circuit_breaker_changes_total\{[^}]*upstream="row\.up"[^}]*to="open"[^}]*\} 1\n/;
   const state = /sluice_plugin_circuit_breaker_state\{[^}]*upstream="row\.up"[^}]*\} 1\n/;
   await waitFor(async () => changes.test(await text()) && state.test(await text()), { what: 'the metrics' });
+});
+
+test('a breaker that nothing could open is refused', async () => {
+  const plugins = [{ name: 'circuit-breaker', config: { error_percent: 0 } }];
+  const { status, body } = await gateway.postConfig({ _format_version: '3.0', plugins });
+  assert.equal(status, 400);
+  assert.match(JSON.stringify(body), /'error_percent' 0 needs 'consecutive_failures'/);
 });

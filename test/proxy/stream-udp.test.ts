@@ -277,3 +277,26 @@ test('a port that somebody has is refused at the start', async () => {
   );
   assert.ok((await freePort()) > 0);
 });
+
+test('a target where nobody takes datagrams is unhealthy for passive checks, and the spare one gets them', async () => {
+  await using spare = await startEcho();
+  const [port = 0, dead = 0] = await freePorts(2);
+  const upstream = {
+    name: 'u',
+    healthchecks: { passive: { type: 'tcp', unhealthy: { tcp_failures: 2 } } },
+    targets: [{ target: `127.0.0.1:${dead}` }, { target: `127.0.0.1:${spare.port}`, tags: ['priority:1'] }],
+  };
+  await using gateway = await startGateway({
+    config: { _format_version: '3.0', upstreams: [upstream], ...toPort(port, 1, { url: 'udp://u:1' }) },
+    settings: { nginx_worker_processes: 2, stream_listen: `127.0.0.1:${port} udp` },
+  });
+  await using client = await new Udp().bind();
+  const answered = (): boolean => {
+    client.send('x', port);
+    return client.got.length > 0;
+  };
+  await waitFor(answered, { interval: 50, what: 'the spare target to answer' });
+  const unhealthy = async (): Promise<boolean> =>
+    (await (await fetch(`${gateway.adminUrl}/upstreams/u/health`)).text()).includes('"UNHEALTHY"');
+  await waitFor(unhealthy, { what: 'the Admin API to tell it' });
+});

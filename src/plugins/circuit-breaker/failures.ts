@@ -10,7 +10,7 @@ export function rulesOf(config: Config): BreakerRules {
   return {
     windowMs: config.window,
     minimum: config.minimum_requests,
-    errorPercent: config.error_percent ?? 0,
+    errorPercent: config.error_percent,
     streak: config.consecutive_failures ?? 0,
     openMs: config.open_time,
     backoff: config.backoff,

@@ -45,9 +45,10 @@ export const circuitBreaker = describePlugin({
     },
     error_percent: {
       type: 'number',
+      required: true,
       default: 50,
-      between: [1, 100],
-      description: 'Failures of a hundred requests in the window that open; null: no share of them does.',
+      between: [0, 100],
+      description: 'Failures of a hundred requests in the window that open; 0: no share of them does.',
     },
     consecutive_failures: {
       type: 'integer',
@@ -127,5 +128,15 @@ export const circuitBreaker = describePlugin({
         'With 100 all may be, and requests are then answered with 503.',
     },
   },
-  checks: [{ at_least_one_of: ['error_percent', 'consecutive_failures'] }],
+  checks: [
+    {
+      custom_entity_check: {
+        field_sources: ['error_percent', 'consecutive_failures'],
+        fn: ({ error_percent: share, consecutive_failures: row }) =>
+          share === 0 && (row ?? null) === null
+            ? "'error_percent' 0 needs 'consecutive_failures': nothing opens otherwise"
+            : null,
+      },
+    },
+  ],
 });

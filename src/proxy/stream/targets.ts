@@ -58,11 +58,15 @@ export class StreamTargets {
 
   /** After a try that failed: is there another one? */
   again(): boolean {
+    this.failed();
+    return this.#tries++ < this.#service.retries;
+  }
+
+  failed(): void {
     this.#tell('tcp failure');
     this.#stream.load?.observe(FAILED_MS);
     this.#stream.on(null);
     if (this.#target !== null) this.#peers?.failed(this.#target);
-    return this.#tries++ < this.#service.retries;
   }
 
   /** The try has its connection. */

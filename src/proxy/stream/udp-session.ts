@@ -29,6 +29,7 @@ export class UdpSession {
   readonly #service: ServiceTarget;
   readonly #ends: UdpSessionEnds;
   readonly #timer: WheelTimer;
+  readonly #targets: StreamTargets;
   #upstream: dgram.Socket | null = null;
   #ready = false;
   #waiting: Buffer[] = [];
@@ -40,6 +41,7 @@ export class UdpSession {
     this.#stream = stream;
     this.#service = service;
     this.#ends = ends;
+    this.#targets = new StreamTargets(stream, service);
     this.#timer = new WheelTimer(() => stream.end());
     stream.cut = () => this.#close();
   }
@@ -49,9 +51,7 @@ export class UdpSession {
     if (this.#service.tls) {
       return this.#stream.refuse(502, 'udp_tls', 'a service of tls cannot take datagrams');
     }
-    prereadStream(this.#stream, () =>
-      new StreamTargets(this.#stream, this.#service).next((target) => this.#open(target)),
-    );
+    prereadStream(this.#stream, () => this.#targets.next((target) => this.#open(target)));
   }
 
   end(): void {
@@ -104,7 +104,8 @@ export class UdpSession {
   #fromUpstream(datagram: Buffer): void {
     if (this.#stream.over) return;
     this.#arm();
-    this.#responses++;
+    // Datagrams know no connection: the first answer says that somebody listens.
+    if (this.#responses++ === 0) this.#targets.connected();
     if (this.#ends.toClient(datagram)) this.#stream.bytesSent += datagram.length;
     else this.#drop();
     const { responses } = this.#stream.context.bounds;
@@ -114,6 +115,7 @@ export class UdpSession {
   #failed(error: Error): void {
     if (this.#stream.over) return;
     this.#stream.log('error', 'udp_upstream', `upstream: ${error.message}`);
+    if (this.#responses === 0) this.#targets.failed();
     this.#stream.status = 502;
     this.#stream.end();
   }
