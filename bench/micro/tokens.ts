@@ -49,13 +49,17 @@ function token(number: number): string {
 
 /** What the two filters touch of an exchange. */
 function exchangeOf(headers: ReadonlyMap<string, string>): Exchange {
+  const all = (name: string): string[] => {
+    const value = headers.get(name);
+    return value === undefined ? [] : [value];
+  };
   const request = {
     method: 'GET',
     query: '',
     target: '/a?b=c',
     httpVersion: '1.1',
-    headers: { get: (name: string) => headers.get(name), has: (name: string) => headers.has(name) },
-    received: (name: string) => [headers.get(name)],
+    headers: { get: (name: string) => headers.get(name), all, has: (name: string) => headers.has(name) },
+    received: all,
   };
   const upstreamRequest = { headers: { add: () => {}, remove: () => {}, removeSpellings: () => {} } };
   const exchange = { request, upstreamRequest, shared: new Map(), credential: null, authenticate: () => {} };
