@@ -58,6 +58,13 @@ export const cookieName = {
       : null,
 } as const satisfies Field;
 
+/** What may stand in an attribute of a cookie (RFC 6265 §4.1.1). */
+export const cookieAttribute = {
+  type: 'string',
+  custom_validator: (text) =>
+    /^[\u0020-\u003a\u003c-\u007e]+$/.test(text) ? null : 'has characters that no cookie attribute may have',
+} as const satisfies Field;
+
 export const httpMethod = { type: 'string', match: pattern('^%u+$', /^[A-Z]+$/) } as const satisfies Field;
 
 export const headers = {

@@ -86,6 +86,11 @@ test('what is wrong with a configuration', () => {
       { cookie_path: '/; Domain=evil.test' },
       { 'config.cookie_path': 'has characters that no cookie attribute may have' },
     ],
+    [
+      'openid-connect',
+      { issuer: 'https://a.test/', auth_methods: ['bearer'], session_cookie_domain: 'a.test; Path=/x' },
+      { 'config.session_cookie_domain': 'has characters that no cookie attribute may have' },
+    ],
     ['session', { cookie_lifetime: 'x' }, { 'config.cookie_lifetime': 'expected a number' }],
     [
       'session',

@@ -327,7 +327,7 @@ export const openidConnect = describePlugin({
     search_user_info: off('Whether claims are also looked for in what the provider says of the user.'),
     authorization_cookie_name: cookie('authorization', 'Cookie of a login that is under way.'),
     authorization_cookie_path: { ...t.path, required: true, default: '/', description: 'Its path.' },
-    authorization_cookie_domain: text('Its domain.'),
+    authorization_cookie_domain: { ...t.cookieAttribute, description: 'Its domain.' },
     authorization_cookie_same_site: sameSite('Default'),
     authorization_cookie_http_only: on('Whether scripts do not see it.'),
     authorization_cookie_secure: {
@@ -354,7 +354,7 @@ export const openidConnect = describePlugin({
     redis,
     session_cookie_name: cookie('session', 'Cookie of a session.'),
     session_cookie_path: { ...t.path, required: true, default: '/', description: 'Its path.' },
-    session_cookie_domain: text('Its domain.'),
+    session_cookie_domain: { ...t.cookieAttribute, description: 'Its domain.' },
     session_cookie_same_site: sameSite('Lax'),
     session_cookie_http_only: on('Whether scripts do not see it.'),
     session_cookie_secure: {

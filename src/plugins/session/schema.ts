@@ -27,10 +27,6 @@ const seconds = (value: number, description: string) =>
 const flag = (value: boolean, description: string) =>
   ({ type: 'boolean', default: value, description }) as const;
 
-/** RFC 6265 §4.1.1. */
-const attribute = (text: string): string | null =>
-  /^[\u0020-\u003a\u003c-\u007e]+$/.test(text) ? null : 'has characters that no cookie attribute may have';
-
 export const session = describePlugin({
   name: 'session',
   priority: 1900,
@@ -77,14 +73,12 @@ export const session = describePlugin({
     ),
     cookie_name: { ...t.cookieName, default: 'session', description: 'Name of the cookie.' },
     cookie_path: {
-      type: 'string',
+      ...t.cookieAttribute,
       default: '/',
-      custom_validator: attribute,
       description: 'Path below which browsers send the cookie.',
     },
     cookie_domain: {
-      type: 'string',
-      custom_validator: attribute,
+      ...t.cookieAttribute,
       description: 'Domain to whose hosts browsers send the cookie; unset: the host alone.',
     },
     cookie_same_site: {

@@ -3,10 +3,6 @@ import { describePlugin } from '../../entities/plugin-description.ts';
 import type { Entity } from '../../entities/schema/field.ts';
 import * as t from '../../entities/typedefs.ts';
 
-/** RFC 6265 §4.1.1. */
-const attribute = (text: string): string | null =>
-  /^[\u0020-\u003a\u003c-\u007e]+$/.test(text) ? null : 'has characters that no cookie attribute may have';
-
 type Said = Readonly<Record<string, unknown>>;
 
 /** What browsers refuse, so that no client would ever stay anywhere. */
@@ -66,15 +62,13 @@ export const stickySession = describePlugin({
       description: 'Name of the cookie.',
     },
     cookie_path: {
-      type: 'string',
+      ...t.cookieAttribute,
       required: true,
       default: '/',
-      custom_validator: attribute,
       description: 'Path below which browsers send the cookie.',
     },
     cookie_domain: {
-      type: 'string',
-      custom_validator: attribute,
+      ...t.cookieAttribute,
       description: 'Domain to whose hosts browsers send the cookie; unset: the host alone.',
     },
     cookie_same_site: {

@@ -2,10 +2,6 @@
 import type { EntityCheck, Values } from '../../entities/schema/field.ts';
 import * as t from '../../entities/typedefs.ts';
 
-/** RFC 6265 §4.1.1. */
-const attribute = (text: string): string | null =>
-  /^[\u0020-\u003a\u003c-\u007e]+$/.test(text) ? null : 'has characters that no cookie attribute may have';
-
 /** A path as it is sent: with a query or a fragment it would be another part of the request. */
 const uri = (text: string): string | null =>
   /^\/[\u0021-\u0022\u0024-\u003e\u0040-\u007e]*$/.test(text)
@@ -57,16 +53,14 @@ export function cookieFields(name: string) {
       description: 'Cookie of `hash` `cookie`. Clients without one are given one, with a random value.',
     },
     cookie_path: {
-      type: 'string',
+      ...t.cookieAttribute,
       required: true,
       default: '/',
       starts_with: '/',
-      custom_validator: attribute,
       description: 'Path below which clients send the cookie.',
     },
     cookie_domain: {
-      type: 'string',
-      custom_validator: attribute,
+      ...t.cookieAttribute,
       description: 'Domain to whose hosts clients send the cookie; to the host that set it, unless set.',
     },
     cookie_same_site: {
